@@ -1,0 +1,150 @@
+"""Building: one attempt at a venv, from an empty folder to a published marker. All of it under the build lock."""
+
+import contextlib
+import json
+import os
+import time
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+from roost import collect, locks, marker, process, report, waiting
+from roost.errors import RoostError, VanishedError
+from roost.fingerprint import State
+from roost.installers.base import Target
+from roost.marker import Marker
+from roost.store import Attempt, Store
+
+BUILDING = "ROOST_BUILDING"  # in an installer's environment: the store it builds for
+_HEALTH = """
+import json, sys, sysconfig
+paths = sysconfig.get_paths()
+print(json.dumps([sys.prefix, "%d.%d.%d" % sys.version_info[:3],
+                  list(dict.fromkeys(paths[key] for key in ("purelib", "platlib", "scripts")))]))
+"""
+
+
+class Built(NamedTuple):
+    """What a finished build found out."""
+
+    folders: list[str]
+    """`site-packages` and `bin` of the venv."""
+    seconds: float
+
+
+def refuse_nested(store: Store) -> None:
+    """Refuse at once to wait for a build that waits for us (rule 10).
+
+    Raises:
+        RoostError: this process is part of a build of the same project.
+    """
+    holder = waiting.Holder(store.lock)
+    if os.environ.get(BUILDING) == store.root or (holder.here and holder.pid in process.ancestors(os.getpid())):
+        message = (
+            f"this command is part of the build of `{store.root}`, and needs an environment that is not built yet: "
+            "call the tool without roost there"
+        )
+        raise RoostError(message)
+
+
+def await_orphans(store: Store, wait: waiting.Wait) -> None:
+    """Wait until no installer of an earlier attempt runs, and remove what it left (rule 9).
+
+    An installer whose builder was killed may still write in the source tree. It inherited its attempt's lease, and the
+    lease of an attempt says so: it holds the builder's record until just before the marker is written.
+
+    Raises:
+        WaitTimeoutError: it does not end.
+    """
+    for venv in list(store.venvs()):
+        if collect.is_attempt(venv):
+            while not store.remove(venv, marker=False):
+                wait.pause("the lease of a build that ended, whose installer still runs,", venv.lease)
+
+
+@contextlib.contextmanager
+def attempt(store: Store, state: State, label: str) -> Iterator[Attempt]:
+    """Provide a new, empty attempt (rule 2); unless it gets published, it is gone afterwards."""
+    made = store.new_attempt(state.fingerprint, waiting.record(label))
+    try:
+        yield made
+    finally:
+        if not made.published:
+            os.close(made.lease)
+            with contextlib.suppress(OSError):
+                store.remove(made.venv, marker=False)
+
+
+def build(store: Store, state: State, made: Attempt, reason: str) -> Built:
+    """Fill the attempt and check its health.
+
+    Raises:
+        VanishedError: the attempt was removed meanwhile.
+        RoostError: the installer failed; the text has what it printed.
+    """
+    start = time.monotonic()
+    env, chosen = state.settings.env, state.installer
+    why = marker.changes(store, state) or reason
+    report.step(f"building `{env}` with {chosen.kind} ({chosen.reason}), {state.interpreter}: {why}")
+    try:
+        failure = _install(store, state, made)
+        folders = _check_health(state, made) if failure is None else []
+    except RoostError as error:
+        failure = str(error)
+    if failure is not None:
+        if not locks.is_at(made.lease, made.venv.lease) or not os.path.isdir(made.venv.path):
+            raise VanishedError(made.venv.path)
+        store.log("failure", environment=env, fingerprint=state.fingerprint, seconds=round(time.monotonic() - start, 3))
+        message = f"the environment `{env}` of `{state.project.root}` could not be built with {chosen.kind}: {failure.strip()}"
+        raise RoostError(message)
+    return Built(folders, time.monotonic() - start)
+
+
+def _install(store: Store, state: State, made: Attempt) -> str | None:
+    """Make the venv and let the installer fill it; return why that failed, or None."""
+    venv = made.venv.path
+    env = process.for_installer(os.environ) | {BUILDING: store.root}
+
+    def run(command: Sequence[str], **more: str) -> process.Completed:
+        return process.run(command, env=env | more, cwd=state.project.root, log=made.open_log, keep=[made.lease])
+
+    command = [process.find_uv(), "venv", "--no-project", "--no-config", "--python", state.interpreter.path]
+    status, output = run([*command, "--prompt", os.path.basename(state.project.root) or "roost", venv])
+    if status != 0:
+        return output
+    return state.installer.install(Target(state.project, state.settings, venv, f"{venv}/bin/python"), run)
+
+
+def _check_health(state: State, made: Attempt) -> list[str]:
+    """Start the venv's Python as a session would; return the folders that a marker compares.
+
+    Raises:
+        RoostError: it does not start, or is not what it should be.
+    """
+    venv = made.venv.path
+    # -I: nothing of the caller's; without -S, so that what the packages do at start-up is tried, too.
+    status, output = process.run(
+        [f"{venv}/bin/python", "-I", "-B", "-c", _HEALTH], env=process.for_installer(os.environ), cwd=venv
+    )
+    try:
+        prefix, version, folders = json.loads(output.strip().rpartition("\n")[2])
+    except ValueError:
+        message = f"its Python does not start (status {status}): {output.strip()[-2000:]}"
+        raise RoostError(message) from None
+    if os.path.realpath(prefix) != os.path.realpath(venv) or version != state.interpreter.version:
+        message = f"its Python is {version} in `{prefix}`, not {state.interpreter.version} in `{venv}`"
+        raise RoostError(message)
+    return [str(folder) for folder in folders]
+
+
+def publish(store: Store, state: State, made: Attempt, built: Built) -> Marker:
+    """Write the marker: from here on the venv is complete, and the lease that of a session."""
+    locks.write_record(made.lease, "")
+    stamp = time.strftime("%Y-%m-%dT%H:%M:%S%z")
+    done = marker.describe(state, made.venv.path, built.folders, made.lease, stamp, round(built.seconds, 3))
+    marker.publish(f"{made.venv.folder}/complete", done)
+    made.published = True
+    env = state.settings.env
+    store.log("build", environment=env, fingerprint=state.fingerprint, venv=made.venv.name, seconds=done.seconds)
+    if env not in store.pointed():
+        store.point(env, done.venv, state.settings.link)
+    return done

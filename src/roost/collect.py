@@ -1,0 +1,75 @@
+"""Collecting: which venvs may go, and their removal (rule 7). All of it under the build lock."""
+
+import os
+import time
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from roost import marker
+from roost.marker import Marker
+from roost.store import Store, Venv
+
+RECENT = 3600.0  # seconds; nox closes descriptors in its children, so a lease can be gone before all that runs is
+
+
+class Verdict(NamedTuple):
+    """One venv, whether it is complete, and why it stays; None when it may go."""
+
+    venv: Venv
+    complete: bool
+    keeps: str | None
+
+
+def is_attempt(venv: Venv) -> bool:
+    """Return whether `venv` was never finished: its lease still has the builder's record, and no marker names it."""
+    try:
+        unfinished = os.lstat(venv.lease).st_size > 0
+    except OSError:
+        return False
+    return unfinished and _named(venv) is None
+
+
+def _named(venv: Venv) -> Marker | None:
+    found, _ = marker.load(f"{venv.folder}/complete")
+    return found if found is not None and found.venv == venv.path else None
+
+
+def judge(store: Store, keep: int) -> Iterator[Verdict]:
+    """Yield what `collect` would do with each venv, were none of them in use."""
+    found = {venv: _named(venv) for venv in store.venvs()}
+    newest: dict[str, list[str]] = {}
+    for named in sorted(filter(None, found.values()), key=lambda named: named.built, reverse=True):
+        newest.setdefault(named.environment, []).append(named.venv)
+    pointed = store.pointed().values()
+    for venv, named in found.items():
+        age = time.time() - _last_used(venv)
+        keeps = None
+        if venv.path in pointed:
+            keeps = "`current` leads to it"
+        elif is_attempt(venv):
+            pass  # whoever builds it holds its lease
+        elif age < RECENT:
+            keeps = f"used {max(age, 0) / 60:.0f} min ago"
+        elif named and venv.path in newest[named.environment][:keep]:
+            keeps = f"one of the newest {keep} of `{named.environment}`"
+        yield Verdict(venv, named is not None, keeps)
+
+
+def _last_used(venv: Venv) -> float:
+    try:
+        return os.lstat(venv.lease).st_mtime
+    except OSError:
+        return 0.0
+
+
+def collect(store: Store, keep: int) -> list[Verdict]:
+    """Move what may go into `trash`; return a verdict for each venv, with None for those that went."""
+    done = []
+    for verdict in list(judge(store, keep)):
+        if verdict.keeps is None:
+            if store.remove(verdict.venv, marker=verdict.complete):
+                store.log("removal", fingerprint=verdict.venv.fingerprint, venv=verdict.venv.name)
+            else:
+                verdict = verdict._replace(keeps="in use")  # noqa: PLW2901 - the same verdict, corrected
+        done.append(verdict)
+    return done

@@ -1,0 +1,180 @@
+"""The fingerprint: a hash of what the inputs mean, the settings, the interpreter and the project's path.
+
+It is kept in named parts, so that roost can say which one changed.
+"""
+
+import hashlib
+import json
+import os
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+from roost import installers, interpreter, settings
+from roost.inputs import Inputs
+from roost.installers.base import Installer
+from roost.interpreter import Interpreter
+from roost.project import Project, find, table
+from roost.settings import Settings
+
+# Read by linters, type checkers, test runners and release tools, and by no installer or build backend. A table that is
+# not named here counts: to rebuild for nothing costs a second, to miss a change breaks a promise.
+IGNORED_TABLES = frozenset(
+    """
+    autoflake autopep8 bandit basedpyright black bumpversion bumpver check-manifest check-wheel-contents cibuildwheel
+    codespell commitizen coverage darker deptry djlint docformatter doit flake8 git-cliff importlinter interrogate isort
+    mutmut mypy nitpick numpydoc_validation pydoclint pydocstyle pylint pylic pyrefly pyright pytest pyupgrade refurb
+    repo-review rstcheck ruff semantic_release tbump towncrier tox ty typos unasyncd validate-pyproject vulture yapf
+    """.split()
+)
+
+
+class State(NamedTuple):
+    """What an environment should be made from, as the disk says at one moment."""
+
+    project: Project
+    settings: Settings
+    interpreter: Interpreter
+    installer: Installer
+    inputs: Inputs
+    parts: dict[str, str]
+
+    @property
+    def fingerprint(self) -> str:
+        """Sixteen hexadecimal digits."""
+        text = "".join(f"{name}\0{value}\0" for name, value in sorted(self.parts.items()))
+        return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()[:16]
+
+
+class Draft(NamedTuple):
+    """What can be said of an environment before its interpreter is known."""
+
+    project: Project
+    settings: Settings
+    installer: Installer
+    request: interpreter.Request
+    inputs: Inputs
+
+    def with_interpreter(self, chosen: Interpreter) -> State:
+        """Return the whole state."""
+        parts = dict(self._parts())
+        parts |= {f"interpreter {name}": value for name, value in zip(chosen._fields, chosen, strict=True)}
+        return State(self.project, self.settings, chosen, self.installer, self.inputs, parts)
+
+    def _parts(self) -> Iterator[tuple[str, str]]:
+        project, wanted = self.project, self.settings
+        yield "project path", project.root
+        yield "installer", self.installer.kind
+        yield "setting groups", " ".join(sorted(wanted.groups))
+        yield "setting extras", " ".join(sorted(wanted.extras))
+        yield "setting compile-bytecode", str(wanted.compile_bytecode)
+        yield from _of_pyproject(project, wanted)
+        for name in ("uv.lock", "uv.toml", "setup.py", "setup.cfg"):
+            yield from _of_file(project.root, f"{project.root}/{name}", self.inputs)
+        for folder in _local_sources(project, self.inputs):
+            yield from _of_source(project.root, folder, self.inputs, wanted)
+        for pattern in wanted.inputs:
+            paths = sorted(set(self.inputs.expand(project.root, pattern)))
+            for path in paths:
+                if not os.path.isdir(path):
+                    yield from _of_file(project.root, path, self.inputs)
+            yield f"setting inputs {pattern}", str(len(paths))
+
+
+def draft(start: str, env: str, python: str | None) -> Draft:
+    """Read the project around `start`, and what it says about the environment `env`.
+
+    Raises:
+        RoostError: something in it is not valid (`roost.errors`).
+    """
+    inputs = Inputs()
+    project = find(start, inputs)
+    wanted = settings.read(project, env)
+    chosen = installers.choose(project, wanted, inputs)
+    return Draft(project, wanted, chosen, interpreter.request(project, wanted, python, inputs), inputs)
+
+
+def _hash(value: object) -> str:
+    text = json.dumps(value, sort_keys=True, default=str)
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:32]
+
+
+def _of_pyproject(project: Project, wanted: Settings) -> Iterator[tuple[str, str]]:
+    for name, content in project.tables.items():
+        if name == "project":
+            for key, value in content.items():
+                yield f"pyproject.toml [project] {key}", _hash(value)
+        elif name not in ("tool", "dependency-groups"):
+            yield f"pyproject.toml [{name}]", _hash(content)
+    groups = settings.groups_of(project.tables)
+    for name in _with_included(groups, wanted.groups):
+        yield f"pyproject.toml [dependency-groups] {name}", _hash(groups[name])
+    for name, content in _tool_tables(project.tables, wanted):
+        yield f"pyproject.toml [tool.{name}]", _hash(content)
+
+
+def _tool_tables(tables: dict[str, Any], wanted: Settings) -> Iterator[tuple[str, Any]]:
+    """Yield the tables under `[tool]` that can change what gets installed; roost's own counts as its settings."""
+    own = {name.removeprefix("tool.") for name in wanted.ignore_tables}
+    for name, content in table(tables, "tool").items():
+        if name not in IGNORED_TABLES | own | {"roost"}:
+            yield name, content
+
+
+def _with_included(groups: dict[str, Any], names: tuple[str, ...]) -> list[str]:
+    found: list[str] = []
+    waiting = [settings.normalize(name) for name in names]
+    while waiting:
+        name = waiting.pop()
+        if name in groups and name not in found:
+            found.append(name)
+            included = (item.get("include-group") for item in groups[name] if isinstance(item, dict))
+            waiting += [settings.normalize(other) for other in included if isinstance(other, str)]
+    return found
+
+
+def _of_file(root: str, path: str, inputs: Inputs) -> Iterator[tuple[str, str]]:
+    content = inputs.read(path)
+    if content is not None:
+        yield os.path.relpath(path, root), hashlib.sha256(content).hexdigest()[:32]
+
+
+def _of_source(root: str, folder: str, inputs: Inputs, wanted: Settings) -> Iterator[tuple[str, str]]:
+    """Yield the parts of a workspace member or a local path dependency."""
+    name = os.path.relpath(folder, root)
+    tables = inputs.toml(f"{folder}/pyproject.toml")
+    if tables is not None:
+        meaning = {key: value for key, value in tables.items() if key != "tool"} | dict(_tool_tables(tables, wanted))
+        yield f"{name}/pyproject.toml", _hash(meaning)
+    for file in ("setup.py", "setup.cfg"):
+        yield from _of_file(root, f"{folder}/{file}", inputs)
+
+
+def _local_sources(project: Project, inputs: Inputs) -> list[str]:
+    """Return the folders besides the root that get built and installed from where they lie, sorted.
+
+    The lock file names them all. Without one they are followed through `[tool.uv.sources]`.
+    """
+    found = set(project.members)
+    lock = inputs.toml(f"{project.root}/uv.lock")
+    if lock is not None:
+        for package in lock.get("package", []):
+            source = table(package, "source")
+            found |= {
+                os.path.normpath(os.path.join(project.root, source[kind]))
+                for kind in ("editable", "directory", "virtual")
+                if isinstance(source.get(kind), str)
+            }
+        return sorted(found - {project.root})
+    waiting = [project.root, *project.members]
+    seen: set[str] = set()
+    while waiting:
+        here = waiting.pop()
+        seen.add(here)
+        tables = inputs.toml(f"{here}/pyproject.toml") or {}
+        for source in table(tables, "tool", "uv", "sources").values():
+            for entry in source if isinstance(source, list) else [source]:
+                if isinstance(entry, dict) and isinstance(entry.get("path"), str):
+                    path = os.path.normpath(os.path.join(here, entry["path"]))
+                    if os.path.isdir(path) and path not in seen:
+                        waiting.append(path)
+    return sorted((seen | found) - {project.root})

@@ -1,0 +1,178 @@
+"""The index: what a warm start compares instead of hashing, and the warm start itself.
+
+The file is lines of text, so that a shell script can read it too::
+
+    roost index 1
+    project /home/me/project
+    venv /home/me/project/.roost/v1/envs/3f9c2a7be1d04c55/venv-k3x9q2
+    lease 1234567
+    files 1
+    member /home/me/project/packages/a
+    absent /home/me/pyproject.toml
+
+    1234 567 1700000000.123456789 1700000000.123456789 /home/me/project/pyproject.toml
+
+Below the empty line each line is what ``stat -L -c '%i %s %.9Y %.9Z %n'`` prints. Everything is compared for
+equality, never for order: clocks jump. Imported by every warm start, so it imports next to nothing.
+"""
+
+import os
+
+from roost import locks
+
+FORMAT = "roost index 1"
+ABSENT = "absent"
+SIZE_LIMIT = 16 << 20
+BLUR = 20_000_000  # nanoseconds that a file system's time stamp may lag behind: two ticks of a kernel with HZ=100
+COARSE_BLUR = 2_000_000_000  # the same where stamps are whole seconds (HFS+, ext3) or even ones (FAT)
+
+
+def describe(info: os.stat_result) -> str:
+    """Return the signature of what was stat'ed: inode, size, mtime and ctime, as ``stat`` prints them.
+
+    Not the device: it changes when a container mounts the same folder again.
+    """
+    mtime, ctime = info.st_mtime_ns, info.st_ctime_ns
+    return (
+        f"{info.st_ino} {info.st_size} {mtime // 10**9}.{mtime % 10**9:09d} {ctime // 10**9}.{ctime % 10**9:09d}"
+    )
+
+
+def signature(path: str) -> str:
+    """Return the signature of the file that `path` leads to, or `ABSENT`."""
+    try:
+        return describe(os.stat(path))
+    except OSError:
+        return ABSENT
+
+
+def quote(text: str) -> str:
+    """Return `text` as one file name: a request such as `>=3.12`, or the path of a project."""
+    return text.replace("%", "%25").replace("/", "%2F").replace("\n", "%0A")
+
+
+def key(env: str, python: str | None) -> str:
+    """Return the name under which an environment, and perhaps an explicit Python, keeps its files."""
+    return quote(f"{env}@{python}" if python else env)
+
+
+def folder(project: str) -> str:
+    """Return the folder that holds everything of roost's for `project` (an absolute path without links)."""
+    elsewhere = os.environ.get("ROOST_DIR")
+    return f"{os.path.abspath(elsewhere)}/{quote(project)}" if elsewhere else f"{project.rstrip('/')}/.roost"
+
+
+class Index:
+    """One index file, read but not yet compared with the disk."""
+
+    __slots__ = ("absent", "files", "lease", "members", "project", "venv")
+
+    def __init__(self, text: str) -> None:
+        """Parse `text`.
+
+        Raises:
+            ValueError: it is not an index of this format.
+        """
+        head, _, body = text.partition("\n\n")
+        lines = head.split("\n")
+        if lines[0] != FORMAT or not body.endswith("\n"):
+            raise ValueError(FORMAT)
+        fields = [line.split(" ", 1) for line in lines[1:]]
+        (_, self.project), (_, self.venv), (_, lease), (_, count) = fields[:4]
+        self.lease = int(lease)
+        self.members = [path for word, path in fields[4:] if word == "member"]
+        self.absent = [path for word, path in fields[4:] if word == ABSENT]
+        self.files = body[:-1].split("\n")
+        if len(self.files) != int(count):  # cut short by a full disk or a power cut
+            raise ValueError(FORMAT)
+
+    def moved(self) -> str | None:
+        """Return the first path that is not what it was, or None when the index still holds."""
+        for path in self.absent:
+            if signature(path) != ABSENT:
+                return path
+        for line in self.files:
+            path = line.split(" ", 4)[4]
+            if f"{signature(path)} {path}" != line:
+                return path
+        return None
+
+
+def load(project: str, name: str) -> Index | None:
+    """Return the index called `name` of `project`, or None when there is none that may be trusted."""
+    root = folder(project)
+    try:
+        info = os.lstat(root)
+        # A folder that somebody else can write to proves nothing; the slow path says so in words.
+        if info.st_mode & 0o170022 != 0o040000 or info.st_uid != os.geteuid():
+            return None
+        flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+        descriptor = os.open(f"{root}/v1/index/{name}", flags)
+        try:
+            data = os.read(descriptor, SIZE_LIMIT)
+        finally:
+            os.close(descriptor)
+        index = Index(os.fsdecode(data))
+    except (OSError, ValueError, IndexError):
+        return None
+    return index if index.project == project else None  # a copied project brings the index of its original
+
+
+def find(start: str, name: str) -> Index | None:
+    """Return the index that answers for `start`, an absolute path without links inside a project."""
+    nearest = None
+    here = start
+    while True:
+        if nearest is None and os.path.exists(f"{here}/pyproject.toml"):
+            nearest = here
+        if nearest is not None:
+            index = load(here, name)
+            if index and (here == nearest or nearest in index.members):
+                return index
+        above = os.path.dirname(here)
+        if above == here:
+            return None
+        here = above
+
+
+def warm(start: str, name: str) -> tuple[Index, int] | None:
+    """Return the index for `start` and the descriptor of a lease on its venv, or None when that takes more than this.
+
+    Rule 5: first the lease, then the look at everything that the venv's validity rests on.
+    """
+    index = find(start, name)
+    if index is None:
+        return None
+    try:
+        lease = locks.try_lease(f"{index.venv}.lease", index.lease)
+    except OSError:
+        return None
+    if lease is None:
+        return None
+    if index.moved():
+        os.close(lease)
+        return None
+    return index, lease
+
+
+def write(path: str, text: str, youngest: int) -> None:
+    """Write the index `text` to `path`, unless an input is so young that an edit could hide in its time stamp.
+
+    `youngest` is the latest ctime of all inputs, in nanoseconds. An edit after the inputs were read and within the
+    same tick leaves the stamp as it was; git calls such an entry racy. The next start hashes again.
+
+    Raises:
+        OSError: the folder is gone, full or read-only.
+    """
+    temporary = f"{path}.{os.getpid()}"
+    descriptor = os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    try:
+        os.write(descriptor, os.fsencode(text))
+        now = os.fstat(descriptor).st_mtime_ns
+    finally:
+        os.close(descriptor)
+    coarse = now % 10**9 == 0 and youngest % 10**9 == 0
+    if youngest >= now - (COARSE_BLUR if coarse else BLUR):
+        os.unlink(temporary)
+    else:
+        os.rename(temporary, path)

@@ -1,0 +1,148 @@
+"""The interpreter: which Python an environment is made with, chosen once and then kept.
+
+A hook started by a GUI client has another PATH than a terminal. A choice made afresh each time would give each of them
+a venv of its own, so the choice is written down, and holds while the request is the same and the file is.
+"""
+
+import hashlib
+import json
+import os
+import re
+from typing import NamedTuple
+
+from roost import process
+from roost.errors import RoostError
+from roost.index import ABSENT, signature
+from roost.inputs import Inputs
+from roost.project import Project, table
+from roost.settings import Settings
+
+_ASK = """
+import json, sys, sysconfig
+print(json.dumps([sys.implementation.name, "%d.%d.%d" % sys.version_info[:3], sys.version, sys.implementation.cache_tag,
+                  sysconfig.get_platform(), getattr(sys, "abiflags", "")]))
+"""
+# What uv takes for a version request: 3, 3.12, 3.13t, 3.14rc1, >=3.11,<3.14, cpython@3.12, pypy3.10, cp312,
+# cpython-3.12.4-linux-x86_64-gnu. Any other word is a program on PATH or a path to uv, and it would be run.
+_NAMES = r"(?:cpython|cp|pypy|pp|graalpy|gp|pyodide)"
+_VERSION = r"\d+(?:\.\d+){0,2}(?:(?:a|b|rc)\d+)?(?:t|d|td|\+freethreaded|\+debug)*"
+_REQUEST = re.compile(
+    rf"(?:{_NAMES}(?:[-@]?{_VERSION}(?:-[a-z0-9_]+){{0,3}})?|{_VERSION}"
+    rf"|{_NAMES}?@?\s*(?:(?:>=|<=|==|~=|!=|>|<)\s*\d+(?:\.\d+|\.\*)*\s*,?\s*)+)",
+    re.ASCII,
+)
+
+
+class Interpreter(NamedTuple):
+    """A base interpreter, as the fingerprint and the marker tell it apart from others."""
+
+    path: str
+    implementation: str
+    version: str
+    build: str
+    file: str
+    """A hash of its content. A signature would differ between a host and a container over one checkout."""
+
+    def __str__(self) -> str:
+        """Return it as people say it."""
+        name = {"cpython": "Python", "pypy": "PyPy", "graalpy": "GraalPy"}.get(self.implementation, self.implementation)
+        return f"{name} {self.version}"
+
+
+class Request(NamedTuple):
+    """A request for a Python, and where it comes from."""
+
+    text: str
+    source: str
+
+
+def request(project: Project, settings: Settings, explicit: str | None, inputs: Inputs) -> Request:
+    """Return what Python is asked for: `--python`, else `[tool.roost] python`, `.python-version`, `requires-python`.
+
+    Raises:
+        RoostError: a file of the project holds something else than a version request.
+    """
+    if explicit:
+        return Request(explicit, "--python")
+    if settings.python is not None:
+        return _checked(settings.python, f"`tool.roost.python` in `{project.file}`")
+    pins = f"{project.root}/.python-version"
+    content = inputs.read(pins)
+    if content is not None:
+        lines = (line.partition("#")[0].strip() for line in content.decode(errors="replace").splitlines())
+        return _checked(next(filter(None, lines), ""), f"`{pins}`")
+    required = table(project.tables, "project").get("requires-python")
+    if isinstance(required, str):
+        return _checked(required, f"`project.requires-python` in `{project.file}`")
+    return Request("", "nothing")
+
+
+def _checked(text: str, source: str) -> Request:
+    # uv would run a program that a repository's file names.
+    if not _REQUEST.fullmatch(text.strip()):
+        message = f"{source} asks for the Python `{text}`, which is no version: write one such as `3.12`"
+        raise RoostError(message)
+    return Request(text.strip(), source)
+
+
+def recorded(path: str, asked: Request, inputs: Inputs) -> tuple[Interpreter | None, str | None]:
+    """Return the interpreter that the file `path` says was chosen for `asked`, and its path.
+
+    The interpreter counts as an input then. Without the interpreter where the file at that path is not the same any more; with neither where nothing was chosen
+    yet, or for another request.
+    """
+    try:
+        with open(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK), "rb") as file:
+            text, seen, *fields = json.loads(file.read(1 << 16))
+        found = Interpreter(*map(str, fields))
+    except (OSError, ValueError, TypeError):
+        return None, None
+    if text != asked.text:
+        return None, None
+    if seen != signature(found.path) or seen == ABSENT:
+        return None, found.path
+    inputs.signatures[found.path] = seen
+    return found, found.path
+
+
+def choose(project: Project, asked: Request, before: str | None) -> Interpreter:
+    """Find an interpreter for `asked` with uv, outside any virtualenv; look beside the one chosen `before` first.
+
+    Raises:
+        RoostError: there is none, or it does not run.
+    """
+    env = process.for_installer(os.environ)
+    if before:
+        env["PATH"] = os.pathsep.join(filter(None, [os.path.dirname(before), env.get("PATH", "")]))
+    command = [process.find_uv(), "python", "find", "--system", "--no-project", *([asked.text] if asked.text else [])]
+    found = process.run(command, env=env, cwd=project.root)
+    path = found.output.strip().rpartition("\n")[2]
+    if found.status or not os.path.isabs(path):
+        said = found.output.strip().removeprefix("error: ") or f"uv ended with status {found.status}"
+        message = (
+            f"no Python satisfies `{asked.text or 'any'}`, which {asked.source} asks for: "
+            f"`uv python install {asked.text or '3'}`, or ask for another (uv says: {said})"
+        )
+        raise RoostError(message)
+    return _query(path, project.root)
+
+
+def _query(path: str, cwd: str) -> Interpreter:
+    status, output = process.run([path, "-I", "-S", "-c", _ASK], env=process.for_installer(os.environ), cwd=cwd)
+    try:
+        name, version, build, *rest = json.loads(output)
+    except ValueError:
+        message = f"the interpreter `{path}` does not run (status {status}): {output.strip()[-500:]}"
+        raise RoostError(message) from None
+    with open(path, "rb") as file:
+        content = hashlib.file_digest(file, "sha256").hexdigest()[:32]
+    return Interpreter(path, name, version, " ".join([build.replace("\n", " "), *map(str, rest)]), content)
+
+
+def record(path: str, asked: Request, chosen: Interpreter) -> None:
+    """Write down in the file `path` that `chosen` answers `asked`. Under the build lock, so that all agree."""
+    temporary = f"{path}.{os.getpid()}"
+    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW
+    with open(os.open(temporary, flags, 0o600), "w", encoding="utf-8") as file:
+        json.dump([asked.text, signature(chosen.path), *chosen], file)
+    os.replace(temporary, path)

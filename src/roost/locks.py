@@ -1,0 +1,130 @@
+"""The two locks: the build lock, exclusive for a project, and leases, shared on a venv.
+
+Both are flocks: the kernel lets go of them when the last descriptor of an open file goes, also by SIGKILL, so
+nothing ever needs a clean-up. They lie in the project's own folder: processes with another TMPDIR or in another
+container over the same checkout meet there. A lock is only ever taken, never converted (flock(2): a conversion is
+not atomic). Imported by every warm start, so filelock waits until someone really builds.
+"""
+
+import errno
+import fcntl
+import os
+
+LEASE_DESCRIPTOR = 50  # scripts use descriptors below 10 for their own redirections, which would drop a lease there
+_CONTENDED = (errno.EAGAIN, errno.EACCES, errno.EWOULDBLOCK)  # somebody else holds it
+
+
+def try_flock(descriptor: int, operation: int) -> bool:
+    """Take a flock without waiting; return whether it was taken.
+
+    Raises:
+        OSError: this file system has no flock (ENOSYS, ENOLCK, EOPNOTSUPP), or it failed.
+    """
+    try:
+        fcntl.flock(descriptor, operation | fcntl.LOCK_NB)
+    except OSError as error:
+        if error.errno in _CONTENDED:
+            return False
+        raise
+    return True
+
+
+def is_at(descriptor: int, path: str) -> bool:
+    """Return whether `path` still is the file behind `descriptor`: somebody may have removed or replaced it."""
+    try:
+        there = os.lstat(path)
+    except OSError:
+        return False
+    return os.path.samestat(os.fstat(descriptor), there)
+
+
+def try_lease(path: str, inode: int) -> int | None:
+    """Take a shared lease on the existing file `path`, whose inode must be `inode`; return its descriptor.
+
+    None means that it is gone, another file, or held by a removal. Whoever gets a lease must look again whether the
+    marker still names the venv (rule 5). The lease file is never made here: one that is missing stays missing.
+
+    Raises:
+        OSError: flock does not work here.
+    """
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return None
+    try:
+        if try_flock(descriptor, fcntl.LOCK_SH) and is_at(descriptor, path) and os.fstat(descriptor).st_ino == inode:
+            _touch(descriptor)
+            return out_of_the_way(descriptor)
+    except BaseException:
+        os.close(descriptor)
+        raise
+    os.close(descriptor)
+    return None
+
+
+def out_of_the_way(descriptor: int) -> int:
+    """Move `descriptor` to a number that scripts do not redirect; the flock goes with the open file."""
+    try:
+        moved = fcntl.fcntl(descriptor, fcntl.F_DUPFD_CLOEXEC, LEASE_DESCRIPTOR)
+    except OSError:  # the limit on open files is below that
+        return descriptor
+    os.close(descriptor)
+    return moved
+
+
+def _touch(descriptor: int) -> None:
+    # The mtime of a lease says when its venv was last used. A read-only checkout keeps none, and removes nothing.
+    try:
+        os.utime(descriptor)
+    except OSError:
+        return
+
+
+class BuildLock:
+    """The project's mutex: whoever builds or removes holds it (rule 9)."""
+
+    def __init__(self, path: str) -> None:
+        """Name the lock file; nothing is opened yet."""
+        self.path = path
+        self._descriptor = -1
+
+    def try_take(self, record: str) -> bool:
+        """Take the lock without waiting and write `record` into it; return whether it was taken.
+
+        Raises:
+            OSError: the file cannot be opened, or flock does not work here.
+        """
+        from filelock import lock_descriptor  # noqa: PLC0415 - 55 ms that a warm start must not pay
+
+        flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+        descriptor = os.open(self.path, flags, 0o600)
+        try:
+            taken = lock_descriptor(descriptor, blocking=False) and is_at(descriptor, self.path)
+        except BaseException:
+            os.close(descriptor)
+            raise
+        if not taken:  # held by another, or a file that was removed between our open and our flock
+            os.close(descriptor)
+            return False
+        self._descriptor = descriptor
+        write_record(descriptor, record)
+        return True
+
+    def intact(self) -> bool:
+        """Return whether the lock that is held still is the one that others would take."""
+        return is_at(self._descriptor, self.path)
+
+    def release(self) -> None:
+        """Let go. The file stays: removing it would split those who wait from those who come."""
+        write_record(self._descriptor, "")
+        os.close(self._descriptor)
+        self._descriptor = -1
+
+
+def write_record(descriptor: int, text: str) -> None:
+    """Replace what a lock file or lease says about its holder; for people to read, never relied on."""
+    try:
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, text.encode(), 0)
+    except OSError:  # a full disk must not cost the lock
+        return

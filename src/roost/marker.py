@@ -1,0 +1,171 @@
+"""The marker: the file `complete` of a fingerprint, which names its venv and says what it was made from."""
+
+import contextlib
+import glob
+import json
+import os
+from typing import Any, NamedTuple
+
+from roost.errors import RoostError
+from roost.fingerprint import State
+from roost.index import ABSENT, signature
+from roost.store import Store
+
+FORMAT = 1
+SIZE_LIMIT = 16 << 20
+
+
+class Marker(NamedTuple):
+    """What a marker says. Signatures are those of `roost.index`."""
+
+    format: int
+    fingerprint: str
+    environment: str
+    venv: str
+    lease: int
+    """Inode of the lease file."""
+    pyvenv: str
+    """Signature of `pyvenv.cfg`."""
+    folders: dict[str, list[Any]]
+    """`site-packages` and `bin`: path to signature and the names in it."""
+    records: dict[str, str]
+    """`RECORD` files: path to signature."""
+    parts: dict[str, str]
+    installer: str
+    python: str
+    built: str
+    """When, in ISO 8601."""
+    seconds: float
+    """How long the build took."""
+
+
+def load(path: str) -> tuple[Marker | None, str | None]:
+    """Return the marker at `path`, or None and the reason."""
+    try:
+        with open(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
+            values = json.loads(file.read(SIZE_LIMIT))
+        marker = Marker(**values)
+        shapes = Marker(FORMAT, "", "", "", 0, "", {}, {}, {}, "", "", "", 0.0)
+        fits = all(isinstance(value, type(shape)) for value, shape in zip(marker, shapes, strict=True))
+    except FileNotFoundError:
+        return None, "there is none for this state yet"
+    except (OSError, ValueError, TypeError, RecursionError):
+        return None, "its marker cannot be read"
+    if not fits or marker.format != FORMAT:
+        return None, "its marker is of another format"
+    return marker, None
+
+
+def check(store: Store, state: State) -> tuple[Marker | None, str]:
+    """Return the marker for `state` if it is valid, else None and the reason in words."""
+    folder = store.env(state.fingerprint)
+    marker, reason = load(f"{folder}/complete")
+    if marker is None:
+        return None, str(reason)
+    reason = _fault(marker, folder, state) or drift(marker)
+    return (None, reason) if reason else (marker, "")
+
+
+def _fault(marker: Marker, folder: str, state: State) -> str | None:
+    if marker.fingerprint != state.fingerprint or marker.parts != state.parts:
+        return "its marker is of another state"
+    name = marker.venv.removeprefix(f"{folder}/")
+    if not name.startswith("venv-") or "/" in name:
+        return "its marker names a venv elsewhere"
+    try:
+        if os.lstat(f"{marker.venv}.lease").st_ino != marker.lease:
+            return f"the lease file of `{name}` was replaced"
+    except OSError:
+        return f"the lease file of `{name}` was removed"
+    return None
+
+
+def drift(marker: Marker) -> str | None:
+    """Return what somebody did to the venv since it was complete, or None."""
+    name = os.path.basename(marker.venv)
+    pyvenv = signature(f"{marker.venv}/pyvenv.cfg")
+    if pyvenv != marker.pyvenv:
+        return f"`{name}` was {'removed' if pyvenv == ABSENT else 'changed (`pyvenv.cfg`)'}"
+    for path, (seen, names) in marker.folders.items():
+        if signature(path) == seen:
+            continue
+        try:
+            now = set(os.listdir(path))
+        except OSError:
+            return f"`{os.path.basename(path)}` was removed from `{name}`"
+        for what, changed in (("removed from", set(names) - now), ("added to", now - set(names) - {"__pycache__"})):
+            if changed:
+                return f"`{_gist(changed)}` was {what} `{name}`"
+        for record, was in marker.records.items():
+            if record.startswith(f"{path}/") and signature(record) != was:
+                return f"`{_gist({os.path.basename(os.path.dirname(record))})}` was reinstalled in `{name}`"
+    return None
+
+
+def _gist(names: set[str]) -> str:
+    """Return the most telling of `names`: a distribution as `name 1.2`, else the first."""
+    for name in sorted(names):
+        if name.endswith(".dist-info"):
+            return name.removesuffix(".dist-info").replace("-", " ", 1)
+    return min(names)
+
+
+def describe(state: State, venv: str, folders: list[str], lease: int, built: str, seconds: float) -> Marker:
+    """Return the marker for `venv` as it is now."""
+    return Marker(
+        format=FORMAT,
+        fingerprint=state.fingerprint,
+        environment=state.settings.env,
+        venv=venv,
+        lease=os.fstat(lease).st_ino,
+        pyvenv=signature(f"{venv}/pyvenv.cfg"),
+        folders={path: [signature(path), sorted(os.listdir(path))] for path in folders},
+        records={
+            record: signature(record)
+            for path in folders
+            for record in sorted(glob.glob(f"{glob.escape(path)}/*.dist-info/RECORD"))
+        },
+        parts=state.parts,
+        installer=f"{state.installer.kind} ({state.installer.reason})",
+        python=str(state.interpreter),
+        built=built,
+        seconds=seconds,
+    )
+
+
+def publish(path: str, marker: Marker) -> None:
+    """Write `marker` to `path` so that it is there whole or not at all, also after a power cut (rule 3).
+
+    Raises:
+        RoostError: the disk would not have it; the marker that was there before is untouched.
+    """
+    temporary = f"{path}.{os.getpid()}"
+    folder = os.open(os.path.dirname(path), os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    try:
+        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
+        with open(os.open(temporary, flags, 0o600), "w", encoding="utf-8", errors="surrogateescape") as file:
+            json.dump(marker._asdict(), file)
+            file.flush()
+            os.fsync(file.fileno())
+        os.rename(temporary, path)
+        os.fsync(folder)
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            os.unlink(temporary)
+        message = f"the marker `{path}` cannot be written: {error.strerror}"
+        raise RoostError(message) from error
+    finally:
+        os.close(folder)
+
+
+def changes(store: Store, state: State) -> str | None:
+    """Return how `state` differs from what the newest venv of its environment was made from, in a few words."""
+    found = (load(f"{store.env(name)}/complete")[0] for name in {venv.fingerprint for venv in store.venvs()})
+    before = [marker for marker in found if marker and marker.environment == state.settings.env]
+    if not before:
+        return None
+    newest = max(before, key=lambda marker: marker.built).parts
+    names = sorted(
+        name for name in newest.keys() | state.parts.keys() if newest.get(name) != state.parts.get(name)
+    )
+    return f"changed: {', '.join(names[:3])}{f' and {len(names) - 3} more' if len(names) > 3 else ''}" if names else None

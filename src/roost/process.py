@@ -1,0 +1,209 @@
+"""The one place that starts other programs for roost's own purposes, and the environments that programs get."""
+
+import contextlib
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple
+
+from roost.errors import RoostError
+
+# Git tells its hooks about the commit under way. An installer that clones a git dependency with these set would write
+# into that commit's index. What follows here is about reaching a server, and stays.
+_GIT_ABOUT_SERVERS = (
+    "GIT_ALLOW_PROTOCOL",
+    "GIT_ASKPASS",
+    "GIT_CONFIG_COUNT",
+    "GIT_CONFIG_GLOBAL",
+    "GIT_CONFIG_KEY_",
+    "GIT_CONFIG_NOSYSTEM",
+    "GIT_CONFIG_SYSTEM",
+    "GIT_CONFIG_VALUE_",
+    "GIT_CURL_VERBOSE",
+    "GIT_EXEC_PATH",
+    "GIT_HTTP_",
+    "GIT_PROTOCOL",
+    "GIT_PROXY_",
+    "GIT_SSH",
+    "GIT_SSL_",
+    "GIT_TERMINAL_PROMPT",
+    "GIT_TRACE",
+)
+# What would make an installer look at another environment, Python or project than the one it is called for.
+_CALLERS_OWN = frozenset(
+    {
+        "CONDA_PREFIX",
+        "PYTHONHOME",
+        "PYTHONPATH",
+        "PYTHONPLATLIBDIR",
+        "UV_ACTIVE",
+        "UV_DEV",
+        "UV_FROZEN",
+        "UV_ISOLATED",
+        "UV_LOCKED",
+        "UV_NO_DEFAULT_GROUPS",
+        "UV_NO_DEV",
+        "UV_NO_EDITABLE",
+        "UV_NO_GROUP",
+        "UV_NO_PROJECT",
+        "UV_NO_SYNC",
+        "UV_PROJECT",
+        "UV_PROJECT_ENVIRONMENT",
+        "UV_PYTHON",
+        "UV_SYSTEM_PYTHON",
+        "UV_VENV_CLEAR",
+        "UV_WORKING_DIR",
+        "UV_WORKING_DIRECTORY",
+        "VIRTUAL_ENV",
+        "VIRTUAL_ENV_PROMPT",
+        "__PYVENV_LAUNCHER__",
+    }
+)
+_GRACE = 5.0  # seconds that an installer gets to end by itself after SIGTERM
+
+
+def for_installer(environ: Mapping[str, str], **more: str) -> dict[str, str]:
+    """Return the environment variables that an installer gets: `environ` without what belongs to its caller."""
+    kept = {
+        name: value
+        for name, value in environ.items()
+        if name not in _CALLERS_OWN and (not name.startswith("GIT_") or name.startswith(_GIT_ABOUT_SERVERS))
+    }
+    return kept | more
+
+
+class Completed(NamedTuple):
+    """How a program ended: its exit status (negative: the signal), and all that it printed."""
+
+    status: int
+    output: str
+
+
+def run(
+    command: Sequence[str],
+    *,
+    env: Mapping[str, str],
+    cwd: str,
+    log: Callable[[], int] | None = None,
+    keep: Sequence[int] = (),
+) -> Completed:
+    """Run `command` to its end with no standard input and return its status and output (both streams, as they came).
+
+    `keep` are descriptors that it inherits. `log` opens the file that takes the output: a file, since a daemon that
+    the command leaves behind would hold a pipe open for ever. Without it the output goes through a pipe.
+    An interrupt ends the command first.
+
+    Raises:
+        RoostError: the program cannot be started.
+    """
+    descriptor = log() if log else None
+    try:
+        child = subprocess.Popen(
+            list(command),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE if descriptor is None else descriptor,
+            stderr=subprocess.STDOUT,
+            env=dict(env),
+            cwd=cwd,
+            pass_fds=keep,
+            preexec_fn=_die_with_parent() if log else None,
+        )
+    except OSError as error:
+        if descriptor is not None:
+            os.close(descriptor)
+        message = f"`{command[0]}` cannot be started: {error.strerror}"
+        raise RoostError(message) from error
+    try:
+        if descriptor is None:
+            raw = child.communicate()[0]
+        else:
+            child.wait()
+            raw = os.pread(descriptor, os.fstat(descriptor).st_size, 0)
+    except BaseException:
+        _end(child)
+        raise
+    finally:
+        if descriptor is not None:
+            os.close(descriptor)
+    return Completed(child.returncode, raw.decode(errors="replace"))
+
+
+def _end(child: "subprocess.Popen[bytes]") -> None:
+    with contextlib.suppress(ProcessLookupError):
+        child.terminate()
+    try:
+        child.wait(_GRACE)
+    except subprocess.TimeoutExpired:
+        child.kill()
+        child.wait()
+
+
+def _die_with_parent() -> Callable[[], None] | None:
+    """Return what makes a child on Linux get SIGKILL when its parent ends (prctl(2), PR_SET_PDEATHSIG).
+
+    Not with other threads about: the signal goes by the thread that forked, and code between fork and exec may hang.
+    """
+    if sys.platform != "linux" or threading.active_count() > 1:
+        return None
+    import ctypes  # noqa: PLC0415 - only a build needs it
+
+    prctl = ctypes.CDLL(None).prctl
+    parent = os.getpid()
+
+    def die_with_parent() -> None:
+        prctl(1, signal.SIGKILL)
+        if os.getppid() != parent:  # it ended before the call
+            os._exit(1)
+
+    return die_with_parent
+
+
+def ancestors(pid: int) -> list[int]:
+    """Return the process numbers of the parent of `pid`, its parent, and so on, as far as they can be seen."""
+    found: list[int] = []
+    while pid > 1 and (pid := _parent(pid)) > 0 and pid not in found:
+        found.append(pid)
+    return found
+
+
+def _parent(pid: int) -> int:
+    try:
+        with open(f"/proc/{pid}/stat", "rb") as file:
+            return int(file.read().rpartition(b")")[2].split()[1])
+    except (OSError, ValueError, IndexError):
+        pass
+    if sys.platform == "linux":
+        return 0
+    status, output = run(["ps", "-o", "ppid=", "-p", str(pid)], env=os.environ, cwd="/")
+    return int(output) if status == 0 and output.strip().isdigit() else 0
+
+
+def is_stopped(pid: int) -> bool:
+    """Return whether `pid` is stopped (SIGSTOP, Ctrl-Z), as far as can be seen (Linux)."""
+    try:
+        with open(f"/proc/{pid}/stat", "rb") as file:
+            return file.read().rpartition(b")")[2].split()[0] in (b"T", b"t")
+    except (OSError, IndexError):
+        return False
+
+
+def find_uv() -> str:
+    """Return the path of the `uv` that was installed along with roost, else of the one on PATH.
+
+    Raises:
+        RoostError: there is none.
+    """
+    try:
+        from uv import find_uv_bin  # noqa: PLC0415 - a distribution may bring uv without its Python package
+
+        return os.fspath(find_uv_bin())
+    except (ImportError, FileNotFoundError):
+        found = shutil.which("uv")
+    if found is None:
+        message = "`uv` is neither installed beside roost nor on PATH: `pip install uv`"
+        raise RoostError(message)
+    return found

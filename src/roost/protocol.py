@@ -1,0 +1,206 @@
+"""The protocol: how a process comes to a venv that is whole. The rules are those of `docs/protocol.md`.
+
+1. A venv is never changed once it is complete.      6. The lease lives as long as what runs.
+2. A path is never built in twice.                   7. Removal needs the build lock and the lease.
+3. The marker comes last.                            8. Fail closed.
+4. The same question before and after the lock.      9. One build lock, and no orphan beside it.
+5. Lease, then look again.                          10. Nothing waits without a bound.
+"""
+
+import contextlib
+import os
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from roost import building, collect, fingerprint, index, interpreter, locks, marker, waiting
+from roost.environment import Environment
+from roost.errors import RoostError, VanishedError
+from roost.fingerprint import State
+from roost.marker import Marker
+from roost.store import Store
+from roost.waiting import Wait
+
+RESTARTS = 5  # after somebody removed `.roost` under our feet
+TRIES = 3  # after an input changed during a build
+
+
+class Request(NamedTuple):
+    """What a door asks for."""
+
+    start: str
+    """A folder inside the project."""
+    env: str
+    python: str | None
+    timeout: float
+    """Seconds that all waits together may take."""
+    label: str
+    """What others read of us while they wait."""
+    refresh: bool = False
+    """Build anew, even if there is a valid venv."""
+
+
+class Answer(NamedTuple):
+    """The answer to the one question: is there a valid marker for what the disk says now?"""
+
+    store: Store
+    state: State | None
+    """None before an interpreter was chosen, which happens under the build lock."""
+    marker: Marker | None
+    reason: str
+    """Why there is no valid marker."""
+    watched: str
+    """The file that changes when another process answers the question."""
+
+
+class Held(NamedTuple):
+    """A venv with a lease on it."""
+
+    store: Store
+    state: State
+    marker: Marker
+    lease: int
+
+
+def acquire(request: Request) -> Environment:
+    """Return the environment that `request` asks for, whole and leased; build it where nobody has.
+
+    Raises:
+        RoostError: and then nothing is leased. Its kind says what happened.
+    """
+    wait = Wait(request.timeout)
+    for _ in range(RESTARTS):
+        with contextlib.suppress(VanishedError):
+            held = _acquire(request, wait)
+            if wait.waited:
+                held.store.log("wait", environment=request.env, seconds=round(wait.waited, 3), holder=wait.holder)
+            _write_index(request, held)
+            return Environment(request.env, held.marker.venv, held.lease)
+    message = f"`.roost` of the project around `{request.start}` was removed {RESTARTS} times meanwhile: start again"
+    raise RoostError(message)
+
+
+def _acquire(request: Request, wait: Wait) -> Held:
+    while True:
+        answer = ask(request)  # rule 4: without any lock
+        if not request.refresh and (held := lease(answer)):
+            return held
+        with _build_lock(request, answer, wait) as lock:
+            if lock:
+                return _ask_again(request, lock, wait)
+
+
+def ask(request: Request, *, choose: bool = False) -> Answer:
+    """Look for a valid marker, never trusting the index. With `choose`, decide on an interpreter where none is."""
+    draft = fingerprint.draft(request.start, request.env, request.python)
+    store = Store(draft.project.root)
+    store.check()
+    record = store.python(index.key(request.env, request.python))
+    chosen, before = interpreter.recorded(record, draft.request, draft.inputs)
+    if chosen is None and choose:
+        with store.guarded():
+            interpreter.record(record, draft.request, interpreter.choose(draft.project, draft.request, before))
+        chosen, _ = interpreter.recorded(record, draft.request, draft.inputs)
+    if chosen is None:
+        return Answer(store, None, None, "no Python was chosen yet", record)
+    state = draft.with_interpreter(chosen)
+    valid, reason = marker.check(store, state)
+    return Answer(store, state, valid, reason, f"{store.env(state.fingerprint)}/complete")
+
+
+def lease(answer: Answer) -> Held | None:
+    """Take a lease on the venv of a valid marker, then look again (rule 5); None when it is gone by then."""
+    if answer.marker is None or answer.state is None:
+        return None
+    with answer.store.guarded():
+        descriptor = locks.try_lease(f"{answer.marker.venv}.lease", answer.marker.lease)
+    if descriptor is None:
+        return None
+    if marker.check(answer.store, answer.state)[0] != answer.marker:
+        os.close(descriptor)
+        return None
+    return Held(answer.store, answer.state, answer.marker, descriptor)
+
+
+@contextlib.contextmanager
+def _build_lock(request: Request, answer: Answer, wait: Wait) -> Iterator[locks.BuildLock | None]:
+    """Take the build lock; yield None instead when another process answered the question meanwhile."""
+    store = answer.store
+    store.prepare()
+    seen = index.signature(answer.watched)
+    lock = locks.BuildLock(store.lock)
+    with store.guarded():
+        while not lock.try_take(waiting.record(request.label)):
+            building.refuse_nested(store)
+            wait.pause("the build lock", store.lock)
+            if index.signature(answer.watched) != seen:
+                yield None
+                return
+    try:
+        yield lock
+    finally:
+        lock.release()
+        store.empty_trash()
+
+
+def _ask_again(request: Request, lock: locks.BuildLock, wait: Wait) -> Held:
+    """Ask under the build lock; build only if still needed (rules 3 and 9)."""
+    culprit = None
+    for attempt in range(TRIES):
+        answer = ask(request, choose=True)
+        if (attempt or not request.refresh) and (held := lease(answer)):
+            return held
+        if attempt == 0:
+            building.await_orphans(answer.store, wait)
+        if answer.state is None:
+            raise VanishedError(answer.watched)
+        with answer.store.guarded(), building.attempt(answer.store, answer.state, request.label) as made:
+            built = building.build(answer.store, answer.state, made, answer.reason)
+            culprit = _moved(request, answer.state)
+            if culprit is None:
+                if not (lock.intact() and locks.is_at(made.lease, made.venv.lease)):
+                    raise VanishedError(made.venv.path)
+                done = building.publish(answer.store, answer.state, made, built)
+                collect.collect(answer.store, answer.state.settings.keep)
+                return Held(answer.store, answer.state, done, made.lease)
+    message = f"`{culprit}` changed during each of {TRIES} builds: start again when nothing writes it"
+    raise RoostError(message)
+
+
+def _moved(request: Request, state: State) -> str | None:
+    """Return the input that is not what `state` was read from, or None (rule 3).
+
+    An edit and its undo leave the fingerprint as it was, but not the ctime; a file that a glob matches now leaves the
+    signatures as they were, but not the fingerprint.
+    """
+    if moved := state.inputs.moved():
+        return moved
+    now = ask(request).state
+    if now is None:
+        return state.interpreter.path
+    changed = [name for name in now.parts.keys() | state.parts.keys() if now.parts.get(name) != state.parts.get(name)]
+    return min(changed, default=None)
+
+
+def _write_index(request: Request, held: Held) -> None:
+    """Spare the next start all hashing. Best effort: a read-only checkout has none, and works."""
+    found, state = held.marker, held.state
+    files = [f"{held.store.env(state.fingerprint)}/complete", f"{found.venv}/pyvenv.cfg", *found.folders]
+    seen = {path: index.signature(path) for path in files}
+    seen |= state.inputs.folders | state.inputs.signatures
+    if any("\n" in path for path in seen) or marker.check(held.store, state)[0] != found:
+        return
+    lines = [
+        index.FORMAT,
+        f"project {state.project.root}",
+        f"venv {found.venv}",
+        f"lease {found.lease}",
+        f"files {sum(sign != index.ABSENT for sign in seen.values())}",
+        *(f"member {path}" for path in state.project.members),
+        *(f"{index.ABSENT} {path}" for path, sign in seen.items() if sign == index.ABSENT),
+        "",
+        *(f"{sign} {path}" for path, sign in seen.items() if sign != index.ABSENT),
+        "",
+    ]
+    with contextlib.suppress(OSError):
+        path = held.store.index(index.key(request.env, request.python))
+        index.write(path, "\n".join(lines), state.inputs.youngest)

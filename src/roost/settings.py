@@ -1,0 +1,158 @@
+"""The settings: `[tool.roost]` of a project, with an environment's own table laid over it."""
+
+import difflib
+import re
+from typing import Any, Literal, NamedTuple, get_args
+
+from roost.errors import RoostError
+from roost.project import Project, table
+
+Kind = Literal["auto", "uv", "pylock", "requirements", "poetry", "pdm", "command"]
+
+_SHAPES: dict[str, tuple[type, str]] = {
+    "python": (str, "a string such as `3.12`"),
+    "groups": (list, "a list of strings"),
+    "extras": (list, "a list of strings"),
+    "installer": (str, f"one of {', '.join(f'`{kind}`' for kind in get_args(Kind))}"),
+    "requirements": (list, "a list of strings"),
+    "command": (list, "a list of strings"),
+    "inputs": (list, "a list of strings"),
+    "ignore-tables": (list, "a list of strings"),
+    "link": (object, '`false` or `".venv"`'),
+    "keep": (int, "a whole number, at least 1"),
+    "compile-bytecode": (bool, "`true` or `false`"),
+    "envs": (dict, "a table of tables"),
+}
+_TOP_ONLY = ("envs", "ignore-tables", "link", "keep")
+_ENV_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*", re.ASCII)
+
+
+class Settings(NamedTuple):
+    """What is wanted of one environment."""
+
+    env: str
+    python: str | None
+    groups: tuple[str, ...]
+    extras: tuple[str, ...]
+    installer: Kind
+    requirements: tuple[str, ...]
+    command: tuple[str, ...]
+    inputs: tuple[str, ...]
+    ignore_tables: tuple[str, ...]
+    link: str | None
+    keep: int
+    compile_bytecode: bool
+
+
+def read(project: Project, env: str) -> Settings:
+    """Return the settings of the environment `env`.
+
+    Raises:
+        RoostError: a key, type, group, extra or environment is not valid; the text names it, the file and what would
+            be.
+    """
+    top = table(project.tables, "tool").get("roost", {})
+    if not isinstance(top, dict):
+        raise _wrong(project, "tool.roost", "a table")
+    _check(project, top, "tool.roost")
+    envs = top.get("envs", {})
+    for name, values in envs.items():
+        if not isinstance(values, dict):
+            raise _wrong(project, f"tool.roost.envs.{name}", "a table")
+        _check(project, values, f"tool.roost.envs.{name}", without=_TOP_ONLY)
+    if not _ENV_NAME.fullmatch(env) or (env != "default" and env not in envs):
+        known = ", ".join(f"`{name}`" for name in sorted({"default", *envs}))
+        message = f"there is no environment `{env}` in `{project.file}`: it has {known}"
+        raise RoostError(message)
+    values = {key: value for key, value in top.items() if key != "envs"} | envs.get(env, {})
+    groups = tuple(values["groups"]) if "groups" in values else _default_groups(project.tables)
+    extras = tuple(values.get("extras", ()))
+    _check_names(project, "dependency group", groups, groups_of(project.tables))
+    _check_names(project, "extra", extras, extras_of(project.tables))
+    return Settings(
+        env=env,
+        python=values.get("python"),
+        groups=groups,
+        extras=extras,
+        installer=values.get("installer", "auto"),
+        requirements=tuple(values.get("requirements", ())),
+        command=tuple(values.get("command", ())),
+        inputs=tuple(values.get("inputs", ())),
+        ignore_tables=tuple(values.get("ignore-tables", ())),
+        link=values.get("link") or None,
+        keep=values.get("keep", 3),
+        compile_bytecode=values.get("compile-bytecode", True),
+    )
+
+
+def _check(project: Project, values: dict[str, Any], where: str, without: tuple[str, ...] = ()) -> None:
+    valid = [key for key in _SHAPES if key not in without]
+    for key, value in values.items():
+        if key not in valid:
+            near = difflib.get_close_matches(key, valid, 1)
+            hint = f"did you mean `{near[0]}`?" if near else f"valid are {', '.join(valid)}"
+            message = f"unknown key `{key}` in `[{where}]` of `{project.file}`: {hint}"
+            raise RoostError(message)
+        shape, words = _SHAPES[key]
+        if not _fits(key, value, shape):
+            raise _wrong(project, f"{where}.{key}", words)
+
+
+def _fits(key: str, value: object, shape: type) -> bool:
+    if key == "link":
+        return value is False or value == ".venv"
+    if key == "keep":
+        return isinstance(value, int) and not isinstance(value, bool) and value >= 1
+    if key == "installer":
+        return value in get_args(Kind)
+    if shape is list:
+        return isinstance(value, list) and all(isinstance(item, str) for item in value)
+    return isinstance(value, shape)
+
+
+def _wrong(project: Project, where: str, words: str) -> RoostError:
+    return RoostError(f"`{where}` in `{project.file}` must be {words}")
+
+
+def _check_names(project: Project, what: str, asked: tuple[str, ...], there: dict[str, Any]) -> None:
+    for name in asked:
+        if normalize(name) not in there:
+            known = ", ".join(f"`{name}`" for name in sorted(there)) or "none"
+            message = f"there is no {what} `{name}` in `{project.file}`: it has {known}"
+            raise RoostError(message)
+
+
+def normalize(name: str) -> str:
+    """Return `name` as packaging.python.org compares names of projects, extras and groups."""
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def groups_of(tables: dict[str, Any]) -> dict[str, Any]:
+    """Return the dependency groups by normalized name, uv's older `dev-dependencies` among them as `dev`."""
+    groups = {normalize(name): group for name, group in table(tables, "dependency-groups").items()}
+    old = table(tables, "tool", "uv").get("dev-dependencies")
+    if old is not None:
+        groups["dev"] = [*groups.get("dev", []), *old]
+    return groups
+
+
+def extras_of(tables: dict[str, Any]) -> dict[str, Any]:
+    """Return the optional dependencies by normalized name of the extra."""
+    extras = table(tables, "project", "optional-dependencies")
+    return {normalize(name): requirements for name, requirements in extras.items()}
+
+
+def _default_groups(tables: dict[str, Any]) -> tuple[str, ...]:
+    """Return uv's default groups, else `dev` where it exists."""
+    groups = groups_of(tables)
+    chosen = table(tables, "tool", "uv").get("default-groups")
+    if chosen == "all":
+        return tuple(groups)
+    if isinstance(chosen, list):
+        return tuple(str(name) for name in chosen)
+    return ("dev",) if "dev" in groups else ()
+
+
+def names(project: Project) -> list[str]:
+    """Return the names of all environments of `project`, `default` first."""
+    return ["default", *sorted(set(table(project.tables, "tool", "roost", "envs")) - {"default"})]

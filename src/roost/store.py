@@ -1,0 +1,317 @@
+"""The store: the `.roost` folder, what lies in it, and how a venv comes into it and leaves it."""
+
+import contextlib
+import errno
+import fcntl
+import json
+import os
+import re
+import secrets
+import shutil
+import stat
+import time
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+from roost import index, locks, process, report
+from roost.errors import RoostError, VanishedError
+
+CACHEDIR_TAG = """Signature: 8a477f597d28d172789f06886806bc55
+# Made by roost: virtualenvs that can be made again. See https://bford.info/cachedir/
+"""
+JOURNAL_LIMIT = 1 << 20  # bytes; older lines move to `journal.1`, of which there is one
+_NO_FLOCK = (errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOTSUP)
+_FINGERPRINT = re.compile(r"[0-9a-f]{16}", re.ASCII)
+_VENV = re.compile(r"venv-[a-z0-9]{6}", re.ASCII)
+_ALPHABET = "abcdefghijklmnopqrstuvwxyz0123456789"
+_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+
+
+class Store:
+    """The folder of one project. Its paths are strings without links; making one touches nothing."""
+
+    def __init__(self, project: str) -> None:
+        """Name the folder of `project`, an absolute path without links."""
+        self.project = project
+        self.root = index.folder(project)
+        self.v1 = f"{self.root}/v1"
+        self.lock = f"{self.root}/lock"
+
+    def index(self, key: str) -> str:
+        """Return the path of the index called `key`."""
+        return f"{self.v1}/index/{key}"
+
+    def python(self, key: str) -> str:
+        """Return the path of the record of which interpreter was chosen for `key`."""
+        return f"{self.v1}/python/{key}"
+
+    def env(self, fingerprint: str) -> str:
+        """Return the path of the folder of `fingerprint`."""
+        return f"{self.v1}/envs/{fingerprint}"
+
+    def check(self) -> None:
+        """Refuse a folder that somebody else has a hand in (rule 8); one that does not exist yet is fine.
+
+        Raises:
+            RoostError: it is a link, no folder, another user's, or writable by others.
+        """
+        try:
+            info = os.lstat(self.root)
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            raise self._failure(error) from error
+        if stat.S_ISLNK(info.st_mode):
+            fault, cure = "is a link", "remove it; to keep environments elsewhere set `ROOST_DIR`"
+        elif not stat.S_ISDIR(info.st_mode):
+            fault, cure = "is not a folder", "move it away"
+        elif info.st_uid != os.geteuid():
+            fault = f"belongs to another user (uid {info.st_uid}, you are {os.geteuid()})"
+            cure = "remove it, or set `ROOST_DIR` to a folder of your own"
+        elif info.st_mode & 0o022:
+            fault, cure = "can be written by others", f"`chmod 700 {self.root}` if you trust what is in it, else remove it"
+        else:
+            return
+        message = f"`{self.root}` {fault}, so nothing in it can be trusted: {cure}"
+        raise RoostError(message)
+
+    def prepare(self) -> None:
+        """Make the folder and what belongs in it.
+
+        Raises:
+            RoostError: it cannot be trusted (see `check`), is tracked by git, or cannot be written.
+        """
+        self.check()
+        try:
+            if not os.path.isdir(self.root):
+                if os.environ.get("ROOST_DIR"):
+                    os.makedirs(os.path.dirname(self.root), mode=0o700, exist_ok=True)
+                self._introduce()
+            for path in (self.root, self.v1, *(f"{self.v1}/{name}" for name in ("index", "python", "envs", "trash"))):
+                _make_folder(path)
+            _make_folder(f"{self.root}/current")
+            for name, text in ((".gitignore", "*\n"), ("CACHEDIR.TAG", CACHEDIR_TAG)):
+                if not os.path.lexists(f"{self.root}/{name}"):
+                    _write(f"{self.root}/{name}", text)
+        except OSError as error:
+            raise self._failure(error) from error
+        self.check()
+        self._refuse_tracked()
+
+    def _introduce(self) -> None:
+        """Say once that `/.roost` belongs in `.gitignore`: build backends read only the one at the root."""
+        if os.environ.get("ROOST_DIR") or not os.path.exists(f"{self.project}/.git"):
+            return
+        with contextlib.suppress(OSError), open(f"{self.project}/.gitignore", encoding="utf-8", errors="replace") as file:
+            if any(line.strip().strip("/") == ".roost" for line in file):
+                return
+        report.warning(f"add the line `/.roost` to `{self.project}/.gitignore`, where build backends look for it too")
+
+    def _refuse_tracked(self) -> None:
+        git = shutil.which("git")
+        if git is None or os.environ.get("ROOST_DIR"):
+            return
+        command = [git, "ls-files", "--", ".roost"]
+        status, output = process.run(command, env=process.for_installer(os.environ), cwd=self.project)
+        if status == 0 and output.strip():
+            message = (
+                f"`{self.root}` is tracked by git, so it may hold what somebody else built: "
+                "`git rm -r --cached .roost`, commit, and remove the folder"
+            )
+            raise RoostError(message)
+
+    def _failure(self, error: OSError) -> RoostError:
+        if isinstance(error, FileNotFoundError):
+            return VanishedError(f"`{error.filename}` was removed meanwhile")
+        if error.errno in _NO_FLOCK:
+            message = (
+                f"flock does not work in `{self.root}` ({error.strerror}), and roost never goes on unlocked: "
+                "set `ROOST_DIR` to a folder on a local disk"
+            )
+            return RoostError(message)
+        message = (
+            f"`{error.filename or self.root}` cannot be used: {error.strerror}; make it writable, "
+            "or set `ROOST_DIR` to a folder that is"
+        )
+        return RoostError(message)
+
+    @contextlib.contextmanager
+    def guarded(self) -> Iterator[None]:
+        """Turn the operating system's errors about this folder into roost's.
+
+        Raises:
+            VanishedError: a file was removed meanwhile.
+            RoostError: anything else, with the path and the way out.
+        """
+        try:
+            yield
+        except OSError as error:
+            raise self._failure(error) from error
+
+    def log(self, event: str, **fields: Any) -> None:
+        """Append one line to the journal. A journal that cannot be written stops nothing."""
+        line = json.dumps({"at": time.strftime("%Y-%m-%dT%H:%M:%S%z"), "event": event, "pid": os.getpid(), **fields})
+        path = f"{self.v1}/journal"
+        try:
+            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_NONBLOCK, 0o600)
+            try:
+                os.write(descriptor, f"{line}\n".encode())
+                full = os.fstat(descriptor).st_size > JOURNAL_LIMIT
+            finally:
+                os.close(descriptor)
+            if full:
+                os.replace(path, f"{path}.1")
+        except OSError:
+            return
+
+    def venvs(self) -> Iterator["Venv"]:
+        """Yield every venv there is, of any fingerprint, complete or not, and every lease whose venv is gone."""
+        for fingerprint in _names(f"{self.v1}/envs", _FINGERPRINT):
+            folder = self.env(fingerprint)
+            names = {name.removesuffix(".lease") for name in os.listdir(folder)}
+            yield from (Venv(fingerprint, folder, name) for name in sorted(filter(_VENV.fullmatch, names)))
+
+    def new_attempt(self, fingerprint: str, record: str) -> "Attempt":
+        """Make a folder that never was there before, and take its lease (rule 2).
+
+        The lease comes first: no venv is ever without one.
+        """
+        folder = self.env(fingerprint)
+        _make_folder(folder)
+        while True:
+            venv = Venv(fingerprint, folder, "venv-" + "".join(secrets.choice(_ALPHABET) for _ in range(6)))
+            try:
+                flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+                descriptor = os.open(venv.lease, flags, 0o600)
+            except FileExistsError:
+                continue
+            if not locks.try_flock(descriptor, fcntl.LOCK_SH):  # a clean-up that found it; it is not ours then
+                os.close(descriptor)
+                continue
+            locks.write_record(descriptor, record)
+            os.mkdir(venv.path, 0o700)
+            return Attempt(venv, locks.out_of_the_way(descriptor))
+
+    def remove(self, venv: "Venv", *, marker: bool) -> bool:
+        """Take `venv` out of use, with its marker if that names it, under the build lock; return whether it went.
+
+        It stays where anything holds its lease (rule 7). What is renamed into `trash` is deleted by `empty_trash`.
+        """
+        envs = os.open(f"{self.v1}/envs", _FOLDER)
+        try:
+            folder = os.open(venv.fingerprint, _FOLDER, dir_fd=envs)
+        finally:
+            os.close(envs)
+        trash = os.open(f"{self.v1}/trash", _FOLDER)
+        lease = None
+        try:
+            with contextlib.suppress(FileNotFoundError):
+                flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+                lease = os.open(f"{venv.name}.lease", flags, dir_fd=folder)
+            if lease is not None and not locks.try_flock(lease, fcntl.LOCK_EX):
+                return False
+            if marker:
+                os.unlink("complete", dir_fd=folder)
+            with contextlib.suppress(FileNotFoundError):
+                os.rename(venv.name, f"{venv.name}-{secrets.token_hex(4)}", src_dir_fd=folder, dst_dir_fd=trash)
+            if lease is not None:
+                os.unlink(f"{venv.name}.lease", dir_fd=folder)
+            with contextlib.suppress(OSError):  # not empty: other venvs of this fingerprint
+                os.rmdir(self.env(venv.fingerprint))
+            return True
+        finally:
+            for descriptor in (lease, trash, folder):
+                if descriptor is not None:
+                    os.close(descriptor)
+
+    def empty_trash(self) -> None:
+        """Delete what was renamed away, without following links. Needs no lock: nothing in there is in use."""
+        with contextlib.suppress(OSError):
+            trash = os.open(f"{self.v1}/trash", _FOLDER)
+            try:
+                for name in os.listdir(trash):
+                    shutil.rmtree(name, ignore_errors=True, dir_fd=trash)
+            finally:
+                os.close(trash)
+
+    def point(self, env: str, venv: str, link: str | None) -> None:
+        """Let `current/ENV` lead to `venv`, and the project's `.venv` to that where the settings want it."""
+        current = f"{self.root}/current/{env}"
+        _link(current, venv)
+        if link and env == "default":
+            path = f"{self.project}/{link}"
+            if os.path.lexists(path) and not (os.path.islink(path) and os.readlink(path) == current):
+                report.warning(f"`{path}` exists and is not roost's, so it stays as it is: remove it to get the link")
+            else:
+                _link(path, current)
+
+    def pointed(self) -> dict[str, str]:
+        """Return which venv `current` leads to for each environment."""
+        folder = f"{self.root}/current"
+        return {entry.name: os.readlink(entry.path) for entry in os.scandir(folder) if entry.is_symlink()}
+
+
+class Venv(NamedTuple):
+    """The place of one venv."""
+
+    fingerprint: str
+    folder: str
+    name: str
+
+    @property
+    def path(self) -> str:
+        """The venv's folder."""
+        return f"{self.folder}/{self.name}"
+
+    @property
+    def lease(self) -> str:
+        """The file that is flocked by whatever runs in it."""
+        return f"{self.path}.lease"
+
+
+class Attempt:
+    """A venv that is being built, and the builder's lease on it."""
+
+    def __init__(self, venv: Venv, lease: int) -> None:
+        """Hold `venv` by the descriptor `lease`."""
+        self.venv = venv
+        self.lease = lease
+        self.published = False
+
+    def open_log(self) -> int:
+        """Return the descriptor of a file for an installer's output; the file has no name any more."""
+        path = f"{self.venv.path}.log"
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+        os.unlink(path)
+        return descriptor
+
+
+def _names(folder: str, pattern: "re.Pattern[str]") -> list[str]:
+    try:
+        return sorted(filter(pattern.fullmatch, os.listdir(folder)))
+    except FileNotFoundError:
+        return []
+
+
+def _make_folder(path: str) -> None:
+    try:
+        os.mkdir(path, 0o700)
+    except FileExistsError:
+        if not stat.S_ISDIR(os.lstat(path).st_mode):
+            message = f"`{path}` is not a folder: remove it"
+            raise RoostError(message) from None
+    else:
+        os.chmod(path, 0o700)  # a strict umask may have taken our own bits
+
+
+def _write(path: str, text: str) -> None:
+    temporary = f"{path}.{os.getpid()}"
+    with open(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600), "w") as file:
+        file.write(text)
+    os.replace(temporary, path)
+
+
+def _link(path: str, target: str) -> None:
+    temporary = f"{path}.{secrets.token_hex(4)}"
+    os.symlink(target, temporary)
+    os.replace(temporary, path)
