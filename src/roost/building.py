@@ -3,12 +3,10 @@
 import contextlib
 import json
 import os
-import time
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
 
 from roost import collect, locks, marker, process, report, waiting
-from roost.errors import RoostError, VanishedError
+from roost.errors import RoostError
 from roost.fingerprint import State
 from roost.installers.base import Target
 from roost.marker import Marker
@@ -21,14 +19,6 @@ paths = sysconfig.get_paths()
 print(json.dumps([sys.prefix, "%d.%d.%d" % sys.version_info[:3],
                   list(dict.fromkeys(paths[key] for key in ("purelib", "platlib", "scripts")))]))
 """
-
-
-class Built(NamedTuple):
-    """What a finished build found out."""
-
-    folders: list[str]
-    """`site-packages` and `bin` of the venv."""
-    seconds: float
 
 
 def refuse_nested(store: Store) -> None:
@@ -74,29 +64,19 @@ def attempt(store: Store, state: State, label: str) -> Iterator[Attempt]:
                 store.remove(made.venv, marker=False)
 
 
-def build(store: Store, state: State, made: Attempt, reason: str) -> Built:
-    """Fill the attempt and check its health.
-
-    Raises:
-        VanishedError: the attempt was removed meanwhile.
-        RoostError: the installer failed; the text has what it printed.
-    """
-    start = time.monotonic()
+def build(store: Store, state: State, made: Attempt, reason: str) -> str | None:
+    """Fill the attempt and check its health; return why that failed, with what the installer printed, or None."""
     env, chosen = state.settings.env, state.installer
-    why = marker.changes(store, state) or reason
+    why = (marker.changes(store, state) or "the first of its kind") if reason == marker.NONE else reason
     report.step(f"building `{env}` with {chosen.kind} ({chosen.reason}), {state.interpreter}: {why}")
     try:
-        failure = _install(store, state, made)
-        folders = _check_health(state, made) if failure is None else []
+        failure = _install(store, state, made) or _check_health(state, made)
     except RoostError as error:
         failure = str(error)
-    if failure is not None:
-        if not locks.is_at(made.lease, made.venv.lease) or not os.path.isdir(made.venv.path):
-            raise VanishedError(made.venv.path)
-        store.log("failure", environment=env, fingerprint=state.fingerprint, seconds=round(time.monotonic() - start, 3))
-        message = f"the environment `{env}` of `{state.project.root}` could not be built with {chosen.kind}: {failure.strip()}"
-        raise RoostError(message)
-    return Built(folders, time.monotonic() - start)
+    if failure is None:
+        return None
+    store.log("failure", environment=env, fingerprint=state.fingerprint, venv=made.venv.name, seconds=made.seconds())
+    return f"the environment `{env}` of `{state.project.root}` could not be built with {chosen.kind}: {failure.strip()}"
 
 
 def _install(store: Store, state: State, made: Attempt) -> str | None:
@@ -114,33 +94,25 @@ def _install(store: Store, state: State, made: Attempt) -> str | None:
     return state.installer.install(Target(state.project, state.settings, venv, f"{venv}/bin/python"), run)
 
 
-def _check_health(state: State, made: Attempt) -> list[str]:
-    """Start the venv's Python as a session would; return the folders that a marker compares.
-
-    Raises:
-        RoostError: it does not start, or is not what it should be.
-    """
+def _check_health(state: State, made: Attempt) -> str | None:
+    """Start the venv's Python as a session would; return what is wrong with it, or None."""
     venv = made.venv.path
     # -I: nothing of the caller's; without -S, so that what the packages do at start-up is tried, too.
-    status, output = process.run(
-        [f"{venv}/bin/python", "-I", "-B", "-c", _HEALTH], env=process.for_installer(os.environ), cwd=venv
-    )
+    command = [f"{venv}/bin/python", "-I", "-B", "-c", _HEALTH]
+    status, output = process.run(command, env=process.for_installer(os.environ), cwd=venv)
     try:
-        prefix, version, folders = json.loads(output.strip().rpartition("\n")[2])
+        prefix, version, made.folders = json.loads(output.strip().rpartition("\n")[2])
     except ValueError:
-        message = f"its Python does not start (status {status}): {output.strip()[-2000:]}"
-        raise RoostError(message) from None
+        return f"its Python does not start (status {status}): {output.strip()[-2000:]}"
     if os.path.realpath(prefix) != os.path.realpath(venv) or version != state.interpreter.version:
-        message = f"its Python is {version} in `{prefix}`, not {state.interpreter.version} in `{venv}`"
-        raise RoostError(message)
-    return [str(folder) for folder in folders]
+        return f"its Python is {version} in `{prefix}`, not {state.interpreter.version} in `{venv}`"
+    return None
 
 
-def publish(store: Store, state: State, made: Attempt, built: Built) -> Marker:
+def publish(store: Store, state: State, made: Attempt) -> Marker:
     """Write the marker: from here on the venv is complete, and the lease that of a session."""
     locks.write_record(made.lease, "")
-    stamp = time.strftime("%Y-%m-%dT%H:%M:%S%z")
-    done = marker.describe(state, made.venv.path, built.folders, made.lease, stamp, round(built.seconds, 3))
+    done = marker.describe(state, made)
     marker.publish(f"{made.venv.folder}/complete", done)
     made.published = True
     env = state.settings.env

@@ -4,15 +4,17 @@ import contextlib
 import glob
 import json
 import os
+import time
 from typing import Any, NamedTuple
 
 from roost.errors import RoostError
 from roost.fingerprint import State
 from roost.index import ABSENT, signature
-from roost.store import Store
+from roost.store import Attempt, Store
 
 FORMAT = 1
 SIZE_LIMIT = 16 << 20
+NONE = "there is no venv for this state yet"
 
 
 class Marker(NamedTuple):
@@ -48,7 +50,7 @@ def load(path: str) -> tuple[Marker | None, str | None]:
         shapes = Marker(FORMAT, "", "", "", 0, "", {}, {}, {}, "", "", "", 0.0)
         fits = all(isinstance(value, type(shape)) for value, shape in zip(marker, shapes, strict=True))
     except FileNotFoundError:
-        return None, "there is none for this state yet"
+        return None, NONE
     except (OSError, ValueError, TypeError, RecursionError):
         return None, "its marker cannot be read"
     if not fits or marker.format != FORMAT:
@@ -110,26 +112,24 @@ def _gist(names: set[str]) -> str:
     return min(names)
 
 
-def describe(state: State, venv: str, folders: list[str], lease: int, built: str, seconds: float) -> Marker:
-    """Return the marker for `venv` as it is now."""
+def describe(state: State, made: Attempt) -> Marker:
+    """Return the marker for a finished attempt as it is now."""
+    venv = made.venv.path
+    records = [path for folder in made.folders for path in glob.glob(f"{glob.escape(folder)}/*.dist-info/RECORD")]
     return Marker(
         format=FORMAT,
         fingerprint=state.fingerprint,
         environment=state.settings.env,
         venv=venv,
-        lease=os.fstat(lease).st_ino,
+        lease=os.fstat(made.lease).st_ino,
         pyvenv=signature(f"{venv}/pyvenv.cfg"),
-        folders={path: [signature(path), sorted(os.listdir(path))] for path in folders},
-        records={
-            record: signature(record)
-            for path in folders
-            for record in sorted(glob.glob(f"{glob.escape(path)}/*.dist-info/RECORD"))
-        },
+        folders={path: [signature(path), sorted(os.listdir(path))] for path in made.folders},
+        records={path: signature(path) for path in sorted(records)},
         parts=state.parts,
         installer=f"{state.installer.kind} ({state.installer.reason})",
         python=str(state.interpreter),
-        built=built,
-        seconds=seconds,
+        built=time.strftime("%Y-%m-%dT%H:%M:%S%z"),
+        seconds=made.seconds(),
     )
 
 

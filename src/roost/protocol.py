@@ -145,23 +145,27 @@ def _build_lock(request: Request, answer: Answer, wait: Wait) -> Iterator[locks.
 def _ask_again(request: Request, lock: locks.BuildLock, wait: Wait) -> Held:
     """Ask under the build lock; build only if still needed (rules 3 and 9)."""
     culprit = None
-    for attempt in range(TRIES):
+    for tried in range(TRIES):
         answer = ask(request, choose=True)
-        if (attempt or not request.refresh) and (held := lease(answer)):
+        store, state = answer.store, answer.state
+        if (tried or not request.refresh) and (held := lease(answer)):
             return held
-        if attempt == 0:
-            building.await_orphans(answer.store, wait)
-        if answer.state is None:
+        if state is None:
             raise VanishedError(answer.watched)
-        with answer.store.guarded(), building.attempt(answer.store, answer.state, request.label) as made:
-            built = building.build(answer.store, answer.state, made, answer.reason)
-            culprit = _moved(request, answer.state)
-            if culprit is None:
-                if not (lock.intact() and locks.is_at(made.lease, made.venv.lease)):
-                    raise VanishedError(made.venv.path)
-                done = building.publish(answer.store, answer.state, made, built)
-                collect.collect(answer.store, answer.state.settings.keep)
-                return Held(answer.store, answer.state, done, made.lease)
+        reason = f"`{culprit}` changed during the build" if culprit else answer.reason
+        building.await_orphans(store, wait)
+        with store.guarded(), building.attempt(store, state, request.label) as made:
+            failure = building.build(store, state, made, reason)
+            culprit = _moved(request, state)
+            if culprit:
+                continue
+            if not (lock.intact() and made.intact()):
+                raise VanishedError(made.venv.path)
+            if failure:
+                raise RoostError(failure)
+            done = building.publish(store, state, made)
+            collect.collect(store, state.settings.keep)
+            return Held(store, state, done, made.lease)
     message = f"`{culprit}` changed during each of {TRIES} builds: start again when nothing writes it"
     raise RoostError(message)
 

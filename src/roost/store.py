@@ -276,7 +276,18 @@ class Attempt:
         """Hold `venv` by the descriptor `lease`."""
         self.venv = venv
         self.lease = lease
+        self.folders: list[str] = []
+        """`site-packages` and `bin`, once they are known."""
         self.published = False
+        self._begun = time.monotonic()
+
+    def seconds(self) -> float:
+        """Return how long it has been under way."""
+        return round(time.monotonic() - self._begun, 3)
+
+    def intact(self) -> bool:
+        """Return whether the venv is there, and its lease file still is the one that others would open."""
+        return os.path.isdir(self.venv.path) and locks.is_at(self.lease, self.venv.lease)
 
     def open_log(self) -> int:
         """Return the descriptor of a file for an installer's output; the file has no name any more."""

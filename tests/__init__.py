@@ -1,0 +1,1 @@
+"""Tests of roost, with real processes, real uv, real git."""

@@ -1,0 +1,110 @@
+"""What all tests stand on: a home, a cache and wheels of their own, and guards against anything else."""
+
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests import support
+from tests.support import Project, SlowProject
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+REAL_HOME = Path(os.path.expanduser("~")).resolve()
+# Of the developer's environment nothing reaches a test but the locale and what a TLS connection would need.
+_PASSED_ON = ("LANG", "LC_ALL", "TERM", "TMPDIR", "SSL_CERT_FILE", "CI")
+_WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT
+_guarded: list[str] = []
+
+
+def _guard(event: str, args: tuple[object, ...]) -> None:
+    """Refuse, in this process, to write in the real home or in this repository's own `.roost`."""
+    if not _guarded:
+        return
+    if event == "open":
+        path, mode, flags = args
+        writes = (isinstance(mode, str) and any(letter in mode for letter in "wax+")) or (
+            isinstance(flags, int) and flags & _WRITING
+        )
+        if not writes:
+            return
+    elif event in ("os.mkdir", "os.rename", "os.remove", "os.rmdir", "os.symlink", "os.link", "os.chmod"):
+        path = args[1] if event in ("os.symlink", "os.link") else args[0]
+    else:
+        return
+    if isinstance(path, str) and os.path.abspath(path).startswith(tuple(_guarded)):
+        message = f"a test tried to write `{path}` ({event})"
+        raise PermissionError(message)
+
+
+sys.addaudithook(_guard)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Arm the guard once pytest has written what it keeps for itself."""
+    del config
+    temporary = os.path.realpath(os.environ.get("TMPDIR", "/tmp"))
+    if not temporary.startswith(str(REAL_HOME)):
+        _guarded.append(f"{REAL_HOME}/")
+    _guarded.append(f"{REPOSITORY}/.roost/")
+
+
+@pytest.fixture(scope="session")
+def session_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Provide one folder for what all tests share: uv's cache and the wheels."""
+    return tmp_path_factory.mktemp("session")
+
+
+@pytest.fixture(scope="session")
+def wheels(session_folder: Path) -> Path:
+    """Provide the folder with the wheels that tests install."""
+    folder = session_folder / "wheels"
+    folder.mkdir()
+    for name, version in (("apple", "1.0"), ("apple", "2.0"), ("banana", "1.0"), ("cherry", "1.0")):
+        support.make_wheel(folder, name, version)
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def surroundings(tmp_path: Path, session_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Give each test a home, a temporary folder and an environment of its own, and start it outside any project."""
+    kept = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
+    for name in list(os.environ):
+        monkeypatch.delenv(name)
+    home = tmp_path / "home"
+    home.mkdir()
+    (home / ".gitconfig").write_text("[user]\n\tname = T\n\temail = t@example.invalid\n[init]\n\tdefaultBranch = main\n")
+    temporary = tmp_path / "tmp"
+    temporary.mkdir()
+    own = {
+        "HOME": str(home),
+        "TMPDIR": str(temporary),
+        "UV_CACHE_DIR": str(session_folder / "uv-cache"),
+        "UV_PYTHON_DOWNLOADS": "never",
+        "PATH": os.pathsep.join([os.path.dirname(support.BASE_PYTHON), "/usr/bin", "/bin"]),
+    }
+    for name, value in (kept | own).items():
+        monkeypatch.setenv(name, value)
+    work = tmp_path / "work"
+    work.mkdir()
+    monkeypatch.chdir(work)
+    yield
+
+
+@pytest.fixture
+def project(tmp_path: Path, wheels: Path) -> Project:
+    """Provide a locked project that depends on `apple`, with `banana` in its group `dev`."""
+    made = Project(tmp_path / "work" / "project", wheels)
+    made.write(dependencies=["apple"], groups={"dev": ["banana"]})
+    made.lock()
+    return made
+
+
+@pytest.fixture
+def slow_project(tmp_path: Path, wheels: Path) -> SlowProject:
+    """Provide a locked project whose own build takes half a second, in the source tree."""
+    made = SlowProject(tmp_path / "work" / "project", wheels)
+    made.write(dependencies=["apple"], groups={"dev": ["banana"]}, extra=SlowProject.TABLES)
+    made.lock()
+    return made

@@ -1,0 +1,157 @@
+"""Builders that are killed, and installers that outlive them."""
+
+import os
+import random
+import shutil
+import signal
+import time
+
+import pytest
+
+from tests.support import ROOST, Project, SlowProject, finish, run, wait_for
+
+KILLS = 50
+WHOLE = "import apple.late, apple.later, banana.late, banana.later, project"
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_killed_builders_with_installers_left_behind(slow_project: SlowProject, seed: int) -> None:
+    """SIGKILL at random moments of a slow build in the source tree: the next start succeeds and is whole.
+
+    Ten a seed, fifty in all. The backend goes on after its builder and uv are gone, and no other may run beside it.
+    """
+    slow_project.file("slow.txt", "0.25")
+    chance = random.Random(seed)
+    for number in range(KILLS // 5):
+        begun = sum(what == "begin" for _, _, what in slow_project.builds())
+        builder = slow_project.start("run", "python", "-c", "pass")
+        if number % 2:
+            slow_project.begun(begun + 1)
+            time.sleep(chance.uniform(0, 0.3))
+        else:
+            time.sleep(chance.uniform(0.05, 0.8))
+        builder.kill()
+        finish(builder)
+        got = slow_project.python(WHOLE)
+        assert got.returncode == 0, got.stderr
+        assert len(slow_project.complete()) == 1
+        assert slow_project.overlaps() == []
+        # A complete venv would be reused. Taking its lease away makes the next start build again.
+        next(slow_project.store.glob("v1/envs/*/*.lease")).unlink()
+    assert any(what == "begin" for _, _, what in slow_project.builds())
+
+
+def test_next_build_waits_for_the_installer_of_a_killed_builder(slow_project: SlowProject) -> None:
+    slow_project.file("slow.txt", "3")
+    builder = slow_project.start("run", "python", "-c", "pass")
+    slow_project.begun()
+    builder.kill()
+    finish(builder)
+    got = slow_project.python(WHOLE, env=dict(os.environ) | {"ROOST_TIMEOUT": "1.2"})
+    assert got.returncode == 124
+    assert "the lease of a build that ended, whose installer still runs" in got.stderr
+    assert f"pid {builder.pid} (`roost run python`)" in got.stderr
+    slow_project.file("slow.txt", "0.1")
+    assert slow_project.python(WHOLE).returncode == 0
+    assert slow_project.overlaps() == []
+    assert len(slow_project.venvs()) == 1  # what the killed one left is gone
+
+
+def test_without_waiting_for_orphans_two_builds_meet_in_the_source_tree(slow_project: SlowProject) -> None:
+    """Show that the rule is needed: with the leftover's lease taken away, the next builder meets its installer."""
+    slow_project.file("slow.txt", "1.5")
+    builder = slow_project.start("run", "python", "-c", "pass")
+    slow_project.begun()
+    builder.kill()
+    finish(builder)
+    next(slow_project.store.glob("v1/envs/*/*.lease")).unlink()
+    slow_project.python(WHOLE)
+    assert slow_project.overlaps()
+
+
+def test_uv_dies_with_its_builder(slow_project: SlowProject) -> None:
+    slow_project.file("slow.txt", "2")
+    builder = slow_project.start("run", "python", "-c", "pass")
+    slow_project.begun()
+    children = run(["/bin/sh", "-c", f"cat /proc/{builder.pid}/task/*/children"]).stdout.split()
+    assert len(children) == 1
+    builder.kill()
+    finish(builder)
+
+    def gone() -> bool:
+        try:
+            with open(f"/proc/{children[0]}/stat") as file:
+                return file.read().rpartition(")")[2].split()[0] == "Z"
+        except FileNotFoundError:
+            return True
+
+    wait_for(gone, "the end of uv")
+
+
+@pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_interrupted_build_leaves_nothing_that_counts(slow_project: SlowProject, signum: signal.Signals) -> None:
+    builder = slow_project.start("run", "python", "-c", "pass")
+    slow_project.begun()
+    builder.send_signal(signum)
+    _, _, err = finish(builder)
+    assert "Traceback" not in err
+    if signum == signal.SIGINT:
+        assert builder.returncode == 130
+        assert "roost: interrupted; nothing was run" in err
+        assert slow_project.venvs() == []
+    assert slow_project.complete() == []
+    assert slow_project.python(WHOLE).returncode == 0
+
+
+def test_git_clean_while_others_start(project: Project) -> None:
+    """They end with success or a clear error; what starts after it is whole."""
+    run(["git", "init", "--quiet"], cwd=project.root, check=True)
+    run(["git", "add", "pyproject.toml", "uv.lock"], cwd=project.root, check=True)
+    chance = random.Random(7)
+    for _ in range(12):
+        starting = [project.start("run", "python", "-c", "import apple.late, banana.late") for _ in range(4)]
+        time.sleep(chance.uniform(0, 0.5))
+        cleaned = run(["git", "clean", "-fdxq"], cwd=project.root)
+        del cleaned
+        for child in starting:
+            status, _, err = finish(child)
+            clear = status == 125 and err.splitlines()[-1].startswith("roost: ")
+            under_its_feet = status != 0 and ("No module named" in err or "No such file" in err or "can't open" in err)
+            assert status == 0 or clear or under_its_feet, (status, err)
+            assert "Traceback (most recent call last):\n  File \"<string>\"" in err or "Traceback" not in err
+        got = project.python("import apple.late, apple.later, banana.late, banana.later")
+        assert got.returncode == 0, got.stderr
+
+
+def test_whole_folder_removed_again_and_again(slow_project: SlowProject) -> None:
+    """A build whose lock file was replaced under it is never published."""
+    child = slow_project.start("run", "python", "-c", WHOLE)
+    slow_project.begun()
+    shutil.rmtree(slow_project.store)
+    other = slow_project.start("run", "python", "-c", WHOLE)
+    for one in (child, other):
+        status, _, err = finish(one)
+        assert status == 0, err
+    assert len(slow_project.complete()) == 1
+
+
+def test_lock_file_that_is_gone_does_not_let_two_publish(slow_project: SlowProject) -> None:
+    child = slow_project.start("run", "python", "-c", WHOLE)
+    slow_project.begun()
+    (slow_project.store / "lock").unlink()
+    status, _, err = finish(child)
+    assert status == 0, err
+    assert err.count("building") == 2
+    assert len(slow_project.complete()) == len(slow_project.venvs()) == 1
+
+
+def test_leftovers_of_a_crash_are_collected(slow_project: SlowProject) -> None:
+    builder = slow_project.start("run", "python", "-c", "pass")
+    slow_project.begun()
+    builder.kill()
+    finish(builder)
+    assert len(slow_project.venvs()) == 1
+    assert slow_project.python(WHOLE).returncode == 0
+    assert len(slow_project.venvs()) == 1
+    assert list((slow_project.store / "v1/trash").iterdir()) == []
+    assert run([ROOST, "run", "python", "-c", WHOLE], cwd=slow_project.root).stderr == ""
