@@ -2,11 +2,12 @@
 
 import sys
 
-from roost.errors import RoostError
+from roost.errors import Interrupted, RoostError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import NoReturn
 
 
 def _roost() -> int:
@@ -29,15 +30,32 @@ def _roost_run() -> int:
 
 
 def _guarded(command: "Callable[[], int]") -> int:
+    if sys.platform == "win32":
+        return _said("Windows is not supported yet; in nox, `venv_backend=\"roost\"` falls back to uv there", 125)
     try:
+        _end_as_interrupted()
         return command()
     except RoostError as error:
         return _said(str(error), error.status)
-    except KeyboardInterrupt:
-        return _said("interrupted; nothing was run", 130)
+    except KeyboardInterrupt as error:
+        signum = error.signum if isinstance(error, Interrupted) else 2
+        return _said("interrupted; nothing was run", 128 + signum)
     except OSError as error:
         where = f"`{error.filename}`: " if error.filename else ""
         return _said(f"{where}{error.strerror or error}", RoostError.status)
+
+
+def _end_as_interrupted() -> None:
+    """Let SIGTERM and SIGHUP end a build in good order; exec takes the handlers away again."""
+    import _signal  # noqa: PLC0415 - `signal` imports `enum`, and this module must import on Windows
+
+    def interrupt(signum: int, frame: object) -> "NoReturn":
+        del frame
+        raise Interrupted(signum)
+
+    for signum in (_signal.SIGTERM, _signal.SIGHUP):
+        if _signal.getsignal(signum) == _signal.SIG_DFL:  # `nohup` ignores SIGHUP
+            _signal.signal(signum, interrupt)
 
 
 def _said(text: str, status: int) -> int:

@@ -73,6 +73,9 @@ def build(store: Store, state: State, made: Attempt, reason: str) -> str | None:
         failure = _install(store, state, made) or _check_health(state, made)
     except RoostError as error:
         failure = str(error)
+    except KeyboardInterrupt:
+        report.step(f"the build of `{env}` was interrupted, its installer ended, and what it left removed")
+        raise
     if failure is None:
         return None
     store.log("failure", environment=env, fingerprint=state.fingerprint, venv=made.venv.name, seconds=made.seconds())

@@ -33,3 +33,12 @@ class CommandNotFoundError(RoostError):
 
 class VanishedError(RoostError):
     """roost's own files were removed while they were in use (`git clean -fdx`, `rm -rf .roost`): start over."""
+
+
+class Interrupted(KeyboardInterrupt):
+    """SIGTERM or SIGHUP; handled as Ctrl-C is: what was begun is ended, and nothing is left."""
+
+    def __init__(self, signum: int) -> None:
+        """Remember the signal, for the exit status."""
+        super().__init__()
+        self.signum = signum

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
@@ -95,7 +96,7 @@ def run(
 
     `keep` are descriptors that it inherits. `log` opens the file that takes the output: a file, since a daemon that
     the command leaves behind would hold a pipe open for ever. Without it the output goes through a pipe.
-    An interrupt ends the command first.
+    An interrupt (any exception, such as KeyboardInterrupt) first ends the command and what it started.
 
     Raises:
         RoostError: the program cannot be started.
@@ -133,13 +134,19 @@ def run(
 
 
 def _end(child: "subprocess.Popen[bytes]") -> None:
-    with contextlib.suppress(ProcessLookupError):
-        child.terminate()
-    try:
-        child.wait(_GRACE)
-    except subprocess.TimeoutExpired:
-        child.kill()
-        child.wait()
+    """End `child` and, where they can be seen, the build backends that it started: uv leaves them running."""
+    others = _descendants(child.pid)
+    for signum, patience in ((signal.SIGTERM, _GRACE), (signal.SIGKILL, _GRACE)):
+        child.send_signal(signum)
+        for pid in others:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.kill(pid, signum)
+        end = time.monotonic() + patience
+        while time.monotonic() < end:
+            others = [pid for pid in others if _state(pid) not in ("", "Z", "X")]
+            if child.poll() is not None and not others:
+                return
+            time.sleep(0.01)
 
 
 def _die_with_parent() -> Callable[[], None] | None:
@@ -182,13 +189,27 @@ def _parent(pid: int) -> int:
     return int(output) if status == 0 and output.strip().isdigit() else 0
 
 
-def is_stopped(pid: int) -> bool:
-    """Return whether `pid` is stopped (SIGSTOP, Ctrl-Z), as far as can be seen (Linux)."""
+def _descendants(pid: int) -> list[int]:
+    """Return the processes that `pid` started, and theirs (Linux; elsewhere none)."""
+    try:
+        running = [int(name) for name in os.listdir("/proc") if name.isdigit()]
+    except OSError:
+        return []
+    return [other for other in running if pid in ancestors(other)]
+
+
+def _state(pid: int) -> str:
+    """Return the letter of proc(5) for what `pid` does, or an empty string where there is no such process."""
     try:
         with open(f"/proc/{pid}/stat", "rb") as file:
-            return file.read().rpartition(b")")[2].split()[0] in (b"T", b"t")
+            return file.read().rpartition(b")")[2].split()[0].decode()
     except (OSError, IndexError):
-        return False
+        return ""
+
+
+def is_stopped(pid: int) -> bool:
+    """Return whether `pid` is stopped (SIGSTOP, Ctrl-Z), as far as can be seen (Linux)."""
+    return _state(pid) in ("T", "t")
 
 
 def find_uv() -> str:
