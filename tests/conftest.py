@@ -2,7 +2,6 @@
 
 import os
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -44,7 +43,7 @@ sys.addaudithook(_guard)
 def pytest_configure(config: pytest.Config) -> None:
     """Arm the guard once pytest has written what it keeps for itself."""
     del config
-    temporary = os.path.realpath(os.environ.get("TMPDIR", "/tmp"))
+    temporary = os.path.realpath(os.environ.get("TMPDIR", "/tmp"))  # noqa: S108 - only compared
     if not temporary.startswith(str(REAL_HOME)):
         _guarded.append(f"{REAL_HOME}/")
     _guarded.append(f"{REPOSITORY}/.roost/")
@@ -67,14 +66,16 @@ def wheels(session_folder: Path) -> Path:
 
 
 @pytest.fixture(autouse=True)
-def surroundings(tmp_path: Path, session_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def surroundings(tmp_path: Path, session_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Give each test a home, a temporary folder and an environment of its own, and start it outside any project."""
     kept = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
     for name in list(os.environ):
         monkeypatch.delenv(name)
     home = tmp_path / "home"
     home.mkdir()
-    (home / ".gitconfig").write_text("[user]\n\tname = T\n\temail = t@example.invalid\n[init]\n\tdefaultBranch = main\n")
+    (home / ".gitconfig").write_text(
+        "[user]\n\tname = T\n\temail = t@example.invalid\n[init]\n\tdefaultBranch = main\n"
+    )
     temporary = tmp_path / "tmp"
     temporary.mkdir()
     own = {
@@ -89,7 +90,6 @@ def surroundings(tmp_path: Path, session_folder: Path, monkeypatch: pytest.Monke
     work = tmp_path / "work"
     work.mkdir()
     monkeypatch.chdir(work)
-    yield
 
 
 @pytest.fixture

@@ -26,7 +26,13 @@ PATIENCE = 120.0  # seconds after which a test gives up on a process; nothing he
 
 
 def make_wheel(
-    folder: Path, name: str, version: str, *, build: str = "", files: Mapping[str, str] | None = None, requires: Sequence[str] = ()
+    folder: Path,
+    name: str,
+    version: str,
+    *,
+    build: str = "",
+    files: Mapping[str, str] | None = None,
+    requires: Sequence[str] = (),
 ) -> Path:
     """Write a tiny pure-Python wheel with a package `name` whose `VERSION` says which it is, and a command `name`."""
     info = f"{name}-{version}.dist-info"
@@ -164,9 +170,7 @@ class SlowProject(Project):
     """A project that is built in its source tree by `tests/slow_backend.py`."""
 
     UV = ("no-cache = true",)  # else uv takes the second build from its cache
-    TABLES = (
-        "[build-system]\nrequires = []\nbuild-backend = 'slow_backend'\nbackend-path = ['.']\n"
-    )
+    TABLES = "[build-system]\nrequires = []\nbuild-backend = 'slow_backend'\nbackend-path = ['.']\n"
 
     def __init__(self, root: Path, wheels: Path, seconds: float = 0.5) -> None:
         """Put the backend there; each build takes `seconds`."""
@@ -202,13 +206,23 @@ class SlowProject(Project):
 
 def run(command: Sequence[str | Path], **options: Any) -> "subprocess.CompletedProcess[str]":
     """Run a command to its end, with its output as text."""
-    options = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "stdin": subprocess.DEVNULL, "text": True} | options
+    options = {
+        "stdout": subprocess.PIPE,
+        "stderr": subprocess.PIPE,
+        "stdin": subprocess.DEVNULL,
+        "text": True,
+    } | options
     return subprocess.run([str(word) for word in command], timeout=PATIENCE, **options)  # noqa: PLW1510 - callers say
 
 
 def start(command: Sequence[str | Path], **options: Any) -> "subprocess.Popen[str]":
     """Start a command, with its output as text."""
-    options = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "stdin": subprocess.DEVNULL, "text": True} | options
+    options = {
+        "stdout": subprocess.PIPE,
+        "stderr": subprocess.PIPE,
+        "stdin": subprocess.DEVNULL,
+        "text": True,
+    } | options
     return subprocess.Popen([str(word) for word in command], **options)
 
 
@@ -256,3 +270,22 @@ def stopped(pid: int) -> Iterator[None]:
         yield
     finally:
         os.kill(pid, signal.SIGCONT)
+
+
+def refused(
+    project: Project,
+    *options: str,
+    status: int = 125,
+    command: Sequence[str] = ("python", "-c", "open('ran', 'w')"),
+    prefix: Sequence[str] = (),
+    **more: Any,
+) -> str:
+    """Check that `roost run OPTIONS COMMAND` refuses: nothing ran, nothing is lost, no traceback; return what it said."""
+    before = project.complete(), project.venvs()
+    got = run([*prefix, ROOST, "run", *options, *command], **({"cwd": project.root} | more))
+    assert (got.returncode, got.stdout) == (status, ""), got.stderr
+    assert "Traceback" not in got.stderr
+    assert got.stderr.startswith("roost: ")
+    assert not list(project.root.parent.rglob("ran"))
+    assert (project.complete(), project.venvs()) == before
+    return got.stderr

@@ -62,7 +62,9 @@ def test_running_session_keeps_its_packages(project: Project, tmp_path: Path) ->
     project.edit("pyproject.toml", '["apple"]', '["apple<2"]')
     project.edit("pyproject.toml", '["banana"]', "[]")
     project.lock()
-    children = all_at_once(4, tmp_path, lambda _: [ROOST, "run", "python", "-c", "import apple; print(apple.VERSION)"], cwd=project.root)
+    children = all_at_once(
+        4, tmp_path, lambda _: [ROOST, "run", "python", "-c", "import apple; print(apple.VERSION)"], cwd=project.root
+    )
     assert [finish(child)[:2] for child in children] == [(0, "1.0\n")] * 4
     assert project.roost("sync").returncode == 0
     project.age()
@@ -166,7 +168,11 @@ def test_wait_is_silent_for_a_second_and_bounded(slow_project: SlowProject) -> N
 
 def test_build_that_calls_roost_is_told_at_once(project: Project) -> None:
     """A build backend that runs `roost run` would wait for itself for ever."""
-    project.edit("pyproject.toml", "[dependency-groups]", SlowProject.TABLES.replace("slow_backend", "backend") + "[dependency-groups]")
+    project.edit(
+        "pyproject.toml",
+        "[dependency-groups]",
+        SlowProject.TABLES.replace("slow_backend", "backend") + "[dependency-groups]",
+    )
     code = (
         "import subprocess, sys\n"
         f"got = subprocess.run([{ROOST!r}, 'run', 'python'], capture_output=True, text=True)\n"

@@ -119,7 +119,7 @@ def test_git_clean_while_others_start(project: Project) -> None:
             clear = status == 125 and err.splitlines()[-1].startswith("roost: ")
             under_its_feet = status != 0 and ("No module named" in err or "No such file" in err or "can't open" in err)
             assert status == 0 or clear or under_its_feet, (status, err)
-            assert "Traceback (most recent call last):\n  File \"<string>\"" in err or "Traceback" not in err
+            assert 'Traceback (most recent call last):\n  File "<string>"' in err or "Traceback" not in err
         got = project.python("import apple.late, apple.later, banana.late, banana.later")
         assert got.returncode == 0, got.stderr
 

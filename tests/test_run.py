@@ -1,5 +1,6 @@
 """`roost run`, as a user sees it."""
 
+import json
 import os
 import signal
 
@@ -34,7 +35,9 @@ def test_command_replaces_roost(project: Project) -> None:
 
 
 def test_sigpipe_and_sigxfsz_are_what_a_shell_would_give(project: Project) -> None:
-    code = "import signal; print(signal.getsignal(signal.SIGUSR1)); import os; os.system('grep SigIgn /proc/self/status')"
+    code = (
+        "import signal; print(signal.getsignal(signal.SIGUSR1)); import os; os.system('grep SigIgn /proc/self/status')"
+    )
     ignored = int(project.python(code).stdout.split()[-1], 16)
     plain = int(run(["grep", "SigIgn", "/proc/self/status"]).stdout.split()[-1], 16)
     python_itself = (1 << (signal.SIGPIPE - 1)) | (1 << (signal.SIGXFSZ - 1))
@@ -54,8 +57,6 @@ def test_environment_of_a_command(project: Project) -> None:
         "import json, os; print(json.dumps([os.environ.get(n) for n in "
         "('VIRTUAL_ENV', 'PYTHONHOME', 'UV_PROJECT_ENVIRONMENT', 'GIT_DIR')] + [os.environ['PATH'].split(':')[0]]))"
     )
-    import json
-
     venv, home, uv, git, first = json.loads(project.python(code, env=env).stdout)
     assert venv == str(project.venvs()[0])
     assert (home, uv, git) == (None, None, "/some/git")
@@ -66,7 +67,9 @@ def test_command_is_never_taken_from_path(project: Project) -> None:
     got = project.run("sh", "-c", "echo ran")
     assert (got.returncode, got.stdout) == (127, "")
     assert "`sh` is not in the environment `default`" in got.stderr
-    assert f"to the group `dev` in `{project.root}/pyproject.toml`, then `uv lock`; `--external` would run" in got.stderr
+    assert (
+        f"to the group `dev` in `{project.root}/pyproject.toml`, then `uv lock`; `--external` would run" in got.stderr
+    )
     got = project.run("--external", "sh", "-c", "echo ran")
     assert (got.returncode, got.stdout) == (0, "ran\n")
 
@@ -105,7 +108,9 @@ def test_what_imports_on_a_warm_start(project: Project) -> None:
     got = project.run("python", "--version", env=dict(os.environ) | {"PYTHONPROFILEIMPORTTIME": "1"})
     modules = {line.rpartition("|")[2].strip() for line in got.stderr.splitlines() if line.startswith("import time:")}
     assert {"roost.index", "roost.locks", "roost.launch"} <= modules
-    heavy = "json re argparse subprocess filelock click pathlib hashlib typing collections contextlib tomli uv".split()
+    heavy = (
+        "json re argparse subprocess filelock click pathlib hashlib typing collections contextlib enum signal tomli uv"
+    ).split()
     assert not modules.intersection(heavy)
 
 

@@ -1,7 +1,7 @@
 """roost: one virtualenv for a project, shared safely by everything that fires at once.
 
-    with roost.acquire("path/inside/the/project", env="default") as environment:
-        environment.run(["pytest", "-q"], check=True)
+with roost.acquire("path/inside/the/project", env="default") as environment:
+    environment.run(["pytest", "-q"], check=True)
 """
 
 import os

@@ -31,7 +31,7 @@ def _roost_run() -> int:
 
 def _guarded(command: "Callable[[], int]") -> int:
     if sys.platform == "win32":
-        return _said("Windows is not supported yet; in nox, `venv_backend=\"roost\"` falls back to uv there", 125)
+        return _said('Windows is not supported yet; in nox, `venv_backend="roost"` falls back to uv there', 125)
     try:
         _end_as_interrupted()
         return command()
@@ -47,7 +47,7 @@ def _guarded(command: "Callable[[], int]") -> int:
 
 def _end_as_interrupted() -> None:
     """Let SIGTERM and SIGHUP end a build in good order; exec takes the handlers away again."""
-    import _signal  # noqa: PLC0415 - `signal` imports `enum`, and this module must import on Windows
+    import _signal  # type: ignore[import-not-found]  # noqa: PLC0415 - `signal` imports `enum`, and this module must import on Windows
 
     def interrupt(signum: int, frame: object) -> "NoReturn":
         del frame

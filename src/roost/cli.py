@@ -45,9 +45,7 @@ def cli() -> None:
     """One virtualenv for a project, shared safely by everything that fires at once."""
 
 
-@cli.command(
-    epilog=EPILOG["run"], context_settings={"ignore_unknown_options": False, "allow_interspersed_args": False}
-)
+@cli.command(epilog=EPILOG["run"], context_settings={"ignore_unknown_options": False, "allow_interspersed_args": False})
 @_env
 @click.option("--python", metavar="X", help="Another Python than the project's, such as `3.13`.")
 @_project
@@ -124,7 +122,9 @@ def clean(every: bool, project: str) -> None:
     lock = locks.BuildLock(store.lock)
     with store.guarded():
         if not lock.try_take(waiting.record("roost clean")):
-            message = f"nothing was removed: the build lock is held by {waiting.Holder(store.lock)}; try again after that"
+            message = (
+                f"nothing was removed: the build lock is held by {waiting.Holder(store.lock)}; try again after that"
+            )
             raise RoostError(message)
         try:
             verdicts = collect.collect(store, 0 if every else settings.read(found, "default").keep)

@@ -38,8 +38,9 @@ def judge(store: Store, keep: int) -> Iterator[Verdict]:
     """Yield what `collect` would do with each venv, were none of them in use."""
     found = {venv: _named(venv) for venv in store.venvs()}
     newest: dict[str, list[str]] = {}
-    for named in sorted(filter(None, found.values()), key=lambda named: named.built, reverse=True):
-        newest.setdefault(named.environment, []).append(named.venv)
+    complete = [named for named in found.values() if named]
+    for one in sorted(complete, key=lambda one: one.built, reverse=True):
+        newest.setdefault(one.environment, []).append(one.venv)
     pointed = store.pointed().values()
     for venv, named in found.items():
         age = time.time() - _last_used(venv)

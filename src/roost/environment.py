@@ -80,7 +80,7 @@ class Environment:
             raise CommandNotFoundError(message)
         options.setdefault("env", self.variables())
         keep = (*options.pop("pass_fds", ()), self.lease)
-        return subprocess.run([program, *command[1:]], pass_fds=keep, **options)
+        return subprocess.run([program, *command[1:]], pass_fds=keep, **options)  # noqa: PLW1510 - the caller says
 
     def close(self) -> None:
         """Let go of the venv. Twice is once."""

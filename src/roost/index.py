@@ -33,9 +33,7 @@ def describe(info: os.stat_result) -> str:
     Not the device: it changes when a container mounts the same folder again.
     """
     mtime, ctime = info.st_mtime_ns, info.st_ctime_ns
-    return (
-        f"{info.st_ino} {info.st_size} {mtime // 10**9}.{mtime % 10**9:09d} {ctime // 10**9}.{ctime % 10**9:09d}"
-    )
+    return f"{info.st_ino} {info.st_size} {mtime // 10**9}.{mtime % 10**9:09d} {ctime // 10**9}.{ctime % 10**9:09d}"
 
 
 def signature(path: str) -> str:

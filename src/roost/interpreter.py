@@ -88,8 +88,8 @@ def _checked(text: str, source: str) -> Request:
 def recorded(path: str, asked: Request, inputs: Inputs) -> tuple[Interpreter | None, str | None]:
     """Return the interpreter that the file `path` says was chosen for `asked`, and its path.
 
-    The interpreter counts as an input then. Without the interpreter where the file at that path is not the same any more; with neither where nothing was chosen
-    yet, or for another request.
+    The interpreter counts as an input then. Without the interpreter where the file at that path is not the same any
+    more; with neither where nothing was chosen yet, or for another request.
     """
     try:
         with open(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK), "rb") as file:

@@ -4,7 +4,6 @@ A warm start imports this, `roost.index`, `roost.locks` and `roost.environment`,
 """
 
 import os
-import sys
 
 from roost import environment, index
 from roost.errors import CommandNotFoundError, NotExecutableError, UsageError
@@ -68,7 +67,7 @@ def run(launch: Launch) -> "NoReturn":
         venv, lease = _acquire(launch, start)
     variables = environment.variables(venv, os.environ)
     program = _find(launch, venv, variables)
-    os.set_inheritable(lease, True)
+    os.set_inheritable(lease, True)  # noqa: FBT003 - it has no name
     _become(program, launch.command, variables)
 
 
@@ -101,13 +100,13 @@ def _find(launch: Launch, venv: str, variables: dict[str, str]) -> str:
 
 
 def _become(program: str, command: list[str], variables: dict[str, str]) -> "NoReturn":
-    import _signal  # noqa: PLC0415 - `signal` imports `enum`
+    import _signal  # type: ignore[import-not-found]  # noqa: PLC0415 - `signal` imports `enum`
 
     # Python ignores these two, and exec would pass that on: `roost run yes | head` would not end quietly.
     _signal.signal(_signal.SIGPIPE, _signal.SIG_DFL)
     _signal.signal(_signal.SIGXFSZ, _signal.SIG_DFL)
     try:
-        os.execve(program, command, variables)
+        os.execve(program, command, variables)  # noqa: S606 - to become it is the point
     except FileNotFoundError as error:
         message = f"`{program}` cannot be run: the interpreter in its first line is not there"
         raise NotExecutableError(message) from error
@@ -124,6 +123,8 @@ def roost_run(words: list[str]) -> "NoReturn":
         RoostError: nothing was run.
     """
     if not words or words[0].startswith("-"):
-        message = "usage: `roost-run COMMAND …` (the environment is `ROOST_ENV`, else `default`); see `roost run --help`"
+        message = (
+            "usage: `roost-run COMMAND …` (the environment is `ROOST_ENV`, else `default`); see `roost run --help`"
+        )
         raise UsageError(message)
     run(Launch(words))

@@ -165,7 +165,7 @@ def changes(store: Store, state: State) -> str | None:
     if not before:
         return None
     newest = max(before, key=lambda marker: marker.built).parts
-    names = sorted(
-        name for name in newest.keys() | state.parts.keys() if newest.get(name) != state.parts.get(name)
+    names = sorted(name for name in newest.keys() | state.parts.keys() if newest.get(name) != state.parts.get(name))
+    return (
+        f"changed: {', '.join(names[:3])}{f' and {len(names) - 3} more' if len(names) > 3 else ''}" if names else None
     )
-    return f"changed: {', '.join(names[:3])}{f' and {len(names) - 3} more' if len(names) > 3 else ''}" if names else None

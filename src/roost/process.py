@@ -111,7 +111,7 @@ def run(
             env=dict(env),
             cwd=cwd,
             pass_fds=keep,
-            preexec_fn=_die_with_parent() if log else None,
+            preexec_fn=_die_with_parent() if log else None,  # noqa: PLW1509 - never with threads, see there
         )
     except OSError as error:
         if descriptor is not None:
@@ -183,7 +183,7 @@ def _parent(pid: int) -> int:
             return int(file.read().rpartition(b")")[2].split()[1])
     except (OSError, ValueError, IndexError):
         pass
-    if sys.platform == "linux":
+    if os.path.exists("/proc/self/stat"):  # it has gone, or is hidden from us
         return 0
     status, output = run(["ps", "-o", "ppid=", "-p", str(pid)], env=os.environ, cwd="/")
     return int(output) if status == 0 and output.strip().isdigit() else 0

@@ -69,7 +69,10 @@ class Store:
             fault = f"belongs to another user (uid {info.st_uid}, you are {os.geteuid()})"
             cure = "remove it, or set `ROOST_DIR` to a folder of your own"
         elif info.st_mode & 0o022:
-            fault, cure = "can be written by others", f"`chmod 700 {self.root}` if you trust what is in it, else remove it"
+            fault, cure = (
+                "can be written by others",
+                f"`chmod 700 {self.root}` if you trust what is in it, else remove it",
+            )
         else:
             return
         message = f"`{self.root}` {fault}, so nothing in it can be trusted: {cure}"
@@ -102,7 +105,10 @@ class Store:
         """Say once that `/.roost` belongs in `.gitignore`: build backends read only the one at the root."""
         if os.environ.get("ROOST_DIR") or not os.path.exists(f"{self.project}/.git"):
             return
-        with contextlib.suppress(OSError), open(f"{self.project}/.gitignore", encoding="utf-8", errors="replace") as file:
+        with (
+            contextlib.suppress(OSError),
+            open(f"{self.project}/.gitignore", encoding="utf-8", errors="replace") as file,
+        ):
             if any(line.strip().strip("/") == ".roost" for line in file):
                 return
         report.warning(f"add the line `/.roost` to `{self.project}/.gitignore`, where build backends look for it too")

@@ -9,7 +9,6 @@ from roost.installers.uv import UvInstall, UvSync
 from roost.project import Project, table
 from roost.settings import Settings
 
-
 _ELSEWHERE = {"poetry.lock": "poetry", "pdm.lock": "pdm", "pylock.toml": "pylock"}
 
 
