@@ -88,11 +88,12 @@ class Project:
         extra: str = "",
         roost: str = "",
         python: str = ">=3.11",
+        name: str | None = None,
     ) -> None:
         """Write `pyproject.toml`; `roost` is the body of `[tool.roost]`, `extra` goes at the end."""
         lines = [
             "[project]",
-            f'name = "{self.root.name}"',
+            f'name = "{name or self.root.name}"',
             'version = "1.0"',
             f"requires-python = {toml(python)}",
             f"dependencies = {toml(list(dependencies))}",

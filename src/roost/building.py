@@ -44,10 +44,12 @@ def await_orphans(store: Store, wait: waiting.Wait) -> None:
 
     Raises:
         WaitTimeoutError: it does not end.
+        RoostError: this process is part of it.
     """
     for venv in list(store.venvs()):
         if collect.is_attempt(venv):
             while not store.remove(venv, marker=False):
+                refuse_nested(store)  # such an installer may call roost, and would wait for itself
                 wait.pause("the lease of a build that ended, whose installer still runs,", venv.lease)
 
 
@@ -91,7 +93,7 @@ def _install(store: Store, state: State, made: Attempt) -> str | None:
         return process.run(command, env=env | more, cwd=state.project.root, log=made.open_log, keep=[made.lease])
 
     command = [process.find_uv(), "venv", "--no-project", "--no-config", "--python", state.interpreter.path]
-    status, output = run([*command, "--prompt", os.path.basename(state.project.root) or "roost", venv])
+    status, output = run([*command, f"--prompt={os.path.basename(state.project.root) or 'roost'}", venv])
     if status != 0:
         return output
     return state.installer.install(Target(state.project, state.settings, venv, f"{venv}/bin/python"), run)

@@ -1,24 +1,30 @@
 """The index: what a warm start compares instead of hashing, and the warm start itself.
 
-The file is lines of text, so that a shell script can read it too::
+The file is lines of text, so that a shell script can use it too (`hooks/roost-run`)::
 
     roost index 1
     project /home/me/project
     venv /home/me/project/.roost/v1/envs/3f9c2a7be1d04c55/venv-k3x9q2
     lease 1234567
-    files 1
     member /home/me/project/packages/a
-    absent /home/me/pyproject.toml
+
+    /home/me/pyproject.toml
+    /home/me/project/pyproject.toml
 
     1234 567 1700000000.123456789 1700000000.123456789 /home/me/project/pyproject.toml
 
-Below the empty line each line is what ``stat -L -c '%i %s %.9Y %.9Z %n'`` prints. Everything is compared for
-equality, never for order: clocks jump. Imported by every warm start, so it imports next to nothing.
+The second paragraph names all that the venv's validity rests on; the third is what ``stat -L -c '%i %s %.9Y %.9Z %n'``
+printed for it, with no line for what was absent. Everything is compared for equality, never for order: clocks jump.
+Imported by every warm start, so it imports next to nothing.
 """
 
 import os
 
 from roost import locks
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 FORMAT = "roost index 1"
 ABSENT = "absent"
@@ -63,37 +69,33 @@ def folder(project: str) -> str:
 class Index:
     """One index file, read but not yet compared with the disk."""
 
-    __slots__ = ("absent", "files", "lease", "members", "project", "venv")
+    __slots__ = ("expected", "lease", "members", "paths", "project", "venv")
 
     def __init__(self, text: str) -> None:
         """Parse `text`.
 
         Raises:
-            ValueError: it is not an index of this format.
+            ValueError: it is not an index of this format, or was cut short.
         """
-        head, _, body = text.partition("\n\n")
-        lines = head.split("\n")
-        if lines[0] != FORMAT or not body.endswith("\n"):
+        head, paths, self.expected = text.removesuffix("\n").split("\n\n")
+        kind, project, venv, lease, *members = head.split("\n")
+        if kind != FORMAT or not (project.startswith("project ") and venv.startswith("venv ")):
             raise ValueError(FORMAT)
-        fields = [line.split(" ", 1) for line in lines[1:]]
-        (_, self.project), (_, self.venv), (_, lease), (_, count) = fields[:4]
-        self.lease = int(lease)
-        self.members = [path for word, path in fields[4:] if word == "member"]
-        self.absent = [path for word, path in fields[4:] if word == ABSENT]
-        self.files = body[:-1].split("\n")
-        if len(self.files) != int(count):  # cut short by a full disk or a power cut
-            raise ValueError(FORMAT)
+        self.project = project[8:]
+        self.venv = venv[5:]
+        self.lease = int(lease.removeprefix("lease "))
+        self.members = [line.removeprefix("member ") for line in members]
+        self.paths = paths.split("\n")
 
-    def moved(self) -> str | None:
-        """Return the first path that is not what it was, or None when the index still holds."""
-        for path in self.absent:
-            if signature(path) != ABSENT:
-                return path
-        for line in self.files:
-            path = line.split(" ", 4)[4]
-            if f"{signature(path)} {path}" != line:
-                return path
-        return None
+    def holds(self) -> bool:
+        """Return whether everything is as it was, also what was absent."""
+        return stat(self.paths) == self.expected
+
+
+def stat(paths: "Iterable[str]") -> str:
+    """Return a line for each of `paths` that is there: what ``stat -L -c '%i %s %.9Y %.9Z %n'`` prints."""
+    found = ((signature(path), path) for path in paths)
+    return "\n".join(f"{sign} {path}" for sign, path in found if sign != ABSENT)
 
 
 def load(project: str, name: str) -> Index | None:
@@ -111,7 +113,7 @@ def load(project: str, name: str) -> Index | None:
         finally:
             os.close(descriptor)
         index = Index(os.fsdecode(data))
-    except (OSError, ValueError, IndexError):
+    except (OSError, ValueError):
         return None
     return index if index.project == project else None  # a copied project brings the index of its original
 
@@ -147,7 +149,7 @@ def warm(start: str, name: str) -> tuple[Index, int] | None:
         return None
     if lease is None:
         return None
-    if index.moved():
+    if not index.holds():
         os.close(lease)
         return None
     return index, lease

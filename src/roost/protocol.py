@@ -84,7 +84,7 @@ def _acquire(request: Request, wait: Wait) -> Held:
         answer = ask(request)  # rule 4: without any lock
         if not request.refresh and (held := lease(answer)):
             return held
-        with _build_lock(request, answer, wait) as lock:
+        with build_lock(request, answer, wait) as lock:
             if lock:
                 return _ask_again(request, lock, wait)
 
@@ -122,7 +122,7 @@ def lease(answer: Answer) -> Held | None:
 
 
 @contextlib.contextmanager
-def _build_lock(request: Request, answer: Answer, wait: Wait) -> Iterator[locks.BuildLock | None]:
+def build_lock(request: Request, answer: Answer, wait: Wait) -> Iterator[locks.BuildLock | None]:
     """Take the build lock; yield None instead when another process answered the question meanwhile."""
     store = answer.store
     store.prepare()
@@ -156,7 +156,7 @@ def _ask_again(request: Request, lock: locks.BuildLock, wait: Wait) -> Held:
         building.await_orphans(store, wait)
         with store.guarded(), building.attempt(store, state, request.label) as made:
             failure = building.build(store, state, made, reason)
-            culprit = _moved(request, state)
+            culprit = moved(request, state)
             if culprit:
                 continue
             if not (lock.intact() and made.intact()):
@@ -170,7 +170,7 @@ def _ask_again(request: Request, lock: locks.BuildLock, wait: Wait) -> Held:
     raise RoostError(message)
 
 
-def _moved(request: Request, state: State) -> str | None:
+def moved(request: Request, state: State) -> str | None:
     """Return the input that is not what `state` was read from, or None (rule 3).
 
     An edit and its undo leave the fingerprint as it was, but not the ctime; a file that a glob matches now leaves the
@@ -198,9 +198,9 @@ def _write_index(request: Request, held: Held) -> None:
         f"project {state.project.root}",
         f"venv {found.venv}",
         f"lease {found.lease}",
-        f"files {sum(sign != index.ABSENT for sign in seen.values())}",
         *(f"member {path}" for path in state.project.members),
-        *(f"{index.ABSENT} {path}" for path, sign in seen.items() if sign == index.ABSENT),
+        "",
+        *seen,
         "",
         *(f"{sign} {path}" for path, sign in seen.items() if sign != index.ABSENT),
         "",
