@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests import support
+from tests.hooked import frameworks, hooked  # noqa: F401 - fixtures for all tests
 from tests.support import Project, SlowProject
 
 REPOSITORY = Path(__file__).resolve().parent.parent
@@ -14,6 +15,7 @@ REAL_HOME = Path(os.path.expanduser("~")).resolve()
 # Of the developer's environment nothing reaches a test but the locale and what a TLS connection would need.
 _PASSED_ON = ("LANG", "LC_ALL", "TERM", "TMPDIR", "SSL_CERT_FILE", "CI")
 _WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT
+_CHANGING = ("os.mkdir", "os.remove", "os.rmdir", "os.chmod", "os.truncate", "os.utime")
 _guarded: list[str] = []
 
 
@@ -28,16 +30,33 @@ def _guard(event: str, args: tuple[object, ...]) -> None:
         )
         if not writes:
             return
-    elif event in ("os.mkdir", "os.rename", "os.remove", "os.rmdir", "os.symlink", "os.link", "os.chmod"):
-        path = args[1] if event in ("os.symlink", "os.link") else args[0]
+        changed = [path]
+    elif event == "os.rename":
+        changed = list(args[:2])
+    elif event in ("os.symlink", "os.link"):
+        changed = [args[1]]
+    elif event in _CHANGING:
+        changed = [args[0]]
     else:
         return
-    if isinstance(path, str) and os.path.abspath(path).startswith(tuple(_guarded)):
-        message = f"a test tried to write `{path}` ({event})"
-        raise PermissionError(message)
+    for path in changed:
+        if isinstance(path, str | bytes) and os.path.abspath(os.fsdecode(path)).startswith(tuple(_guarded)):
+            message = f"a test tried to write `{os.fsdecode(path)}` ({event})"
+            raise PermissionError(message)
 
 
 sys.addaudithook(_guard)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add how long to look for what a short run would not find."""
+    parser.addoption("--soak", type=float, default=0.0, metavar="SECONDS", help="try every crash point, and so on")
+
+
+@pytest.fixture(scope="session")
+def soak(request: pytest.FixtureRequest) -> float:
+    """Return the seconds that a soak may take; 0 in the normal suite."""
+    return float(request.config.getoption("--soak"))
 
 
 def pytest_configure(config: pytest.Config) -> None:

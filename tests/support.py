@@ -126,7 +126,7 @@ class Project:
         """Make `uv.lock` fit `pyproject.toml`."""
         run([UV, "lock", "--quiet"], cwd=self.root, check=True)
 
-    def roost(self, *words: str, **options: Any) -> "subprocess.CompletedProcess[str]":
+    def roost(self, *words: "str | Path", **options: Any) -> "subprocess.CompletedProcess[str]":
         """Run `roost WORDS` in the project."""
         options.setdefault("cwd", self.root)
         return run([ROOST, *words], **options)
@@ -139,7 +139,7 @@ class Project:
         """Run Python code in the environment."""
         return self.run("python", "-c", code, **options)
 
-    def start(self, *words: str, **options: Any) -> "subprocess.Popen[str]":
+    def start(self, *words: "str | Path", **options: Any) -> "subprocess.Popen[str]":
         """Start `roost WORDS` in the project, and do not wait."""
         options.setdefault("cwd", self.root)
         return start([ROOST, *words], **options)
@@ -290,3 +290,24 @@ def refused(
     assert not list(project.root.parent.rglob("ran"))
     assert (project.complete(), project.venvs()) == before
     return got.stderr
+
+
+def builds(project: Project) -> int:
+    """Count the builds so far."""
+    return len(project.journal("build"))
+
+
+def settle(project: Project) -> Path:
+    """Start until an index is written, and return it."""
+    time.sleep(0.03)  # an input must be older than that for the index
+    got = project.python("pass")
+    assert got.returncode == 0, got.stderr
+    index = project.store / "v1/index/default"
+    assert index.exists()
+    return index
+
+
+def uses_index(project: Project) -> bool:
+    """Return whether a start is answered by the index alone."""
+    got = project.run("python", "--version", env=dict(os.environ) | {"PYTHONPROFILEIMPORTTIME": "1"})
+    return "roost.protocol" not in got.stderr

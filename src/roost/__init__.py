@@ -8,7 +8,7 @@ import os
 import sys
 
 from roost.environment import Environment
-from roost.errors import RoostError
+from roost.errors import RoostError, UsageError
 
 __version__ = "0.1.0"
 __all__ = ["Environment", "RoostError", "acquire"]
@@ -27,14 +27,18 @@ def acquire(
     for other processes, in seconds; by default `ROOST_TIMEOUT`, else 600.
 
     Raises:
+        UsageError: `path` is no folder, or `timeout` no number of seconds.
         RoostError: there is no such environment, it cannot be built, or the wait ran out.
     """
     from roost import index, protocol, waiting  # noqa: PLC0415 - a warm `roost run` imports this package, too
 
     start = os.path.realpath(os.fspath(path))
+    if not os.path.isdir(start):  # the index would answer for a folder above
+        message = f"`{start}` is not a folder: name one inside a project"
+        raise UsageError(message)
     found = index.warm(start, index.key(env, python))
     if found:
         return Environment(env, found[0].venv, found[1])
-    seconds = waiting.timeout(os.environ) if timeout is None else timeout
+    seconds = waiting.timeout(os.environ) if timeout is None else waiting.checked(timeout, "timeout")
     label = os.path.basename(sys.argv[0]) if sys.argv and sys.argv[0] else "python"
     return protocol.acquire(protocol.Request(start, env, python, seconds, label))

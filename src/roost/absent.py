@@ -18,7 +18,8 @@ def explain(name: str, env: str, start: str, venv: str, elsewhere: str | None) -
     groups = draft.settings.groups or ("dev",)
     known = settings.groups_of(draft.project.tables)
     group = next((name for name in groups if settings.normalize(name) in known), groups[0])
-    lock = ", then `uv lock`" if draft.installer.reason == "uv.lock" else ""
+    file = draft.installer.reason.partition(",")[0]
+    lock = f", then `{file.removesuffix('.lock')} lock`" if file in ("uv.lock", "poetry.lock", "pdm.lock") else ""
     text = (
         f"`{name}` is not in the environment `{env}` (`{venv}`): add the package that brings it "
         f"to the group `{group}` in `{draft.project.file}`{lock}"

@@ -5,7 +5,7 @@ import json
 import os
 from collections.abc import Iterator, Sequence
 
-from roost import collect, locks, marker, process, report, waiting
+from roost import changes, collect, locks, marker, process, report, waiting
 from roost.errors import RoostError
 from roost.fingerprint import State
 from roost.installers.base import Target
@@ -57,6 +57,7 @@ def await_orphans(store: Store, wait: waiting.Wait) -> None:
 def attempt(store: Store, state: State, label: str) -> Iterator[Attempt]:
     """Provide a new, empty attempt (rule 2); unless it gets published, it is gone afterwards."""
     made = store.new_attempt(state.fingerprint, waiting.record(label))
+    made.label = label
     try:
         yield made
     finally:
@@ -69,7 +70,7 @@ def attempt(store: Store, state: State, label: str) -> Iterator[Attempt]:
 def build(store: Store, state: State, made: Attempt, reason: str) -> str | None:
     """Fill the attempt and check its health; return why that failed, with what the installer printed, or None."""
     env, chosen = state.settings.env, state.installer
-    why = (marker.changes(store, state) or "the first of its kind") if reason == marker.NONE else reason
+    why = (changes.summary(store, state) or "the first of its kind") if reason == marker.NONE else reason
     report.step(f"building `{env}` with {chosen.kind} ({chosen.reason}), {state.interpreter}: {why}")
     try:
         failure = _install(store, state, made) or _check_health(state, made)
@@ -80,7 +81,7 @@ def build(store: Store, state: State, made: Attempt, reason: str) -> str | None:
         raise
     if failure is None:
         return None
-    store.log("failure", environment=env, fingerprint=state.fingerprint, venv=made.venv.name, seconds=made.seconds())
+    _log(store, "failure", state, made)
     return f"the environment `{env}` of `{state.project.root}` could not be built with {chosen.kind}: {failure.strip()}"
 
 
@@ -116,12 +117,32 @@ def _check_health(state: State, made: Attempt) -> str | None:
 
 def publish(store: Store, state: State, made: Attempt) -> Marker:
     """Write the marker: from here on the venv is complete, and the lease that of a session."""
+    before = changes.newest(store, state)
     locks.write_record(made.lease, "")
-    done = marker.describe(state, made)
+    done = marker.describe(state, made, changes.locked(state.inputs))
     marker.publish(f"{made.venv.folder}/complete", done)
     made.published = True
-    env = state.settings.env
-    store.log("build", environment=env, fingerprint=state.fingerprint, venv=made.venv.name, seconds=done.seconds)
-    if env not in store.pointed():
-        store.point(env, done.venv, state.settings.link)
+    _log(store, "build", state, made)
+    _tell(before, done)
     return done
+
+
+def _log(store: Store, event: str, state: State, made: Attempt) -> None:
+    store.log(
+        event,
+        environment=state.settings.env,
+        command=made.label,
+        fingerprint=state.fingerprint,
+        venv=made.venv.name,
+        seconds=made.seconds(),
+    )
+
+
+def _tell(before: Marker | None, done: Marker) -> None:
+    """Say what came of a build that took long enough to be noticed."""
+    if done.seconds < waiting.SILENCE:
+        return
+    now = changes.installed(done)
+    differs = changes.packages(changes.installed(before), now) if before else []
+    what = f": {changes.shorten(differs, 3)}" if differs else ""
+    report.step(f"built `{done.environment}` in {done.seconds:.1f} s, {len(now)} packages{what}")

@@ -6,9 +6,11 @@ import sys
 import click
 
 import roost
-from roost import collect, fingerprint, index, interpreter, launch, locks, protocol, report, settings, waiting
+from roost import collect, fingerprint, index, interpreter, launch, locks, protocol, report, reports, settings, waiting
 from roost.errors import RoostError, UsageError
+from roost.hooks import hook
 from roost.inputs import Inputs
+from roost.nox_cli import nox
 from roost.project import find
 from roost.store import Store
 
@@ -146,6 +148,14 @@ def key(env: str | None, project: str) -> None:
     record = Store(draft.project.root).python(index.key(name, None))
     chosen, before = interpreter.recorded(record, draft.request, draft.inputs)
     click.echo(draft.with_interpreter(chosen or interpreter.choose(draft.project, draft.request, before)).fingerprint)
+
+
+cli.add_command(reports.status)
+cli.add_command(reports.why)
+cli.add_command(reports.log)
+cli.add_command(reports.doctor_)
+cli.add_command(hook)
+cli.add_command(nox)
 
 
 def main(words: list[str]) -> int:

@@ -1,5 +1,6 @@
 """Collecting: which venvs may go, and their removal (rule 7). All of it under the build lock."""
 
+import contextlib
 import os
 import time
 from collections.abc import Iterator
@@ -37,10 +38,10 @@ def _named(venv: Venv) -> Marker | None:
 def judge(store: Store, keep: int) -> Iterator[Verdict]:
     """Yield what `collect` would do with each venv, were none of them in use."""
     found = {venv: _named(venv) for venv in store.venvs()}
-    newest: dict[str, list[str]] = {}
+    newest: dict[tuple[str, str], list[str]] = {}
     complete = [named for named in found.values() if named]
     for one in sorted(complete, key=lambda one: one.built, reverse=True):
-        newest.setdefault(one.environment, []).append(one.venv)
+        newest.setdefault(_kind(one), []).append(one.venv)
     pointed = store.pointed().values()
     for venv, named in found.items():
         age = time.time() - _last_used(venv)
@@ -51,16 +52,22 @@ def judge(store: Store, keep: int) -> Iterator[Verdict]:
             pass  # whoever builds it holds its lease
         elif age < RECENT:
             keeps = f"used {max(age, 0) / 60:.0f} min ago"
-        elif named and venv.path in newest[named.environment][:keep]:
+        elif named and venv.path in newest[_kind(named)][:keep]:
             keeps = f"one of the newest {keep} of `{named.environment}`"
         yield Verdict(venv, named is not None, keeps)
 
 
+def _kind(named: Marker) -> tuple[str, str]:
+    """Return what `keep` counts for: an environment and a Python, such as 3.12. A matrix must not push itself out."""
+    return named.environment, named.python.rpartition(".")[0]
+
+
 def _last_used(venv: Venv) -> float:
-    try:
-        return os.lstat(venv.lease).st_mtime
-    except OSError:
-        return 0.0
+    # Where somebody deleted the lease file, nothing tells who runs there: an hour from its folder's last change.
+    for path in (venv.lease, venv.folder):
+        with contextlib.suppress(OSError):
+            return os.lstat(path).st_mtime
+    return 0.0
 
 
 def collect(store: Store, keep: int) -> list[Verdict]:
@@ -73,4 +80,5 @@ def collect(store: Store, keep: int) -> list[Verdict]:
             else:
                 verdict = verdict._replace(keeps="in use")  # noqa: PLW2901 - the same verdict, corrected
         done.append(verdict)
+    store.sweep(time.time() - RECENT)
     return done

@@ -67,17 +67,24 @@ class Environment:
         up in the venv.
 
         Raises:
+            UsageError: the environment was closed, or there is no command.
             CommandNotFoundError: the venv has no such command.
+            OSError: the command, or its `cwd`, is a path that leads nowhere, or cannot be run.
             subprocess.CalledProcessError: with `check=True`, the command failed.
         """
         import subprocess  # noqa: PLC0415 - not on a warm start
 
-        from roost.errors import CommandNotFoundError  # noqa: PLC0415 - not on a warm start
+        from roost.errors import CommandNotFoundError, UsageError  # noqa: PLC0415 - not on a warm start
 
-        program = command[0] if "/" in command[0] else f"{self.venv}/bin/{command[0]}"
-        if not os.path.exists(program):
-            message = f"`{command[0]}` is not in the environment `{self.name}` (`{self.venv}`)"
-            raise CommandNotFoundError(message)
+        if self.lease < 0 or not command:
+            message = "there is no command to run" if not command else f"the environment `{self.name}` was closed"
+            raise UsageError(message)
+        program = command[0]
+        if "/" not in program:  # a path is for `subprocess` to follow, from `cwd` on
+            program = f"{self.venv}/bin/{program}"
+            if not os.path.isfile(program):
+                message = f"`{command[0]}` is not in the environment `{self.name}` (`{self.venv}`)"
+                raise CommandNotFoundError(message)
         options.setdefault("env", self.variables())
         keep = (*options.pop("pass_fds", ()), self.lease)
         return subprocess.run([program, *command[1:]], pass_fds=keep, **options)  # noqa: PLW1510 - the caller says

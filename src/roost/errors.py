@@ -31,6 +31,10 @@ class CommandNotFoundError(RoostError):
     status = 127
 
 
+class NoInterpreterError(RoostError):
+    """There is no such Python on this machine."""
+
+
 class VanishedError(RoostError):
     """roost's own files were removed while they were in use (`git clean -fdx`, `rm -rf .roost`): start over."""
 

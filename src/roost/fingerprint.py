@@ -10,7 +10,9 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from roost import installers, interpreter, settings
-from roost.inputs import Inputs
+from roost.errors import RoostError
+from roost.inputs import Inputs, is_glob
+from roost.installers import sources
 from roost.installers.base import Installer
 from roost.interpreter import Interpreter
 from roost.project import Project, find, table
@@ -26,6 +28,7 @@ IGNORED_TABLES = frozenset(
     repo-review rstcheck ruff semantic_release tbump towncrier tox ty typos unasyncd validate-pyproject vulture yapf
     """.split()
 )
+_FILES = ("uv.lock", "uv.toml", "setup.py", "setup.cfg")
 
 
 class State(NamedTuple):
@@ -68,16 +71,14 @@ class Draft(NamedTuple):
         yield "setting extras", " ".join(sorted(wanted.extras))
         yield "setting compile-bytecode", str(wanted.compile_bytecode)
         yield from _of_pyproject(project, wanted)
-        for name in ("uv.lock", "uv.toml", "setup.py", "setup.cfg"):
-            yield from _of_file(project.root, f"{project.root}/{name}", self.inputs)
-        for folder in _local_sources(project, self.inputs):
+        yield from _of_way(wanted, self.installer)
+        for path in dict.fromkeys(self.installer.files):
+            yield from _of_file(project.root, path, self.inputs)
+        yield from _of_build(project.root, project.root, project.tables, self.inputs)
+        for folder in self.installer.sources:
             yield from _of_source(project.root, folder, self.inputs, wanted)
         for pattern in wanted.inputs:
-            paths = sorted(set(self.inputs.expand(project.root, pattern)))
-            for path in paths:
-                if not os.path.isdir(path):
-                    yield from _of_file(project.root, path, self.inputs)
-            yield f"setting inputs {pattern}", str(len(paths))
+            yield from _of_glob(project.root, project.root, pattern, "setting inputs", self.inputs)
 
 
 def draft(start: str, env: str, python: str | None) -> Draft:
@@ -89,6 +90,8 @@ def draft(start: str, env: str, python: str | None) -> Draft:
     inputs = Inputs()
     project = find(start, inputs)
     wanted = settings.read(project, env)
+    for name in _FILES:  # now, since uv would read them in search of an interpreter, and wait for ever at a FIFO
+        inputs.read(f"{project.root}/{name}")
     chosen = installers.choose(project, wanted, inputs)
     return Draft(project, wanted, chosen, interpreter.request(project, wanted, python, inputs), inputs)
 
@@ -138,6 +141,29 @@ def _of_file(root: str, path: str, inputs: Inputs) -> Iterator[tuple[str, str]]:
         yield os.path.relpath(path, root), hashlib.sha256(content).hexdigest()[:32]
 
 
+def _of_way(wanted: Settings, installer: Installer) -> Iterator[tuple[str, str]]:
+    """Yield the settings that only some installers read."""
+    if installer.kind == "requirements":
+        yield "setting requirements", " ".join(wanted.requirements)
+    if installer.kind == "command":
+        yield "setting command", _hash(wanted.command)  # a hash: somebody may write a password there
+    if installer.kind in ("poetry", "pdm"):
+        yield "setting groups given", str(wanted.groups_given)
+
+
+def _of_glob(root: str, folder: str, pattern: str, what: str, inputs: Inputs) -> Iterator[tuple[str, str]]:
+    """Yield a part for each file that `pattern` matches in `folder`, and one for how many paths those are."""
+    paths = sorted(set(inputs.expand(folder, pattern)))
+    for path in paths:
+        if not os.path.isdir(path):
+            yield from _of_file(root, path, inputs)
+        elif not is_glob(pattern):
+            cure = f"`{pattern.rstrip('/')}/**` names what is in it"
+            message = f"`{path}` is a folder, so no environment can be made from it: {cure}"
+            raise RoostError(message)
+    yield f"{what} {pattern}", str(len(paths))
+
+
 def _of_source(root: str, folder: str, inputs: Inputs, wanted: Settings) -> Iterator[tuple[str, str]]:
     """Yield the parts of a workspace member or a local path dependency."""
     name = os.path.relpath(folder, root)
@@ -145,36 +171,16 @@ def _of_source(root: str, folder: str, inputs: Inputs, wanted: Settings) -> Iter
     if tables is not None:
         meaning = {key: value for key, value in tables.items() if key != "tool"} | dict(_tool_tables(tables, wanted))
         yield f"{name}/pyproject.toml", _hash(meaning)
-    for file in ("setup.py", "setup.cfg"):
-        yield from _of_file(root, f"{folder}/{file}", inputs)
+    yield from _of_build(root, folder, tables or {}, inputs)
 
 
-def _local_sources(project: Project, inputs: Inputs) -> list[str]:
-    """Return the folders besides the root that get built and installed from where they lie, sorted.
-
-    The lock file names them all. Without one they are followed through `[tool.uv.sources]`.
-    """
-    found = set(project.members)
-    lock = inputs.toml(f"{project.root}/uv.lock")
-    if lock is not None:
-        for package in lock.get("package", []):
-            source = table(package, "source")
-            found |= {
-                os.path.normpath(os.path.join(project.root, source[kind]))
-                for kind in ("editable", "directory", "virtual")
-                if isinstance(source.get(kind), str)
-            }
-        return sorted(found - {project.root})
-    waiting = [project.root, *project.members]
-    seen: set[str] = set()
-    while waiting:
-        here = waiting.pop()
-        seen.add(here)
-        tables = inputs.toml(f"{here}/pyproject.toml") or {}
-        for source in table(tables, "tool", "uv", "sources").values():
-            for entry in source if isinstance(source, list) else [source]:
-                if isinstance(entry, dict) and isinstance(entry.get("path"), str):
-                    path = os.path.normpath(os.path.join(here, entry["path"]))
-                    if os.path.isdir(path) and path not in seen:
-                        waiting.append(path)
-    return sorted((seen | found) - {project.root})
+def _of_build(root: str, folder: str, tables: dict[str, Any], inputs: Inputs) -> Iterator[tuple[str, str]]:
+    """Yield what a build in `folder` reads besides its `pyproject.toml`, and what uv's `cache-keys` there name."""
+    for path in sources.read_by_a_build(folder, tables):
+        yield from _of_file(root, path, inputs)
+    globs, variables = sources.cache_keys(tables)
+    for pattern in globs:
+        yield from _of_glob(root, folder, pattern, f"{os.path.relpath(folder, root)} [tool.uv] cache-keys", inputs)
+    for name in variables:
+        inputs.variables.add(name)
+        yield f"environment variable {name}", _hash(os.environ.get(name))

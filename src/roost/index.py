@@ -66,6 +66,15 @@ def folder(project: str) -> str:
     return f"{os.path.abspath(elsewhere)}/{quote(project)}" if elsewhere else f"{project.rstrip('/')}/.roost"
 
 
+def temporary(path: str) -> str:
+    """Return a new name beside `path`, to write there and rename. `Store.sweep` removes what a crash leaves of it.
+
+    Not by the process number: two containers may have the same one here, and threads do.
+    """
+    folder, _, name = path.rpartition("/")
+    return f"{folder}/.{name}.{os.urandom(4).hex()}"
+
+
 class Index:
     """One index file, read but not yet compared with the disk."""
 
@@ -77,6 +86,8 @@ class Index:
         Raises:
             ValueError: it is not an index of this format, or was cut short.
         """
+        if "\0" in text:
+            raise ValueError(FORMAT)
         head, paths, self.expected = text.removesuffix("\n").split("\n\n")
         kind, project, venv, lease, *members = head.split("\n")
         if kind != FORMAT or not (project.startswith("project ") and venv.startswith("venv ")):
@@ -164,8 +175,8 @@ def write(path: str, text: str, youngest: int) -> None:
     Raises:
         OSError: the folder is gone, full or read-only.
     """
-    temporary = f"{path}.{os.getpid()}"
-    descriptor = os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    new = temporary(path)
+    descriptor = os.open(new, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     try:
         os.write(descriptor, os.fsencode(text))
         now = os.fstat(descriptor).st_mtime_ns
@@ -173,6 +184,6 @@ def write(path: str, text: str, youngest: int) -> None:
         os.close(descriptor)
     coarse = now % 10**9 == 0 and youngest % 10**9 == 0
     if youngest >= now - (COARSE_BLUR if coarse else BLUR):
-        os.unlink(temporary)
+        os.unlink(new)
     else:
-        os.rename(temporary, path)
+        os.rename(new, path)

@@ -17,6 +17,11 @@ COUNT_LIMIT = 20_000  # files that globs may match
 _WILD = frozenset("*?[")
 
 
+def is_glob(pattern: str) -> bool:
+    """Return whether `pattern` may match other paths than itself."""
+    return not _WILD.isdisjoint(pattern)
+
+
 class Inputs:
     """Reads files once each, and remembers what `stat` said of them, also of those that are absent."""
 
@@ -25,6 +30,7 @@ class Inputs:
         self.signatures: dict[str, str] = {}
         self.folders: dict[str, str] = {}  # listed for globs: the index compares them, a build may write in them
         self.youngest = 0  # ns, the latest ctime of all that is there
+        self.variables: set[str] = set()  # of the environment: no `stat` notices a change of one
         self._contents: dict[str, bytes | None] = {}
         self._tables: dict[str, dict[str, Any]] = {}
 
@@ -48,11 +54,12 @@ class Inputs:
         except OSError as error:
             message = f"`{path}` cannot be read: {error.strerror}"
             raise RoostError(message) from error
+        info = os.fstat(descriptor)
+        if not stat.S_ISREG(info.st_mode):
+            os.close(descriptor)
+            message = f"`{path}` is not a regular file, so no environment can be made from it"
+            raise RoostError(message)
         with open(descriptor, "rb") as file:
-            info = os.fstat(descriptor)
-            if not stat.S_ISREG(info.st_mode):
-                message = f"`{path}` is not a regular file, so no environment can be made from it"
-                raise RoostError(message)
             if info.st_size > SIZE_LIMIT:
                 message = f"`{path}` is larger than {SIZE_LIMIT >> 20} MiB, so no environment is made from it"
                 raise RoostError(message)
@@ -80,28 +87,33 @@ class Inputs:
     def expand(self, root: str, pattern: str) -> Iterator[str]:
         """Yield the paths below `root` that match the glob `pattern` (`*`, `?`, `[]`, `**`), sorted.
 
-        Each folder that had to be listed counts for the index, so that a file which comes or goes is noticed.
+        A `**` at the end stands for everything below. Each folder that had to be listed counts for the index, and so
+        does each name that was not there, so that a file which comes or goes is noticed.
 
         Raises:
             RoostError: more than `COUNT_LIMIT` paths match.
         """
-        for count, path in enumerate(self._expand(root, pattern.split("/"))):
+        parts: list[str] = []
+        for part in [*pattern.split("/"), *(["*"] if pattern.endswith("**") else [])]:
+            if part not in ("", ".") and not (part == "**" and parts[-1:] == ["**"]):
+                parts.append(part)
+        for count, path in enumerate(self._expand(root, parts)):
             if count >= COUNT_LIMIT:
                 message = f"the pattern `{pattern}` matches more than {COUNT_LIMIT} paths in `{root}`: narrow it"
                 raise RoostError(message)
             yield path
 
-    def _expand(self, here: str, parts: list[str]) -> Iterator[str]:  # noqa: C901 - a case for each kind of part
+    def _expand(self, here: str, parts: list[str]) -> Iterator[str]:
         if not parts:
             yield here
             return
         part, rest = parts[0], parts[1:]
-        if part in ("", "."):
-            yield from self._expand(here, rest)
-        elif not _WILD.intersection(part):
+        if not is_glob(part):
             path = f"{here}/{part}"
             if rest or os.path.lexists(path):
                 yield from self._expand(path, rest)
+            else:
+                self.signatures[path] = ABSENT
         else:
             if part == "**":
                 yield from self._expand(here, rest)

@@ -11,8 +11,8 @@ import re
 from typing import NamedTuple
 
 from roost import process
-from roost.errors import RoostError
-from roost.index import ABSENT, signature
+from roost.errors import NoInterpreterError, RoostError
+from roost.index import ABSENT, signature, temporary
 from roost.inputs import Inputs
 from roost.project import Project, table
 from roost.settings import Settings
@@ -89,7 +89,7 @@ def recorded(path: str, asked: Request, inputs: Inputs) -> tuple[Interpreter | N
     """Return the interpreter that the file `path` says was chosen for `asked`, and its path.
 
     The interpreter counts as an input then. Without the interpreter where the file at that path is not the same any
-    more; with neither where nothing was chosen yet, or for another request.
+    more, or the request is another; with neither where nothing was chosen yet.
     """
     try:
         with open(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK), "rb") as file:
@@ -97,16 +97,14 @@ def recorded(path: str, asked: Request, inputs: Inputs) -> tuple[Interpreter | N
         found = Interpreter(*map(str, fields))
     except (OSError, ValueError, TypeError):
         return None, None
-    if text != asked.text:
-        return None, None
-    if seen != signature(found.path) or seen == ABSENT:
+    if text != asked.text or seen != signature(found.path) or seen == ABSENT:
         return None, found.path
     inputs.signatures[found.path] = seen
     return found, found.path
 
 
 def choose(project: Project, asked: Request, before: str | None) -> Interpreter:
-    """Find an interpreter for `asked` with uv, outside any virtualenv; look beside the one chosen `before` first.
+    """Find an interpreter for `asked` with uv, outside any virtualenv; keep the one chosen `before` if that fits.
 
     Raises:
         RoostError: there is none, or it does not run.
@@ -114,7 +112,8 @@ def choose(project: Project, asked: Request, before: str | None) -> Interpreter:
     env = process.for_installer(os.environ)
     if before:
         env["PATH"] = os.pathsep.join(filter(None, [os.path.dirname(before), env.get("PATH", "")]))
-    command = [process.find_uv(), "python", "find", "--system", "--no-project", *([asked.text] if asked.text else [])]
+    # Without a request uv would look for a `.python-version` in the folders above, and run what that names.
+    command = [process.find_uv(), "python", "find", "--system", "--no-project", "--", asked.text or "default"]
     found = process.run(command, env=env, cwd=project.root)
     path = found.output.strip().rpartition("\n")[2]
     if found.status or not os.path.isabs(path):
@@ -123,7 +122,9 @@ def choose(project: Project, asked: Request, before: str | None) -> Interpreter:
             f"no Python satisfies `{asked.text or 'any'}`, which {asked.source} asks for: "
             f"`uv python install {asked.text or '3'}`, or ask for another (uv says: {said})"
         )
-        raise RoostError(message)
+        raise NoInterpreterError(message)
+    if before and os.path.exists(before) and os.path.samefile(path, before):
+        path = before  # `python3` and `python3.12` beside each other are one
     return _query(path, project.root)
 
 
@@ -141,8 +142,8 @@ def _query(path: str, cwd: str) -> Interpreter:
 
 def record(path: str, asked: Request, chosen: Interpreter) -> None:
     """Write down in the file `path` that `chosen` answers `asked`. Under the build lock, so that all agree."""
-    temporary = f"{path}.{os.getpid()}"
+    new = temporary(path)
     flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW
-    with open(os.open(temporary, flags, 0o600), "w", encoding="utf-8") as file:
+    with open(os.open(new, flags, 0o600), "w", encoding="utf-8") as file:
         json.dump([asked.text, signature(chosen.path), *chosen], file)
-    os.replace(temporary, path)
+    os.replace(new, path)

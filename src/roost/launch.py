@@ -59,6 +59,9 @@ def run(launch: Launch) -> "NoReturn":
         except OSError as error:
             message = f"`--directory {launch.directory}`: {error.strerror}"
             raise UsageError(message) from error
+    if launch.project != "." and not os.path.isdir(launch.project):  # the index would answer for a folder above
+        message = f"`{os.path.realpath(launch.project)}` is not a folder: name one inside a project"
+        raise UsageError(message)
     start = os.path.realpath(launch.project)
     found = index.warm(start, index.key(launch.env, launch.python))
     if found:

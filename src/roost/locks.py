@@ -107,7 +107,7 @@ class BuildLock:
             os.close(descriptor)
             return False
         self._descriptor = descriptor
-        write_record(descriptor, record)
+        _try_write_record(descriptor, record)
         return True
 
     def intact(self) -> bool:
@@ -116,15 +116,23 @@ class BuildLock:
 
     def release(self) -> None:
         """Let go. The file stays: removing it would split those who wait from those who come."""
-        write_record(self._descriptor, "")
+        _try_write_record(self._descriptor, "")
         os.close(self._descriptor)
         self._descriptor = -1
 
 
 def write_record(descriptor: int, text: str) -> None:
-    """Replace what a lock file or lease says about its holder; for people to read, never relied on."""
+    """Replace what a lock file or lease says about its holder; people read it, and only whether it is empty counts.
+
+    Raises:
+        OSError: the disk is full, or fails.
+    """
+    os.ftruncate(descriptor, 0)
+    os.pwrite(descriptor, text.encode(errors="replace"), 0)
+
+
+def _try_write_record(descriptor: int, text: str) -> None:
     try:
-        os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, text.encode(), 0)
+        write_record(descriptor, text)
     except OSError:  # a full disk must not cost the lock
         return

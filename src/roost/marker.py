@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from roost.errors import RoostError
 from roost.fingerprint import State
-from roost.index import ABSENT, signature
+from roost.index import ABSENT, signature, temporary
 from roost.store import Attempt, Store
 
 FORMAT = 1
@@ -33,6 +33,8 @@ class Marker(NamedTuple):
     records: dict[str, str]
     """`RECORD` files: path to signature."""
     parts: dict[str, str]
+    locked: dict[str, str]
+    """What the lock files held: name to version."""
     installer: str
     python: str
     built: str
@@ -47,8 +49,10 @@ def load(path: str) -> tuple[Marker | None, str | None]:
         with open(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
             values = json.loads(file.read(SIZE_LIMIT))
         marker = Marker(**values)
-        shapes = Marker(FORMAT, "", "", "", 0, "", {}, {}, {}, "", "", "", 0.0)
-        fits = all(isinstance(value, type(shape)) for value, shape in zip(marker, shapes, strict=True))
+        shapes = Marker(FORMAT, "", "", "", 0, "", {}, {}, {}, {}, "", "", "", 0.0)
+        fits = all(isinstance(value, type(shape)) for value, shape in zip(marker, shapes, strict=True)) and _fits(
+            marker
+        )
     except FileNotFoundError:
         return None, NONE
     except (OSError, ValueError, TypeError, RecursionError):
@@ -56,6 +60,13 @@ def load(path: str) -> tuple[Marker | None, str | None]:
     if not fits or marker.format != FORMAT:
         return None, "its marker is of another format"
     return marker, None
+
+
+def _fits(marker: Marker) -> bool:
+    texts = [*marker.records.values(), *marker.parts.values(), *marker.locked.values()]
+    for seen, names in marker.folders.values():
+        texts += [seen, *names]
+    return all(isinstance(text, str) for text in texts)
 
 
 def check(store: Store, state: State) -> tuple[Marker | None, str]:
@@ -112,7 +123,7 @@ def _gist(names: set[str]) -> str:
     return min(names)
 
 
-def describe(state: State, made: Attempt) -> Marker:
+def describe(state: State, made: Attempt, locked: dict[str, str]) -> Marker:
     """Return the marker for a finished attempt as it is now."""
     venv = made.venv.path
     records = [path for folder in made.folders for path in glob.glob(f"{glob.escape(folder)}/*.dist-info/RECORD")]
@@ -126,6 +137,7 @@ def describe(state: State, made: Attempt) -> Marker:
         folders={path: [signature(path), sorted(os.listdir(path))] for path in made.folders},
         records={path: signature(path) for path in sorted(records)},
         parts=state.parts,
+        locked=locked,
         installer=f"{state.installer.kind} ({state.installer.reason})",
         python=str(state.interpreter),
         built=time.strftime("%Y-%m-%dT%H:%M:%S%z"),
@@ -139,33 +151,20 @@ def publish(path: str, marker: Marker) -> None:
     Raises:
         RoostError: the disk would not have it; the marker that was there before is untouched.
     """
-    temporary = f"{path}.{os.getpid()}"
+    new = temporary(path)
     folder = os.open(os.path.dirname(path), os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
     try:
         flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
-        with open(os.open(temporary, flags, 0o600), "w", encoding="utf-8", errors="surrogateescape") as file:
+        with open(os.open(new, flags, 0o600), "w", encoding="utf-8", errors="surrogateescape") as file:
             json.dump(marker._asdict(), file)
             file.flush()
             os.fsync(file.fileno())
-        os.rename(temporary, path)
+        os.rename(new, path)
         os.fsync(folder)
     except OSError as error:
         with contextlib.suppress(OSError):
-            os.unlink(temporary)
+            os.unlink(new)
         message = f"the marker `{path}` cannot be written: {error.strerror}"
         raise RoostError(message) from error
     finally:
         os.close(folder)
-
-
-def changes(store: Store, state: State) -> str | None:
-    """Return how `state` differs from what the newest venv of its environment was made from, in a few words."""
-    found = (load(f"{store.env(name)}/complete")[0] for name in {venv.fingerprint for venv in store.venvs()})
-    before = [marker for marker in found if marker and marker.environment == state.settings.env]
-    if not before:
-        return None
-    newest = max(before, key=lambda marker: marker.built).parts
-    names = sorted(name for name in newest.keys() | state.parts.keys() if newest.get(name) != state.parts.get(name))
-    return (
-        f"changed: {', '.join(names[:3])}{f' and {len(names) - 3} more' if len(names) > 3 else ''}" if names else None
-    )

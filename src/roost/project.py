@@ -3,8 +3,25 @@
 import os
 from typing import Any, NamedTuple
 
-from roost.errors import RoostError
+from roost.errors import RoostError, UsageError
 from roost.inputs import Inputs
+
+# Of what other tools read, too: where roost's own reading would stumble over another type.
+_LIST = "a list"
+_TEXTS = "a list of strings"
+_TABLE = "a table"
+_SHAPES = {
+    ("project",): _TABLE,
+    ("project", "optional-dependencies"): _TABLE,
+    ("dependency-groups",): _TABLE,
+    ("dependency-groups", "*"): _LIST,
+    ("tool",): _TABLE,
+    ("tool", "uv"): _TABLE,
+    ("tool", "uv", "dev-dependencies"): _TEXTS,
+    ("tool", "uv", "workspace"): _TABLE,
+    ("tool", "uv", "workspace", "members"): _TEXTS,
+    ("tool", "uv", "workspace", "exclude"): _TEXTS,
+}
 
 
 class Project(NamedTuple):
@@ -30,30 +47,49 @@ def find(start: str, inputs: Inputs) -> Project:
     become a workspace later.
 
     Raises:
+        UsageError: `start` is not a folder.
         RoostError: there is no `pyproject.toml` in `start` or above it, or one does not parse.
     """
     start = os.path.realpath(start)
     if not os.path.isdir(start):
         message = f"`{start}` is not a folder: name one inside a project"
-        raise RoostError(message)
+        raise UsageError(message)
     ways = list(_upwards(start))
     root = next((folder for folder in ways if os.path.exists(f"{folder}/pyproject.toml")), None)
     if root is None:
         message = f"no `pyproject.toml` in `{start}` or above it: go into a project, or name one with `--project`"
         raise RoostError(message)
-    tables = inputs.toml(f"{root}/pyproject.toml") or {}
+    tables = _checked(inputs.toml(f"{root}/pyproject.toml") or {}, root)
     if _workspace(tables) is None:
         for folder in ways[ways.index(root) + 1 :]:
             above = inputs.toml(f"{folder}/pyproject.toml")
             if above is None:
                 continue
             if _workspace(above) is not None:
-                members = _members(folder, above, inputs)
+                members = _members(folder, _checked(above, folder), inputs)
                 if root in members:
                     return Project(folder, above, members)
             if "project" in above or _workspace(above) is not None:
                 break  # as uv does: the search for a workspace ends at the first project above
     return Project(root, tables, _members(root, tables, inputs))
+
+
+def _checked(tables: dict[str, Any], folder: str) -> dict[str, Any]:
+    """Return `tables`, the `pyproject.toml` in `folder`, once their types are what roost goes by."""
+    for keys, words in _SHAPES.items():
+        *way, last = keys
+        around = table(tables, *way)
+        for key in around if last == "*" else around.keys() & {last}:
+            if not _fits(around[key], words):
+                message = f"`{'.'.join([*way, key])}` in `{folder}/pyproject.toml` must be {words}"
+                raise RoostError(message)
+    return tables
+
+
+def _fits(value: object, words: str) -> bool:
+    if words == _TABLE:
+        return isinstance(value, dict)
+    return isinstance(value, list) and (words == _LIST or all(isinstance(item, str) for item in value))
 
 
 def _upwards(folder: str) -> list[str]:
@@ -77,7 +113,8 @@ def _members(root: str, tables: dict[str, Any], inputs: Inputs) -> tuple[str, ..
 
     excluded = set(paths("exclude"))
     found = {os.path.normpath(path) for path in paths("members")} - excluded - {root}
-    return tuple(sorted(folder for folder in found if os.path.exists(f"{folder}/pyproject.toml")))
+    # Read, so that a folder which becomes a member later is noticed.
+    return tuple(sorted(folder for folder in found if inputs.read(f"{folder}/pyproject.toml") is not None))
 
 
 def table(tables: dict[str, Any], *keys: str) -> dict[str, Any]:

@@ -72,7 +72,14 @@ def acquire(request: Request) -> Environment:
         with contextlib.suppress(VanishedError):
             held = _acquire(request, wait)
             if wait.waited:
-                held.store.log("wait", environment=request.env, seconds=round(wait.waited, 3), holder=wait.holder)
+                held.store.log(
+                    "wait",
+                    environment=request.env,
+                    command=request.label,
+                    seconds=round(wait.waited, 3),
+                    holder=wait.holder,
+                )
+            _point_first(held)
             _write_index(request, held)
             return Environment(request.env, held.marker.venv, held.lease)
     message = f"`.roost` of the project around `{request.start}` was removed {RESTARTS} times meanwhile: start again"
@@ -185,13 +192,23 @@ def moved(request: Request, state: State) -> str | None:
     return min(changed, default=None)
 
 
+def _point_first(held: Held) -> None:
+    """Let `current` lead to the first venv there is: here, since a builder may be killed once its marker is written."""
+    env, link = held.state.settings.env, held.state.settings.link
+    with contextlib.suppress(OSError):  # a read-only checkout
+        if env not in held.store.pointed():
+            held.store.point(env, held.marker.venv, link)
+
+
 def _write_index(request: Request, held: Held) -> None:
     """Spare the next start all hashing. Best effort: a read-only checkout has none, and works."""
     found, state = held.marker, held.state
-    files = [f"{held.store.env(state.fingerprint)}/complete", f"{found.venv}/pyvenv.cfg", *found.folders]
+    # The folder itself, since its ctime tells of a chmod: `hooks/roost-run` cannot look at its mode (rule 8).
+    marked = f"{held.store.env(state.fingerprint)}/complete"
+    files = [held.store.root, marked, f"{found.venv}/pyvenv.cfg", *found.folders]
     seen = {path: index.signature(path) for path in files}
     seen |= state.inputs.folders | state.inputs.signatures
-    if any("\n" in path for path in seen) or marker.check(held.store, state)[0] != found:
+    if any("\n" in path for path in seen) or state.inputs.variables or marker.check(held.store, state)[0] != found:
         return
     lines = [
         index.FORMAT,

@@ -24,6 +24,7 @@ _SHAPES: dict[str, tuple[type, str]] = {
     "envs": (dict, "a table of tables"),
 }
 _TOP_ONLY = ("envs", "ignore-tables", "link", "keep")
+_WAYS = ("installer", "requirements", "command")
 _ENV_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*", re.ASCII)
 
 
@@ -33,6 +34,8 @@ class Settings(NamedTuple):
     env: str
     python: str | None
     groups: tuple[str, ...]
+    groups_given: bool
+    """Whether the settings name them, and they are not a default."""
     extras: tuple[str, ...]
     installer: Kind
     requirements: tuple[str, ...]
@@ -59,20 +62,35 @@ def read(project: Project, env: str) -> Settings:
     for name, values in envs.items():
         if not isinstance(values, dict):
             raise _wrong(project, f"tool.roost.envs.{name}", "a table")
+        if not _ENV_NAME.fullmatch(name):
+            message = (
+                f"`tool.roost.envs.{name}` in `{project.file}` is no name for an environment: "
+                "use letters, digits, `.`, `_` and `-`"
+            )
+            raise RoostError(message)
         _check(project, values, f"tool.roost.envs.{name}", without=_TOP_ONLY)
-    if not _ENV_NAME.fullmatch(env) or (env != "default" and env not in envs):
+    if env != "default" and env not in envs:
         known = ", ".join(f"`{name}`" for name in sorted({"default", *envs}))
         message = f"there is no environment `{env}` in `{project.file}`: it has {known}"
         raise RoostError(message)
-    values = {key: value for key, value in top.items() if key != "envs"} | envs.get(env, {})
-    groups = tuple(values["groups"]) if "groups" in values else _default_groups(project.tables)
+    values = _inherited(top, envs.get(env, {}))
+    groups = tuple(values["groups"]) if "groups" in values else _default_groups(project)
     extras = tuple(values.get("extras", ()))
-    _check_names(project, "dependency group", groups, groups_of(project.tables))
-    _check_names(project, "extra", extras, extras_of(project.tables))
+    _check_names(project, "dependency group", groups, groups_of(project.tables) | _groups_of_others(project.tables))
+    if _says_its_extras(project.tables):
+        _check_names(project, "extra", extras, extras_of(project.tables))
+    for pattern in values.get("inputs", ()):
+        if pattern.startswith("/") or not pattern.strip("./"):
+            message = (
+                f"`{pattern}` in `inputs` of `{project.file}` names no file in the project: "
+                "write a path from its folder, such as `Cargo.toml` or `rust/**/*.rs`"
+            )
+            raise RoostError(message)
     return Settings(
         env=env,
         python=values.get("python"),
         groups=groups,
+        groups_given="groups" in values,
         extras=extras,
         installer=values.get("installer", "auto"),
         requirements=tuple(values.get("requirements", ())),
@@ -83,6 +101,15 @@ def read(project: Project, env: str) -> Settings:
         keep=values.get("keep", 3),
         compile_bytecode=values.get("compile-bytecode", True),
     )
+
+
+def _inherited(top: dict[str, Any], own: dict[str, Any]) -> dict[str, Any]:
+    """Return the keys of `top` with those of an environment's `own` table over them.
+
+    What one table says of the way to install is one choice: half of it makes no sense with half of another.
+    """
+    dropped = {"envs"} | (set(_WAYS) if own.keys() & set(_WAYS) else set())
+    return {key: value for key, value in top.items() if key not in dropped} | own
 
 
 def _check(project: Project, values: dict[str, Any], where: str, without: tuple[str, ...] = ()) -> None:
@@ -142,15 +169,34 @@ def extras_of(tables: dict[str, Any]) -> dict[str, Any]:
     return {normalize(name): requirements for name, requirements in extras.items()}
 
 
-def _default_groups(tables: dict[str, Any]) -> tuple[str, ...]:
+def _groups_of_others(tables: dict[str, Any]) -> dict[str, Any]:
+    """Return the groups in the tables of poetry and PDM, which know others besides the dependency groups."""
+    poetry = table(tables, "tool", "poetry")
+    old = {"dev": poetry["dev-dependencies"]} if "dev-dependencies" in poetry else {}
+    found = table(poetry, "group") | old | table(tables, "tool", "pdm", "dev-dependencies")
+    return {normalize(name): group for name, group in found.items()}
+
+
+def _says_its_extras(tables: dict[str, Any]) -> bool:
+    """Return whether all extras stand in `[project]`; else a build backend knows them, or poetry does."""
+    dynamic = table(tables, "project").get("dynamic")
+    elsewhere = (isinstance(dynamic, list) and "optional-dependencies" in dynamic) or table(
+        tables, "tool", "poetry", "extras"
+    )
+    return "project" in tables and not elsewhere
+
+
+def _default_groups(project: Project) -> tuple[str, ...]:
     """Return uv's default groups, else `dev` where it exists."""
-    groups = groups_of(tables)
-    chosen = table(tables, "tool", "uv").get("default-groups")
+    groups = groups_of(project.tables)
+    chosen = table(project.tables, "tool", "uv").get("default-groups")
+    if chosen is None:
+        return ("dev",) if "dev" in groups else ()
     if chosen == "all":
         return tuple(groups)
-    if isinstance(chosen, list):
-        return tuple(str(name) for name in chosen)
-    return ("dev",) if "dev" in groups else ()
+    if not _fits("groups", chosen, list):
+        raise _wrong(project, "tool.uv.default-groups", 'a list of strings, or `"all"`')
+    return tuple(chosen)
 
 
 def names(project: Project) -> list[str]:

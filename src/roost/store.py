@@ -11,10 +11,11 @@ import shutil
 import stat
 import time
 from collections.abc import Iterator
+from datetime import datetime
 from typing import Any, NamedTuple
 
 from roost import index, locks, process, report
-from roost.errors import RoostError, VanishedError
+from roost.errors import RoostError, UsageError, VanishedError
 
 CACHEDIR_TAG = """Signature: 8a477f597d28d172789f06886806bc55
 # Made by roost: virtualenvs that can be made again. See https://bford.info/cachedir/
@@ -23,6 +24,8 @@ JOURNAL_LIMIT = 1 << 20  # bytes; older lines move to `journal.1`, of which ther
 _NO_FLOCK = (errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOTSUP)
 _FINGERPRINT = re.compile(r"[0-9a-f]{16}", re.ASCII)
 _VENV = re.compile(r"venv-[a-z0-9]{6}", re.ASCII)
+_CURRENT = re.compile(r"/(?:\.roost|%2F[^/]*)/current/default\Z")
+_TEMPORARY = re.compile(r"\..+\.[0-9a-f]{8}")  # what `index.temporary` makes; no name that stays begins with a point
 _ALPHABET = "abcdefghijklmnopqrstuvwxyz0123456789"
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
@@ -53,8 +56,13 @@ class Store:
         """Refuse a folder that somebody else has a hand in (rule 8); one that does not exist yet is fine.
 
         Raises:
+            UsageError: `ROOST_DIR` is relative: from another current folder it would be another lock.
             RoostError: it is a link, no folder, another user's, or writable by others.
         """
+        elsewhere = os.environ.get("ROOST_DIR")
+        if elsewhere and not os.path.isabs(elsewhere):
+            message = f"`ROOST_DIR` is `{elsewhere}`: it must be an absolute path"
+            raise UsageError(message)
         try:
             info = os.lstat(self.root)
         except FileNotFoundError:
@@ -156,7 +164,8 @@ class Store:
 
     def log(self, event: str, **fields: Any) -> None:
         """Append one line to the journal. A journal that cannot be written stops nothing."""
-        line = json.dumps({"at": time.strftime("%Y-%m-%dT%H:%M:%S%z"), "event": event, "pid": os.getpid(), **fields})
+        at = datetime.now().astimezone().isoformat(timespec="milliseconds")
+        line = json.dumps({"at": at, "event": event, "pid": os.getpid(), **fields})
         path = f"{self.v1}/journal"
         try:
             descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_NONBLOCK, 0o600)
@@ -194,8 +203,13 @@ class Store:
             if not locks.try_flock(descriptor, fcntl.LOCK_SH):  # a clean-up that found it; it is not ours then
                 os.close(descriptor)
                 continue
-            locks.write_record(descriptor, record)
-            os.mkdir(venv.path, 0o700)
+            try:
+                locks.write_record(descriptor, record)  # without it, nobody would wait for what an orphan still writes
+                os.mkdir(venv.path, 0o700)
+            except OSError:
+                os.unlink(venv.lease)
+                os.close(descriptor)
+                raise
             return Attempt(venv, locks.out_of_the_way(descriptor))
 
     def remove(self, venv: "Venv", *, marker: bool) -> bool:
@@ -240,21 +254,38 @@ class Store:
             finally:
                 os.close(trash)
 
+    def sweep(self, before: float) -> None:
+        """Remove what killed processes left half-written, if last changed before `before`. Under the build lock.
+
+        Also the folders of fingerprints without a venv. Only ever by a name that `index.temporary` makes.
+        """
+        fingerprints = [self.env(name) for name in _names(f"{self.v1}/envs", _FINGERPRINT)]
+        for path in (self.root, f"{self.root}/current", f"{self.v1}/index", f"{self.v1}/python", *fingerprints):
+            with contextlib.suppress(OSError):
+                _sweep(path, before)
+        for path in fingerprints:
+            with contextlib.suppress(OSError):
+                if os.listdir(path) == ["complete"]:  # of a venv that somebody removed
+                    os.unlink(f"{path}/complete")
+                os.rmdir(path)
+
     def point(self, env: str, venv: str, link: str | None) -> None:
         """Let `current/ENV` lead to `venv`, and the project's `.venv` to that where the settings want it."""
         current = f"{self.root}/current/{env}"
         _link(current, venv)
         if link and env == "default":
             path = f"{self.project}/{link}"
-            if os.path.lexists(path) and not (os.path.islink(path) and os.readlink(path) == current):
+            if os.path.lexists(path) and not _is_ours(path):
                 report.warning(f"`{path}` exists and is not roost's, so it stays as it is: remove it to get the link")
             else:
                 _link(path, current)
 
     def pointed(self) -> dict[str, str]:
-        """Return which venv `current` leads to for each environment."""
-        folder = f"{self.root}/current"
-        return {entry.name: os.readlink(entry.path) for entry in os.scandir(folder) if entry.is_symlink()}
+        """Return which venv of this store `current` leads to for each environment; a copied one leads elsewhere."""
+        links = {entry.name: entry.path for entry in os.scandir(f"{self.root}/current") if entry.is_symlink()}
+        found = {name: os.readlink(path) for name, path in links.items()}
+        here = f"{self.v1}/envs/"
+        return {name: target for name, target in found.items() if target.startswith(here) and os.path.isdir(target)}
 
 
 class Venv(NamedTuple):
@@ -282,6 +313,8 @@ class Attempt:
         """Hold `venv` by the descriptor `lease`."""
         self.venv = venv
         self.lease = lease
+        self.label = ""
+        """What is being run, for the journal."""
         self.folders: list[str] = []
         """`site-packages` and `bin`, once they are known."""
         self.published = False
@@ -297,7 +330,7 @@ class Attempt:
 
     def open_log(self) -> int:
         """Return the descriptor of a file for an installer's output; the file has no name any more."""
-        path = f"{self.venv.path}.log"
+        path = index.temporary(self.venv.path)
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
         os.unlink(path)
         return descriptor
@@ -308,6 +341,16 @@ def _names(folder: str, pattern: "re.Pattern[str]") -> list[str]:
         return sorted(filter(pattern.fullmatch, os.listdir(folder)))
     except FileNotFoundError:
         return []
+
+
+def _sweep(path: str, before: float) -> None:
+    folder = os.open(path, _FOLDER)
+    try:
+        for name in filter(_TEMPORARY.fullmatch, os.listdir(folder)):
+            if os.stat(name, dir_fd=folder, follow_symlinks=False).st_mtime < before:
+                os.unlink(name, dir_fd=folder)
+    finally:
+        os.close(folder)
 
 
 def _make_folder(path: str) -> None:
@@ -322,13 +365,18 @@ def _make_folder(path: str) -> None:
 
 
 def _write(path: str, text: str) -> None:
-    temporary = f"{path}.{os.getpid()}"
-    with open(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600), "w") as file:
+    new = index.temporary(path)
+    with open(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600), "w") as file:
         file.write(text)
-    os.replace(temporary, path)
+    os.replace(new, path)
+
+
+def _is_ours(path: str) -> bool:
+    """Return whether `path` is a link that roost made, perhaps before the project moved or `ROOST_DIR` did."""
+    return os.path.islink(path) and _CURRENT.search(os.readlink(path)) is not None
 
 
 def _link(path: str, target: str) -> None:
-    temporary = f"{path}.{secrets.token_hex(4)}"
-    os.symlink(target, temporary)
-    os.replace(temporary, path)
+    new = index.temporary(path)
+    os.symlink(target, new)
+    os.replace(new, path)

@@ -16,17 +16,26 @@ def timeout(environ: "os._Environ[str]") -> float:
     """Return the bound on all waits in seconds, from `ROOST_TIMEOUT`.
 
     Raises:
-        UsageError: it is no number, or negative.
+        UsageError: it is no finite number, or negative.
     """
     text = environ.get("ROOST_TIMEOUT")
     if text is None:
         return DEFAULT_TIMEOUT
+    return checked(text, "ROOST_TIMEOUT")
+
+
+def checked(value: str | float, source: str) -> float:
+    """Return `value`, which `source` says, as a bound on a wait, in seconds.
+
+    Raises:
+        UsageError: it is no finite number, or negative.
+    """
     try:
-        seconds = float(text)
+        seconds = float(value)
     except ValueError:
         seconds = -1.0
-    if not seconds >= 0:  # nan, too
-        message = f"`ROOST_TIMEOUT` is `{text}`: it must be a number of seconds, 0 or more"
+    if not 0 <= seconds < float("inf"):  # nan, too
+        message = f"`{source}` is `{value}`: it must be a number of seconds, 0 or more"
         raise UsageError(message)
     return seconds
 
@@ -76,12 +85,11 @@ class Wait:
     """All the waiting of one acquisition."""
 
     def __init__(self, seconds: float) -> None:
-        """Bound it to `seconds` from now."""
+        """Bound it to `seconds`; what an installer takes in between does not count."""
         self.seconds = seconds
         self.waited = 0.0
         """Seconds spent waiting so far."""
         self.holder = ""
-        self._end = time.monotonic() + seconds
         self._said = False
 
     def pause(self, what: str, path: str) -> None:
@@ -90,12 +98,14 @@ class Wait:
         Raises:
             WaitTimeoutError: the time is up.
         """
-        if time.monotonic() >= self._end:
+        if self.waited >= self.seconds:
             message = (
                 f"gave up after {self.waited:.0f} s: {what} is held by {Holder(path)}; "
                 "end it or let it finish, or set `ROOST_TIMEOUT` to more seconds"
             )
             raise WaitTimeoutError(message)
+        if not self.holder and (holder := Holder(path)).pid:
+            self.holder = str(holder)
         if not self._said and self.waited >= SILENCE:
             self._said = True
             self.holder = str(Holder(path))

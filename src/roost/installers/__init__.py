@@ -1,40 +1,88 @@
 """Installers: each knows the flags of one tool, and nothing of locks, markers or where a venv lies."""
 
-import os
-
 from roost.errors import RoostError
 from roost.inputs import Inputs
-from roost.installers.base import Installer
+from roost.installers import pylock, requirements
+from roost.installers.base import Installer, is_package
+from roost.installers.command import CommandInstall
+from roost.installers.pdm import PdmSync
+from roost.installers.poetry import PoetrySync
+from roost.installers.pylock import PylockSync
+from roost.installers.requirements import RequirementsInstall
 from roost.installers.uv import UvInstall, UvSync
 from roost.project import Project, table
 from roost.settings import Settings
 
-_ELSEWHERE = {"poetry.lock": "poetry", "pdm.lock": "pdm", "pylock.toml": "pylock"}
+__all__ = ["choose"]
+_KINDS = {"uv.lock": "uv", "poetry.lock": "poetry", "pdm.lock": "pdm"}
 
 
 def choose(project: Project, settings: Settings, inputs: Inputs) -> Installer:
-    """Return the installer for `project`: `uv.lock` before a `pyproject.toml` without a lock.
+    """Return the installer for `project`: the one that the settings name, else the first that finds what it needs.
+
+    The order is that of `docs/configuration.md`. Every file that was looked for counts as an input.
 
     Raises:
-        RoostError: nothing says what to install, or the installer is not supported yet.
+        RoostError: nothing says what to install, or what the settings name lacks its file.
     """
-    if settings.installer not in ("auto", "uv"):
-        message = f"the installer `{settings.installer}` in `{project.file}` is not supported yet: use `uv` or `auto`"
-        raise RoostError(message)
-    if inputs.read(f"{project.root}/uv.lock") is not None:
-        return UvSync()
-    if settings.installer == "auto":
-        for name, kind in _ELSEWHERE.items():
-            if os.path.exists(f"{project.root}/{name}"):
-                message = (
-                    f"`{name}` in `{project.root}` needs the installer `{kind}`, which is not supported yet: "
-                    f'`uv lock`, or set `installer = "uv"` in `[tool.roost]` to install without a lock'
-                )
-                raise RoostError(message)
-    if not (table(project.tables, "project") or table(project.tables, "dependency-groups")):
+    kind: str = settings.installer
+    if kind == "auto":
+        kind = "requirements" if settings.requirements else "command" if settings.command else "auto"
+    if kind == "command":
+        return CommandInstall(project, settings, inputs)
+    if kind == "requirements":
+        return _requirements(project, settings, inputs)
+    locks = _locks(project, settings.env, inputs)
+    for name in locks:
+        if kind in ("auto", _KINDS.get(name, "pylock")):
+            others = [other for other in locks if other != name] if kind == "auto" else []
+            return _locked(project, inputs, name, f"{name}, before {' and '.join(others)}" if others else name)
+    if kind in ("auto", "uv"):
+        return _unlocked(project, settings, inputs)
+    file, way = ("pylock.toml", "uv export -o pylock.toml") if kind == "pylock" else (f"{kind}.lock", f"{kind} lock")
+    message = f"`tool.roost.installer` in `{project.file}` is `{kind}`, and there is no `{file}` beside it: `{way}` writes one"
+    raise RoostError(message)
+
+
+def _locks(project: Project, env: str, inputs: Inputs) -> list[str]:
+    """Return the lock files there are, in the order in which they are asked; one `pylock` file answers for all."""
+    found = []
+    for names in (("uv.lock",), pylock.names(env), ("poetry.lock",), ("pdm.lock",)):
+        there = [name for name in names if inputs.read(f"{project.root}/{name}") is not None]
+        found += there[:1]
+    return found
+
+
+def _locked(project: Project, inputs: Inputs, name: str, reason: str) -> Installer:
+    if name == "uv.lock":
+        return UvSync(project, inputs, reason)
+    if name == "poetry.lock":
+        return PoetrySync(project, inputs, reason)
+    if name == "pdm.lock":
+        return PdmSync(project, inputs, reason)
+    return PylockSync(project, inputs, name, reason)
+
+
+def _unlocked(project: Project, settings: Settings, inputs: Inputs) -> Installer:
+    if table(project.tables, "project") or table(project.tables, "dependency-groups"):
+        return UvInstall(project, inputs, "pyproject.toml, no uv.lock")
+    if settings.installer == "auto" and (names := requirements.conventional(project, inputs)):
+        return RequirementsInstall(project, inputs, names, ", ".join(names))
+    if is_package(project, inputs):
+        return UvInstall(project, inputs, "its build, no uv.lock")
+    message = (
+        f"`{project.file}` has no `[project]` and no `[dependency-groups]`, and there is no `uv.lock`, no other lock "
+        "file and no `requirements.txt` beside it: say there what to install"
+    )
+    raise RoostError(message)
+
+
+def _requirements(project: Project, settings: Settings, inputs: Inputs) -> Installer:
+    names = list(settings.requirements) or requirements.conventional(project, inputs)
+    if not names:
         message = (
-            f"`{project.file}` has no `[project]` and no `[dependency-groups]`, and there is no `uv.lock` beside it: "
-            "say there what to install"
+            f"`tool.roost.installer` in `{project.file}` is `requirements`, and there is no `{requirements.ALONE}` "
+            "beside it: name the files in `tool.roost.requirements`"
         )
         raise RoostError(message)
-    return UvInstall()
+    return RequirementsInstall(project, inputs, names, ", ".join(names))

@@ -1,10 +1,12 @@
 """What the installers have in common: the protocol, and what each is given."""
 
+import os
 from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
 from roost import process
-from roost.project import Project
+from roost.inputs import Inputs
+from roost.project import Project, table
 from roost.settings import Settings
 
 
@@ -39,9 +41,43 @@ class Installer(Protocol):
         """Why it was chosen, such as the file that it reads."""
         ...
 
+    @property
+    def files(self) -> Sequence[str]:
+        """The files that it reads whole, besides every `pyproject.toml`: absolute paths, there or not."""
+        ...
+
+    @property
+    def sources(self) -> Sequence[str]:
+        """The folders besides the project's root that it builds and installs from: absolute paths."""
+        ...
+
     def install(self, target: Target, run: Run) -> str | None:
         """Fill `target`.
 
         Returns None, or why it failed: what the tool printed, or one sentence on how to mend it.
         """
         ...
+
+
+def is_package(project: Project, inputs: Inputs) -> bool:
+    """Return whether the project itself can be built and installed: as uv sees it, or by its `setup.py`."""
+    told = table(project.tables, "tool", "uv").get("package")
+    if isinstance(told, bool):
+        return told
+    if "build-system" in project.tables or "project" in project.tables:
+        return "build-system" in project.tables
+    if inputs.read(f"{project.root}/setup.py") is not None:
+        return True
+    return b"[metadata]" in (inputs.read(f"{project.root}/setup.cfg") or b"")  # linters keep their settings there, too
+
+
+def active(venv: str) -> dict[str, str]:
+    """Return the variables that make `venv` the active one for a tool that looks for it there."""
+    path = os.environ.get("PATH", os.defpath)
+    return {"VIRTUAL_ENV": venv, "PATH": f"{venv}/bin{os.pathsep}{path}", "CONDA_DEFAULT_ENV": ""}
+
+
+def compile_all(target: Target, run: Run) -> None:
+    """Compile what was installed, once, where the settings want it; a file that does not compile is nobody's loss."""
+    if target.settings.compile_bytecode:
+        run([target.python, "-I", "-m", "compileall", "-q", "-j", "0", f"{target.venv}/lib"])

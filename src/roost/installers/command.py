@@ -1,0 +1,50 @@
+"""Any command as the installer, run in the project's root with the new venv active."""
+
+import os
+import shutil
+from typing import Literal
+
+from roost.errors import RoostError
+from roost.inputs import Inputs
+from roost.installers import requirements
+from roost.installers.base import Run, Target, active, compile_all
+from roost.project import Project
+from roost.settings import Settings
+
+
+class CommandInstall:
+    """The words of `command`, which no shell ever sees."""
+
+    kind: Literal["command"] = "command"
+
+    def __init__(self, project: Project, settings: Settings, inputs: Inputs) -> None:
+        """Note the words, and which of them are files of the project.
+
+        Raises:
+            RoostError: there are no words, or one of the files in `requirements` is missing.
+        """
+        if not settings.command or not settings.command[0]:
+            message = f'`tool.roost.command` in `{project.file}` is empty: write the words, such as `["make", "deps"]`'
+            raise RoostError(message)
+        self.reason = "`command` in pyproject.toml"
+        self.words = settings.command
+        paths = [os.path.normpath(os.path.join(project.root, word)) for word in self.words]
+        self.files = [path for path in paths if path.startswith(f"{project.root}/") and os.path.isfile(path)]
+        self.files += requirements.follow(project, inputs, list(settings.requirements)).files
+        self.sources: tuple[str, ...] = ()
+
+    def install(self, target: Target, run: Run) -> str | None:
+        """Run it; pip and uv, from wherever they come, are told to install into the new venv."""
+        variables = active(target.venv) | {"UV_PROJECT_ENVIRONMENT": target.venv, "PIP_PYTHON": target.python}
+        name = self.words[0]
+        program = os.path.join(target.project.root, name) if "/" in name else shutil.which(name, path=variables["PATH"])
+        if program is None or not os.path.exists(program):
+            where = f"not in `{target.project.root}`" if "/" in name else "not on PATH"
+            return (
+                f"`{name}`, which `tool.roost.command` in `{target.project.file}` names, is {where}: install it there"
+            )
+        status, output = run([program, *self.words[1:]], **variables)
+        if status != 0:
+            return f"`{name}` ended with status {status}: {output.strip() or 'it printed nothing'}"
+        compile_all(target, run)
+        return None

@@ -1,0 +1,42 @@
+"""PDM as the installer: `pdm sync` into the venv that is active."""
+
+from typing import Literal
+
+from roost.inputs import Inputs
+from roost.installers import sources, tools
+from roost.installers.base import Run, Target, active, compile_all
+from roost.project import Project
+
+# A `.pdm-python` that PDM wrote earlier leads to another environment.
+_VARIABLES = {"PDM_IGNORE_SAVED_PYTHON": "1", "PDM_CHECK_UPDATE": "0", "PDM_NON_INTERACTIVE": "1"}
+
+
+class PdmSync:
+    """`pdm sync`: exactly what `pdm.lock` says, or an error; the lock file is never changed."""
+
+    kind: Literal["pdm"] = "pdm"
+
+    def __init__(self, project: Project, inputs: Inputs, reason: str) -> None:
+        """Follow the local dependencies."""
+        self.reason = reason
+        self.files = [f"{project.root}/{name}" for name in ("pdm.lock", "pdm.toml")]
+        self.sources = sources.followed(project, inputs)
+
+    def install(self, target: Target, run: Run) -> str | None:
+        """Install the groups and extras; PDM's own choice of groups where the settings name none."""
+        root, settings = target.project.root, target.settings
+        pdm = tools.find("pdm", target.project, "pdm.lock")
+        variables = active(target.venv) | _VARIABLES
+        status, output = run([pdm, "lock", "--check"], **variables)
+        if status != 0:
+            said = output.strip()
+            return f"`{root}/pdm.lock` does not fit `pyproject.toml` any more: run `pdm lock` (PDM says: {said})"
+        command = [pdm, "sync"]
+        if settings.groups_given:
+            command += ["--dev"] if settings.groups else ["--prod"]
+        command += [word for name in (*settings.groups, *settings.extras) for word in ("--group", name)]
+        status, output = run(command, **variables)
+        if status != 0:
+            return output
+        compile_all(target, run)
+        return None

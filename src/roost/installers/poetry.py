@@ -1,0 +1,38 @@
+"""Poetry as the installer: `poetry sync` into the venv that is active."""
+
+from typing import Literal
+
+from roost.inputs import Inputs
+from roost.installers import sources, tools
+from roost.installers.base import Run, Target, active, compile_all
+from roost.project import Project
+
+
+class PoetrySync:
+    """`poetry sync`: exactly what `poetry.lock` says, or an error; the lock file is never changed."""
+
+    kind: Literal["poetry"] = "poetry"
+
+    def __init__(self, project: Project, inputs: Inputs, reason: str) -> None:
+        """Follow the path dependencies."""
+        self.reason = reason
+        self.files = [f"{project.root}/{name}" for name in ("poetry.lock", "poetry.toml")]
+        self.sources = sources.followed(project, inputs)
+
+    def install(self, target: Target, run: Run) -> str | None:
+        """Install the groups and extras; poetry's own choice of groups where the settings name none."""
+        root, settings = target.project.root, target.settings
+        command = [tools.find("poetry", target.project, "poetry.lock"), "sync", "--no-interaction", "--no-ansi"]
+        if settings.groups_given:
+            command += ["--only", ",".join(["main", *settings.groups])]
+        command += [word for extra in settings.extras for word in ("--extras", extra)]
+        # Where `poetry env use` was called, poetry prefers what it notes under that path to the active venv.
+        status, output = run(command, **active(target.venv), POETRY_VIRTUALENVS_PATH=target.venv)
+        if status == 0:
+            compile_all(target, run)
+            return None
+        if "changed significantly" in output:
+            return f"`{root}/poetry.lock` does not fit `pyproject.toml` any more: run `poetry lock`"
+        if '"sync" does not exist' in output:
+            return f"`{command[0]}` is older than 2.0 and has no `sync`: `pipx upgrade poetry`"
+        return output

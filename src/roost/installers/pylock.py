@@ -1,0 +1,68 @@
+"""A lock file as packaging.python.org specifies it (PEP 751): `pylock.toml`, or `pylock.NAME.toml`."""
+
+import os
+from typing import Literal
+
+from roost.errors import RoostError
+from roost.inputs import Inputs
+from roost.installers import sources
+from roost.installers.base import Run, Target, is_package
+from roost.installers.uv import fresh_builds, uv_pip
+from roost.project import Project, table
+from roost.settings import Settings, normalize
+
+
+def names(env: str) -> tuple[str, ...]:
+    """Return the lock files that answer for the environment `env`, the best first."""
+    return (f"pylock.{env}.toml", "pylock.toml")
+
+
+class PylockSync:
+    """`uv pip sync pylock.toml`: exactly what the lock file says, and the project itself."""
+
+    kind: Literal["pylock"] = "pylock"
+
+    def __init__(self, project: Project, inputs: Inputs, name: str, reason: str) -> None:
+        """Read the lock file called `name`."""
+        self.reason = reason
+        self.path = f"{project.root}/{name}"
+        self.files = [self.path, f"{project.root}/uv.toml"]
+        self.lock = inputs.toml(self.path) or {}
+        packages = sources.tables_in(self.lock, "packages")
+        paths = [table(package, "directory").get("path") for package in packages]
+        found = {os.path.normpath(os.path.join(project.root, path)) for path in paths if isinstance(path, str)}
+        own = normalize(str(table(project.tables, "project").get("name", "")))
+        there = {normalize(str(package.get("name", ""))) for package in packages}
+        self._adds_project = project.root not in found and own not in there and is_package(project, inputs)
+        self.sources = sorted(found - {project.root})
+
+    def install(self, target: Target, run: Run) -> str | None:
+        """Install what the lock file has for the groups and extras; then the project, if that is not among it."""
+        project, settings = target.project, target.settings
+        self._check(settings)
+        what = [word for group in settings.groups for word in ("--group", group)]
+        what += [word for extra in settings.extras for word in ("--extra", extra)]
+        what += ["--allow-empty-requirements", *fresh_builds(project, settings)]
+        failure = uv_pip(["sync", self.path, *what], target, run)
+        if failure or not self._adds_project:
+            return failure
+        return uv_pip(["install", "--no-deps", "--editable", ".", *fresh_builds(project, settings)], target, run)
+
+    def _check(self, settings: Settings) -> None:
+        """Refuse what the lock file says that it was not made for; uv leaves it out without a word.
+
+        Raises:
+            RoostError: such a group or extra is asked for.
+        """
+        groups = settings.groups if settings.groups_given else ()
+        for key, asked in (("dependency-groups", groups), ("extras", settings.extras)):
+            there = self.lock.get(key)
+            if isinstance(there, list):
+                known = {normalize(str(name)) for name in there}
+                for name in asked:
+                    if normalize(name) not in known:
+                        message = (
+                            f"`{self.path}` was not made for `{name}`: its `{key}` are "
+                            f"{', '.join(f'`{name}`' for name in sorted(known)) or 'none'}; lock it anew with that"
+                        )
+                        raise RoostError(message)

@@ -1,0 +1,129 @@
+"""Requirement files, as pip reads them: `-r` and `-c` are followed, `-e` and local paths are sources."""
+
+import os
+import re
+from typing import Literal, NamedTuple
+
+from roost.errors import RoostError
+from roost.inputs import Inputs
+from roost.installers import sources
+from roost.installers.base import Run, Target
+from roost.installers.uv import uv_pip
+from roost.project import Project
+
+ALONE = "requirements.txt"
+FOR_DEVELOPERS = ("requirements-dev.txt", "dev-requirements.txt")
+_COMMENT = re.compile(r"(?:^|\s)#.*$")
+_OPTION = re.compile(r"(-r|-c|-e|--requirements?|--constraints?|--editable)(?:\s+|=|(?<=^-[rce]))(.+)")
+_URL = re.compile(r"[a-z][a-z0-9+.-]+://", re.IGNORECASE)
+
+
+class Found(NamedTuple):
+    """What requirement files lead to."""
+
+    files: list[str]
+    """Each file with all that it includes."""
+    local: list[str]
+    """Folders and archives that are named by a path."""
+
+
+def conventional(project: Project, inputs: Inputs) -> list[str]:
+    """Return the requirement files that a project has by convention: `requirements.txt`, and one for developers."""
+    names = (ALONE, *FOR_DEVELOPERS)
+    there = [name for name in names if inputs.read(f"{project.root}/{name}") is not None]
+    return there if ALONE in there else []
+
+
+class RequirementsInstall:
+    """`uv pip install -r …`, and nothing else: a line `-e .` installs the project."""
+
+    kind: Literal["requirements"] = "requirements"
+
+    def __init__(self, project: Project, inputs: Inputs, names: list[str], reason: str) -> None:
+        """Follow the files called `names`.
+
+        Raises:
+            RoostError: one is missing, cannot be read, or includes itself.
+        """
+        self.reason = reason
+        self.names = names
+        found = follow(project, inputs, names)
+        self.files = [f"{project.root}/uv.toml", *found.files, *(path for path in found.local if os.path.isfile(path))]
+        folders = tuple(path for path in found.local if os.path.isdir(path))
+        self.sources = sources.followed(project, inputs, folders)
+
+    def install(self, target: Target, run: Run) -> str | None:
+        """Install what the files ask for."""
+        words = [word for name in self.names for word in ("--requirements", name)]
+        # A build that uv kept knows nothing of the settings' `inputs`.
+        words += ["--refresh"] if target.settings.inputs else []
+        return uv_pip(["install", *words], target, run)
+
+
+def follow(project: Project, inputs: Inputs, names: list[str]) -> Found:
+    """Return all that the requirement files `names` lead to.
+
+    Raises:
+        RoostError: a file is missing, cannot be read, is a URL, or includes itself.
+    """
+    found = Found([], [])
+    for name in names:
+        if _URL.match(name):
+            message = (
+                f"`tool.roost.requirements` in `{project.file}` names `{_without_secrets(name)}`: "
+                "a file on a server can change unseen, so save it in the project"
+            )
+            raise RoostError(message)
+        path = os.path.normpath(os.path.join(project.root, name))
+        _follow(project, inputs, path, f"`{project.file}`", (), found)
+    return found
+
+
+def _without_secrets(url: str) -> str:
+    return re.sub(r"//[^/@]*@", "//", url)
+
+
+def _follow(project: Project, inputs: Inputs, path: str, named_in: str, way: tuple[str, ...], found: Found) -> None:
+    if path in way:
+        by = f", by way of `{way[-1]}`" if way[-1] != path else ""
+        message = f"`{path}` includes itself{by}: remove that `-r` line"
+        raise RoostError(message)
+    if path in found.files:
+        return
+    content = inputs.read(path)
+    if content is None:
+        message = f"`{path}`, which {named_in} names, is not there: write it, or remove its name"
+        raise RoostError(message)
+    here = os.path.dirname(path)
+    for option, value in _lines(content.decode("utf-8-sig", "replace")):
+        if _URL.match(value):
+            continue  # what is on a server is the installer's to fetch
+        if option in ("-e", ""):
+            # uv takes a path from the current folder, which is the root; pip may take it from the file's.
+            bare = value.removeprefix("file:").partition("[")[0]
+            candidates = {os.path.normpath(os.path.join(base, bare)) for base in (project.root, here)}
+            found.local.extend(sorted(path for path in candidates if os.path.exists(path)))
+        else:
+            inner = os.path.normpath(os.path.join(here, value))
+            _follow(project, inputs, inner, f"`{path}`", (*way, path), found)
+    found.files.append(path)
+
+
+def _lines(text: str) -> list[tuple[str, str]]:
+    """Return the lines that name a file or folder: with `-r`, `-c`, `-e`, or an empty option, and the path."""
+    lines = []
+    for raw in re.sub(r"\\\r?\n", " ", text).splitlines():
+        line = _COMMENT.sub("", raw).strip()
+        option = _OPTION.fullmatch(line)
+        if option:
+            word = option[1] if len(option[1]) == 2 else f"-{option[1][2]}"
+            lines.append((word, option[2].partition(" ;")[0].strip().strip("'\"")))
+        elif line.startswith((".", "/", "file:")):
+            lines.append(("", _local(line)))
+        elif " @ file:" in line:
+            lines.append(("", _local(line.partition(" @ ")[2])))
+    return lines
+
+
+def _local(text: str) -> str:
+    return text.partition(" ;")[0].partition(" --")[0].strip().removeprefix("file://").removeprefix("localhost")

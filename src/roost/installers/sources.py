@@ -1,0 +1,103 @@
+"""Local sources: the folders that get built and installed from where they lie, and the files that a build reads."""
+
+import os
+from collections.abc import Iterator
+from typing import Any
+
+from roost.inputs import Inputs
+from roost.project import Project, table
+
+# A build backend that takes the metadata from elsewhere than `pyproject.toml`. What it compiles is for `inputs`.
+_OF_BACKENDS = {
+    "maturin": ("Cargo.toml", "Cargo.lock"),
+    "mesonpy": ("meson.build", "meson.options"),
+    "scikit_build_core.build": ("CMakeLists.txt",),
+}
+
+
+def named_by_uv_lock(project: Project, inputs: Inputs) -> list[str]:
+    """Return the folders besides the root that `uv.lock` installs from, sorted."""
+    lock = inputs.toml(f"{project.root}/uv.lock") or {}
+    found = set(project.members)
+    for package in tables_in(lock, "package"):
+        source = table(package, "source")
+        found |= {
+            os.path.normpath(os.path.join(project.root, source[kind]))
+            for kind in ("editable", "directory", "virtual")
+            if isinstance(source.get(kind), str)
+        }
+    return sorted(found - {project.root})
+
+
+def tables_in(tables: dict[str, Any], key: str) -> list[dict[str, Any]]:
+    """Return the array of tables at `key`; the tool that reads the file says what is wrong with another type."""
+    found = tables.get(key)
+    return [item for item in found if isinstance(item, dict)] if isinstance(found, list) else []
+
+
+def followed(project: Project, inputs: Inputs, more: tuple[str, ...] = ()) -> list[str]:
+    """Return the folders besides the root that `path` entries lead to, from the root, the members and `more`."""
+    waiting = [project.root, *project.members, *more]
+    seen: set[str] = set()
+    while waiting:
+        here = waiting.pop()
+        seen.add(here)
+        paths = (os.path.normpath(os.path.join(here, path)) for path in _paths(here, inputs))
+        waiting += [path for path in paths if os.path.isdir(path) and path not in seen]
+    return sorted(seen - {project.root})
+
+
+def _paths(folder: str, inputs: Inputs) -> Iterator[str]:
+    """Yield what uv's sources, poetry's dependencies and direct references in `folder` say of other folders."""
+    tables = inputs.toml(f"{folder}/pyproject.toml") or {}
+    poetry = table(tables, "tool", "poetry")
+    groups = [table(poetry, "group", name, "dependencies") for name in table(poetry, "group")]
+    sources = [table(tables, "tool", "uv", "sources"), table(poetry, "dependencies"), *groups]
+    for source in (source for found in sources for source in found.values()):
+        for entry in source if isinstance(source, list) else [source]:
+            if isinstance(entry, dict) and isinstance(entry.get("path"), str):
+                yield entry["path"]
+    lists = [table(tables, "project").get("dependencies"), *table(tables, "project", "optional-dependencies").values()]
+    lists += table(tables, "dependency-groups").values()
+    for text in (text for found in lists if isinstance(found, list) for text in found if isinstance(text, str)):
+        _, url, path = text.partition("file://")
+        if url:
+            yield path.partition(";")[0].strip().removeprefix("localhost").replace("/${PROJECT_ROOT}", ".")
+
+
+def read_by_a_build(folder: str, tables: dict[str, Any]) -> list[str]:
+    """Return the files that can change the metadata of the project in `folder`, whose `pyproject.toml` is `tables`."""
+    backend = str(table(tables, "build-system").get("build-backend", "")).partition(":")[0]
+    names = ["setup.py", "setup.cfg", *_OF_BACKENDS.get(backend, ()), *dynamic(tables)]
+    return [os.path.normpath(os.path.join(folder, name)) for name in names]
+
+
+def dynamic(tables: dict[str, Any]) -> list[str]:
+    """Return the files that build backends are told to read requirements, entry points or a version from.
+
+    Not a Python file for the version, nor a readme: they change daily, and nothing gets installed another way.
+    """
+    entries = dict(table(tables, "tool", "setuptools", "dynamic"))
+    entries |= {f"extra {name}": entry for name, entry in table(entries, "optional-dependencies").items()}
+    found: list[object] = []
+    for key, entry in entries.items():
+        if key != "readme" and isinstance(entry, dict):
+            files = entry.get("file")
+            found += files if isinstance(files, list) else [files]
+    hook = table(tables, "tool", "hatch", "metadata", "hooks", "requirements_txt")
+    found += [hook.get("filename")]
+    for files in (hook.get("files"), *table(hook, "optional-dependencies").values()):
+        found += files if isinstance(files, list) else []
+    return [name for name in found if isinstance(name, str)]
+
+
+def cache_keys(tables: dict[str, Any]) -> tuple[list[str], list[str]]:
+    """Return the globs and the environment variables among uv's `cache-keys`.
+
+    Not `git`: a commit would be another environment. Not `dir`: its time stamp differs in each checkout.
+    """
+    keys = table(tables, "tool", "uv").get("cache-keys")
+    entries = keys if isinstance(keys, list) else []
+    globs = [entry if isinstance(entry, str) else table({"": entry}, "").get("file") for entry in entries]
+    variables = [table({"": entry}, "").get("env") for entry in entries]
+    return [text for text in globs if isinstance(text, str)], [text for text in variables if isinstance(text, str)]

@@ -1,0 +1,68 @@
+"""The journal: one JSON line for each build, wait, failure and removal. This reads it; `Store.log` writes it."""
+
+import json
+import os
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from roost.store import Store
+
+VERSION = 1  # of what `--json` prints
+
+
+class Event(NamedTuple):
+    """One line of the journal."""
+
+    at: datetime
+    """When it ended."""
+    event: str
+    """`build`, `wait`, `failure`, `removal`, or one of a newer roost's."""
+    pid: int
+    fields: dict[str, Any]
+
+    @property
+    def seconds(self) -> float:
+        """How long it took, where that was noted."""
+        value = self.fields.get("seconds", 0.0)
+        return float(value) if isinstance(value, (int, float)) else 0.0
+
+    @property
+    def begun(self) -> float:
+        """When it began, in seconds since the epoch."""
+        return self.at.timestamp() - self.seconds
+
+    def words(self) -> str:
+        """Return what happened, for people."""
+        holder = self.fields.get("holder") or "another build"
+        env, command = self.fields.get("environment", "?"), self.fields.get("command", "")
+        by = f" for `{command}`" if command else ""
+        took = f"in {self.seconds:.1f} s"
+        text = {
+            "build": f"built `{env}` {took}{by}",
+            "wait": f"`{command or env}` waited {self.seconds:.1f} s for {holder}",
+            "failure": f"failed to build `{env}` {took}{by}",
+            "removal": f"removed {self.fields.get('venv', '?')}",
+        }.get(self.event, f"{self.event} {env}")
+        return f"{self.at:%Y-%m-%d %H:%M:%S}  {self.pid:>7}  {text}"
+
+
+def read(store: Store) -> Iterator[Event]:
+    """Yield the events, the oldest first; lines that a crash or a full disk cut short are left out."""
+    for path in (f"{store.v1}/journal.1", f"{store.v1}/journal"):
+        try:
+            descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        except OSError:
+            continue
+        with open(descriptor, encoding="utf-8", errors="replace") as file:
+            for line in file:
+                if event := _parse(line):
+                    yield event
+
+
+def _parse(line: str) -> Event | None:
+    try:
+        fields = json.loads(line)
+        return Event(datetime.fromisoformat(fields.pop("at")), str(fields.pop("event")), int(fields.pop("pid")), fields)
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+        return None

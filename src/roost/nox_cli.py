@@ -1,0 +1,120 @@
+"""`roost nox`: nox with its default backend set to roost, also for noxfiles that know nothing of roost."""
+
+import os
+import re
+import sys
+from pathlib import Path
+from typing import NamedTuple
+
+import click
+
+from roost.errors import RoostError, UsageError
+
+_AWARE = re.compile(r"^\s*(import roost\.nox|from roost import nox)\b", re.MULTILINE)
+_SCRIPT = re.compile(r"^# /// script$", re.MULTILINE)
+_FLAGS = {
+    "--force-venv-backend": "force",
+    "-fb": "force",
+    "--default-venv-backend": "default",
+    "-db": "default",
+    "--noxfile": "noxfile",
+    "-f": "noxfile",
+    "--parallel": "parallel",
+    "-j": "parallel",
+}
+
+
+class Told(NamedTuple):
+    """What the words for nox say, as far as roost has to know."""
+
+    words: list[str]
+    """Those that nox gets."""
+    noxfile: Path
+    parallel: str | None
+    forced: bool
+    """Whether every session is to use roost."""
+
+
+def read(words: list[str]) -> Told:
+    """Take the backend `roost` out of `words`: nox accepts the backends alone that were there when it was imported."""
+    rest, kept, values = list(words), [], {"parallel": os.environ.get("NOX_PARALLEL")}
+    while rest and rest[0] != "--":
+        word = rest.pop(0)
+        flag, equals, value = word.partition("=")
+        if flag not in _FLAGS and word[:2] in ("-j", "-f") and not word.startswith("-fb"):
+            flag, equals, value = word[:2], "=", word[2:]
+        if flag not in _FLAGS or not (equals or rest):
+            kept.append(word)
+            continue
+        value = value if equals else rest.pop(0)
+        values[_FLAGS[flag]] = value
+        if not (value == "roost" and _FLAGS[flag] in ("force", "default")):
+            kept += [flag, value]
+    noxfile = Path(values.get("noxfile") or "noxfile.py")
+    return Told([*kept, *rest], noxfile, values["parallel"], values.get("force") == "roost")
+
+
+def check(told: Told) -> bool:
+    """Return whether the noxfile registers the backend by itself.
+
+    Raises:
+        RoostError: it does not, and nox would need it to.
+    """
+    try:
+        text = told.noxfile.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return True  # nox says it best
+    aware = bool(_AWARE.search(text))
+    add = f"add `import roost.nox` to `{told.noxfile}`"
+    if told.parallel not in (None, "1"):
+        if told.forced:
+            message = (
+                "nox starts parallel sessions as processes of their own, which cannot be told "
+                '`--force-venv-backend roost`: leave out `-j`, or give the sessions `venv_backend="roost"`'
+            )
+            raise UsageError(message)
+        if not aware:
+            message = f"nox starts parallel sessions as processes of their own, which know no `roost` yet: {add}"
+            raise UsageError(message)
+    if _SCRIPT.search(text) and not aware:
+        message = (
+            f"`{told.noxfile}` brings an environment of its own for nox, without roost: {add}, and its dependencies"
+        )
+        raise RoostError(message)
+    return aware
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  roost nox
+  roost nox -s tests -- -k name
+  roost nox --force-venv-backend roost""",
+    context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False, "help_option_names": []},
+)
+@click.argument("words", nargs=-1, type=click.UNPROCESSED)
+def nox(words: tuple[str, ...]) -> None:
+    """Run nox with its default backend set to roost; all WORDS are nox's.
+
+    For noxfiles that know nothing of roost. `--default-venv-backend roost` and `--force-venv-backend roost` work here.
+    """
+    told = read(list(words))
+    aware = check(told)
+    try:
+        import nox as module  # noqa: PLC0415 - an extra, and slow to import
+
+        import roost.nox  # noqa: F401, PLC0415 - registers the backend
+    except ModuleNotFoundError as error:
+        if error.name != "nox":
+            raise
+        message = "nox is not installed beside roost: `pip install nox`"
+        raise RoostError(message) from error
+    from nox.__main__ import main  # noqa: PLC0415 - see above
+
+    os.environ["NOX_DEFAULT_VENV_BACKEND"] = "roost"
+    if not aware or told.forced:
+        os.environ.setdefault("NOX_PARALLEL", "1")  # whatever the noxfile says: see `check`
+    if told.forced:
+        module.options.force_venv_backend = "roost"
+    sys.argv = ["nox", *told.words]
+    main()

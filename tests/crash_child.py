@@ -1,0 +1,305 @@
+"""A process that forks others, each of which ends at its k-th step; then looks at what they left, and goes on from there.
+
+    python -m tests.crash_child PROJECT SCENARIO FIRST STRIDE KIND
+
+Takes every STRIDE-th step from FIRST on, and prints what it found as JSON. A step is an audit event, or a call of one of
+the operating system's functions, outside of imports; with the KIND `changes` only what changes something on disk or
+starts and ends a process: between two of those every crash leaves the same behind.
+"""
+
+import fcntl
+import json
+import os
+import shutil
+import signal
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from roost import building, collect, locks, nox_venv, protocol, waiting
+from roost.fingerprint import draft
+from roost.store import Store
+from tests import whole
+
+DEAD = 77
+_CHANGES = ("os.mkdir", "os.rename", "os.remove", "os.rmdir", "os.symlink", "os.link", "os.truncate", "fcntl.flock")
+_CALLS = ("write", "pwrite", "fsync", "fork_exec", "waitpid", "flush")
+_QUIET = ("fspath", "getpid", "geteuid", "_path_normpath", "WIFSTOPPED", "waitstatus_to_exitcode", "fstat")
+_WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT
+STATES = {False: "apple-1.0", True: "apple-2.0"}
+
+
+class Steps:
+    """Counts the steps of this process, and ends it at the one that is asked for."""
+
+    def __init__(self, last: int, *, everything: bool) -> None:
+        """Count from here on; nothing ends while `last` is 0."""
+        self.count = 0
+        self.last = last
+        self.everything = everything
+        self.pid = os.getpid()
+        self._inside = False
+        sys.addaudithook(self._audit)
+        sys.setprofile(self._profile)
+
+    def _audit(self, event: str, args: tuple[Any, ...]) -> None:
+        if event == "open":
+            counts = self.everything or bool(isinstance(args[2], int) and args[2] & _WRITING)
+        else:
+            counts = event in _CHANGES or (
+                self.everything and event.startswith(("os.", "fcntl.", "shutil.", "subprocess."))
+            )
+        if counts:
+            self._step(sys._getframe(1))
+
+    def _profile(self, frame: FrameType, event: str, arg: Any) -> None:
+        if event != "c_call":
+            return
+        module = getattr(arg, "__module__", None) or type(getattr(arg, "__self__", None)).__module__
+        if module not in ("posix", "fcntl", "_posixsubprocess", "_io"):
+            return
+        name = arg.__name__
+        if (name in _CALLS and (module, name) != ("_io", "write")) or (
+            self.everything and module != "_io" and name not in _QUIET
+        ):
+            self._step(frame)
+
+    def _step(self, frame: "FrameType | None") -> None:
+        if self._inside or os.getpid() != self.pid:
+            return
+        self._inside = True
+        while frame is not None:
+            if "importlib" in frame.f_code.co_filename or frame.f_code.co_name == "_say":
+                self._inside = False
+                return
+            frame = frame.f_back
+        self.count += 1
+        if self.count == self.last:
+            os._exit(DEAD)
+        self._inside = False
+
+
+def request(root: Path, *, refresh: bool = False) -> protocol.Request:
+    """Return the request that all of these processes make."""
+    return protocol.Request(str(root), "default", None, 20, "crash", refresh)
+
+
+class Trial:
+    """One project, and what processes do in it until they crash."""
+
+    def __init__(self, root: Path) -> None:
+        """Name it."""
+        self.root = root
+        self.store = root / ".roost"
+        self.second = False
+
+    def swap(self) -> None:
+        """Turn to the project's other state, of two."""
+        self.second = not self.second
+        for name in ("pyproject.toml", "uv.lock"):
+            shutil.copy(self.root / ("states/2" if self.second else "states/1") / name, self.root / name)
+
+    def acquire(self) -> None:
+        """Acquire and let go; the venv must be exactly what the state asks for, and leased."""
+        with protocol.acquire(request(self.root)) as environment:
+            found = whole.faults(environment.path, {STATES[self.second]})
+            with open(f"{environment.venv}.lease") as file:
+                if locks.try_flock(file.fileno(), fcntl.LOCK_EX):
+                    found.append(f"{environment.venv} is not leased")
+        if found:
+            raise AssertionError(found)
+
+    def age(self) -> None:
+        """Let everything look as if it had lain there for two hours."""
+        then = time.time() - 7200
+        for folder, folders, files in os.walk(self.store, topdown=True):
+            for name in [*files, *folders]:
+                os.utime(f"{folder}/{name}", (then, then), follow_symlinks=False)
+            folders[:] = [name for name in folders if not name.startswith("venv-")]
+
+    def clean(self) -> None:
+        """Be `roost clean`."""
+        store = Store(str(self.root))
+        store.prepare()
+        lock = locks.BuildLock(store.lock)
+        if not lock.try_take(waiting.record("clean")):
+            raise AssertionError("the build lock is held")
+        collect.collect(store, 1)
+        lock.release()
+        store.empty_trash()
+
+    # Each scenario: what comes before, and the steps that end at the k-th.
+
+    def cold(self) -> Callable[[], None]:
+        """Build where nothing is."""
+        shutil.rmtree(self.store, ignore_errors=True)
+        return self.acquire
+
+    def rebuild(self) -> Callable[[], None]:
+        """Build another state, and collect the old one."""
+        self.acquire()
+        for path in self.store.glob("v1/envs/*/complete"):
+            if whole.faults(Path(json.loads(path.read_text())["venv"]), {STATES[self.second]}):
+                shutil.rmtree(path.parent)
+        (self.store / "current/default").unlink()
+        self.age()
+        self.swap()
+        return self.acquire
+
+    def refresh(self) -> Callable[[], None]:
+        """Build a second venv for the same fingerprint."""
+        return lambda: protocol.acquire(request(self.root, refresh=True)).close()
+
+    def lease(self) -> Callable[[], None]:
+        """Lease what is there, and write the index."""
+        for path in self.store.glob("v1/index/*"):
+            path.unlink()
+        return self.acquire
+
+    def heal(self) -> Callable[[], None]:
+        """Build after a builder that was killed, whose attempt has to go first."""
+        store = Store(str(self.root))
+        made = store.new_attempt("0" * 16, waiting.record("dead"))
+        (self.store / "v1/envs" / ("0" * 16) / made.venv.name / "half").mkdir()
+        os.close(made.lease)
+        next(self.store.glob("v1/envs/*/complete")).unlink()
+        return self.acquire
+
+    def collect(self) -> Callable[[], None]:
+        """Clean, with an old venv to remove and deleted ones in the trash."""
+        self.swap()
+        self.acquire()
+        self.swap()
+        self.acquire()
+        self.age()
+        return self.clean
+
+    def sync(self) -> Callable[[], None]:
+        """Point `current` and `.venv` at the venv."""
+        (self.root / ".venv").unlink(missing_ok=True)
+        store = Store(str(self.root))
+        venv = json.loads(next(self.store.glob("v1/envs/*/complete")).read_text())["venv"]
+        return lambda: store.point("default", venv, ".venv")
+
+    def wait(self) -> Callable[[], None]:
+        """Wait for a builder, which lets go after three polls."""
+        next(self.store.glob("v1/envs/*/complete")).unlink()
+
+        def wait() -> None:
+            held = os.open(self.store / "lock", os.O_RDWR)
+            assert locks.try_flock(held, fcntl.LOCK_EX)
+            polls = []
+            pause = waiting.Wait.pause
+
+            def counted(self: waiting.Wait, what: str, path: str) -> None:
+                polls.append(path)
+                pause(self, what, path)
+                if len(polls) == 3:
+                    os.close(held)
+
+            waiting.Wait.pause = counted  # type: ignore[method-assign]
+            self.acquire()
+
+        return wait
+
+    def own(self) -> Callable[[], None]:
+        """Make a nox session's own venv, as `roost.nox` does."""
+        folder = self.root / ".nox/one"
+        folder.mkdir(parents=True, exist_ok=True)
+
+        def make() -> None:
+            venv = f"{folder}/venv-{os.getpid():06d}"
+            own = nox_venv.make(request(self.root), venv, "a test")
+            own.complete()
+
+        return make
+
+    def heal_own(self) -> list[str]:
+        """Return what is wrong with nox's folder: whatever counts as complete must be whole."""
+        folder = self.root / ".nox/one"
+        found = []
+        for path in folder.glob("*.complete"):
+            found += whole.faults(Path(str(path).removesuffix(".complete")), {STATES[self.second]})
+        nox_venv.sweep(str(folder))
+        left = [path for path in folder.iterdir() if not path.name.endswith(".lock")]
+        return found + [f"{path} is left over" for path in left]
+
+
+SCENARIOS = ("cold", "rebuild", "refresh", "lease", "heal", "collect", "sync", "wait", "own")
+
+
+def in_child(work: Callable[[], None], last: int, *, everything: bool) -> tuple[int, int]:
+    """Fork a process that does `work` and ends at its step `last`; return its status and how many steps it took."""
+    reader, writer = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        os.setpgid(0, 0)
+        status = 1
+        try:
+            steps = Steps(last, everything=everything)
+            work()
+            sys.setprofile(None)
+            os.write(writer, b"%d" % steps.count)
+            status = 0
+        except BaseException as error:  # noqa: BLE001 - said in the parent
+            sys.setprofile(None)
+            os.write(writer, f"-1 {error!r}".encode())
+        finally:
+            os._exit(status)
+    os.close(writer)
+    _, status = os.waitpid(pid, 0)
+    text = os.read(reader, 4096)
+    os.close(reader)
+    if text.startswith(b"-1"):
+        raise AssertionError(text.decode())
+    return os.waitstatus_to_exitcode(status), int(text or 0)
+
+
+def after(trial: Trial, scenario: str) -> list[str]:
+    """Go on after a crash; return what is wrong."""
+    found = whole.of_markers(trial.store)
+    try:
+        trial.acquire()
+        found += whole.of_markers(trial.store)
+        found += trial.heal_own() if scenario == "own" else []
+        if not (trial.store / "current/default").is_symlink():
+            found.append("`current` leads nowhere")
+        trial.age()
+        trial.clean()
+        found += whole.leftovers(trial.store)
+        trial.acquire()
+    except Exception as error:  # noqa: BLE001 - it is what went wrong
+        found.append(repr(error))
+    return found
+
+
+def main(root: str, scenario: str, first: str, stride: str, kind: str) -> None:
+    """Print how many steps were tried, and each fault with its step."""
+    trial = Trial(Path(root))
+    trial.swap()
+    trial.acquire()
+    trial.swap()
+    trial.acquire()
+    sys.stderr = open(os.devnull, "w")  # noqa: SIM115 - roost says what it builds
+    tried, faults, step, count = 0, [], int(first), 0
+    while True:
+        try:
+            work = getattr(trial, scenario)()
+        except AssertionError as error:  # an earlier crash left what is not whole
+            faults.append(f"before step {step} of {scenario}: {error}")
+            break
+        status, count = in_child(work, step, everything=kind == "all")
+        if status != DEAD:
+            break
+        tried += 1
+        faults += [f"step {step} of {scenario}: {fault}" for fault in after(trial, scenario)]
+        step += int(stride)
+    print(json.dumps({"tried": tried, "steps": count, "faults": faults}))
+
+
+if __name__ == "__main__":
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+    main(*sys.argv[1:])

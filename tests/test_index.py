@@ -1,0 +1,133 @@
+"""The index: it spares a start all hashing, and is never believed against the disk."""
+
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from roost import index
+from tests.support import Project, builds, settle, uses_index
+
+
+@pytest.fixture
+def ready(project: Project) -> Project:
+    """Provide a project that is ready, and answered by its index."""
+    project.python("pass")
+    settle(project)
+    assert uses_index(project)
+    return project
+
+
+def edit_and_restore_mtime(path: Path) -> None:
+    """Write another text of the same size, under the same inode and the old mtime."""
+    stamp = path.stat()
+    text = path.read_text()
+    path.write_text(text.replace("x = 1", "x = 2"))
+    os.utime(path, ns=(stamp.st_atime_ns, stamp.st_mtime_ns))
+    assert path.stat().st_mtime_ns == stamp.st_mtime_ns
+    assert path.stat().st_size == stamp.st_size
+
+
+def test_edit_whose_mtime_was_restored_is_noticed(project: Project) -> None:
+    """Size, inode and mtime are as before: only the ctime tells, which nobody can set."""
+    project.edit("pyproject.toml", "[tool.roost]\n", "[tool.mine]\nx = 1\n[tool.roost]\n")
+    project.python("pass")
+    settle(project)
+    edit_and_restore_mtime(project.root / "pyproject.toml")
+    assert "changed: pyproject.toml [tool.mine]" in project.python("pass").stderr
+    assert builds(project) == 2
+
+
+def test_edits_right_after_each_start_are_all_noticed(project: Project) -> None:
+    """The index is not written for an input so young that the next edit could have the same time stamp."""
+    project.edit("pyproject.toml", "[tool.roost]\n", "[tool.mine]\nx = 1\n[tool.roost]\nkeep = 9\n")
+    project.python("pass")
+    path = project.root / "pyproject.toml"
+    texts = [path.read_text(), path.read_text().replace("x = 1", "x = 2")]
+    project.file("pyproject.toml", texts[1])
+    project.python("pass")
+    assert builds(project) == 2
+    keys = [project.roost("key").stdout]
+    project.file("pyproject.toml", texts[0])
+    keys.append(project.roost("key").stdout)
+    venvs: dict[int, set[str]] = {}
+    for turn in range(20):
+        stamp = time.time_ns()
+        path.write_text(texts[turn % 2])
+        os.utime(path, ns=(stamp, stamp))
+        got = project.python("import sys; print(sys.prefix)")
+        assert got.stderr == ""
+        venvs.setdefault(turn % 2, set()).add(got.stdout)
+    assert {len(found) for found in venvs.values()} == {1}
+    assert venvs[0] != venvs[1]
+    assert builds(project) == 2
+
+
+def test_index_is_not_written_beside_a_young_input(ready: Project) -> None:
+    path = ready.store / "v1/index/young"
+    now = time.time_ns()
+    index.write(str(path), "x", now)
+    assert not path.exists()
+    index.write(str(path), "x", now - index.BLUR // 2)
+    assert not path.exists()
+    index.write(str(path), "x", now - 10 * index.BLUR)
+    assert path.exists()
+    assert list(path.parent.glob("young.*")) == []
+
+
+JUNK: dict[str, Callable[[str], str]] = {
+    "empty": lambda _: "",
+    "cut in the head": lambda text: text[:40],
+    "cut in the middle": lambda text: text[: len(text) // 2],
+    "cut at a line": lambda text: text[: text.rstrip("\n").rindex("\n") + 1],
+    "another format": lambda text: text.replace("roost index 1", "roost index 2"),
+    "another project": lambda text: text.replace("project /", "project /x/"),
+    "another venv": lambda text: text.replace("\nvenv /", "\nvenv /x/"),
+    "another lease": lambda text: text.replace("\nlease ", "\nlease 1"),
+    "lease no number": lambda text: text.replace("\nlease ", "\nlease x"),
+    "lines of junk": lambda text: text.partition("\n\n")[0] + "\n\njunk\n\njunk\n",
+    "null bytes": lambda text: "\0" * len(text),
+    "null in a path": lambda text: text[:-2] + "\0\n",
+    "null in the venv": lambda text: text.replace("\nvenv /", "\nvenv /\0"),
+    "head alone": lambda text: text.partition("\n\n")[0] + "\n\n",
+    "no fields": lambda _: "roost index 1\n\n\n",
+}
+
+
+def test_index_that_is_junk_is_ignored_and_written_again(ready: Project) -> None:
+    path = ready.store / "v1/index/default"
+    text = path.read_text()
+    for what, change in JUNK.items():
+        assert change(text) != text
+        path.write_text(change(text))
+        assert not uses_index(ready), what
+        got = ready.python("import apple; print(apple.VERSION)")
+        assert (got.returncode, got.stdout, got.stderr) == (0, "2.0\n", ""), what
+        assert uses_index(ready), what
+    assert builds(ready) == 1
+
+
+def test_index_in_the_way_is_survived(ready: Project) -> None:
+    path = ready.store / "v1/index/default"
+    path.unlink()
+    path.mkdir()
+    assert ready.python("import apple").stderr == ""
+    assert path.is_dir()
+    path.rmdir()
+    os.mkfifo(path)
+    assert ready.python("import apple").stderr == ""
+    path.unlink()
+    path.symlink_to("/dev/zero")
+    assert ready.python("import apple").stderr == ""
+    assert uses_index(ready)
+
+
+def test_stale_index_of_a_removed_venv_is_ignored(ready: Project) -> None:
+    path = ready.store / "v1/index/default"
+    old = path.read_text()
+    assert ready.roost("sync", "--refresh").returncode == 0
+    path.write_text(old)
+    got = ready.python("import sys; print(sys.prefix)")
+    assert got.stdout.strip() == str(ready.complete()[0])

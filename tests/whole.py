@@ -1,0 +1,72 @@
+"""Whether a venv is whole, found out without any of roost's code: each file that a RECORD names is there, unchanged."""
+
+import base64
+import csv
+import hashlib
+import json
+import os
+from pathlib import Path
+
+
+def faults(venv: Path, distributions: "set[str] | None" = None) -> list[str]:
+    """Return what is wrong with `venv`; `distributions` are the names, such as `apple-1.0`, that it must consist of."""
+    found = [] if (venv / "bin/python").exists() and (venv / "pyvenv.cfg").exists() else [f"{venv} has no Python"]
+    infos = sorted(venv.glob("lib/python*/site-packages/*.dist-info"))
+    names = {info.name.removesuffix(".dist-info") for info in infos}
+    if distributions is not None and names != distributions:
+        found.append(f"{venv} has {sorted(names)}, not {sorted(distributions)}")
+    for info in infos:
+        if not (info / "RECORD").exists():
+            found.append(f"{info} has no RECORD")
+            continue
+        with (info / "RECORD").open(newline="") as file:
+            for path, digest, _ in csv.reader(file):
+                found += _fault(info.parent / path, digest)
+    return found
+
+
+def _fault(path: Path, digest: str) -> list[str]:
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        return [f"{path}: {error.strerror}"]
+    kind, _, expected = digest.partition("=")
+    if not kind:
+        return []
+    got = base64.urlsafe_b64encode(hashlib.new(kind, content).digest()).rstrip(b"=").decode()
+    return [] if got == expected else [f"{path} is not what its RECORD says"]
+
+
+def of_markers(store: Path) -> list[str]:
+    """Return what is wrong with the venvs that the markers in `store` name, and with their leases."""
+    found = []
+    for path in store.glob("v1/envs/*/complete"):
+        marker = json.loads(path.read_text())
+        venv = Path(marker["venv"])
+        found += [f"{path} names a venv elsewhere"] if venv.parent != path.parent else []
+        found += faults(venv)
+        lease = Path(f"{venv}.lease")
+        if not lease.exists() or lease.stat().st_ino != marker["lease"]:
+            found.append(f"{path} names a venv without its lease file")
+    return found
+
+
+def leftovers(store: Path) -> list[str]:
+    """Return what lies in `store` besides what belongs there when nothing is under way and nothing may be collected."""
+    complete = {Path(json.loads(path.read_text())["venv"]) for path in store.glob("v1/envs/*/complete")}
+    expected = {store / name for name in (".gitignore", "CACHEDIR.TAG", "lock", "current", "v1")}
+    expected |= {store / "v1" / name for name in ("index", "python", "envs", "trash", "journal", "journal.1")}
+    complete |= {Path(os.readlink(link)) for link in store.glob("current/*")}  # which is spared
+    expected |= {store / name for name in ("current/default", "v1/index/default", "v1/python/default")}
+    for venv in complete:
+        expected |= {venv.parent, venv.parent / "complete", venv, Path(f"{venv}.lease")}
+    found = []
+    waiting = [store]
+    while waiting:
+        for entry in os.scandir(waiting.pop()):
+            path = Path(entry.path)
+            if path not in expected:
+                found.append(f"{path.relative_to(store)} is left over")
+            elif entry.is_dir(follow_symlinks=False) and path not in complete:
+                waiting.append(path)
+    return found
