@@ -5,6 +5,7 @@ import tomllib
 from pathlib import Path
 
 import nox
+
 import roost.nox  # noqa: F401 - registers the backend
 
 nox.needs_version = ">=2025.2.9"

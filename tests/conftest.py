@@ -62,7 +62,7 @@ def soak(request: pytest.FixtureRequest) -> float:
 def pytest_configure(config: pytest.Config) -> None:
     """Arm the guard once pytest has written what it keeps for itself."""
     del config
-    temporary = os.path.realpath(os.environ.get("TMPDIR", "/tmp"))  # noqa: S108 - only compared
+    temporary = os.path.realpath(os.environ.get("TMPDIR", "/tmp"))
     if not temporary.startswith(str(REAL_HOME)):
         _guarded.append(f"{REAL_HOME}/")
     _guarded.append(f"{REPOSITORY}/.roost/")

@@ -1,9 +1,9 @@
-"""A process that forks others, each of which ends at its k-th step; then looks at what they left, and goes on from there.
+"""A process that forks others, each of which ends at its k-th step; then looks at what they left, and goes on.
 
     python -m tests.crash_child PROJECT SCENARIO FIRST STRIDE KIND
 
-Takes every STRIDE-th step from FIRST on, and prints what it found as JSON. A step is an audit event, or a call of one of
-the operating system's functions, outside of imports; with the KIND `changes` only what changes something on disk or
+Takes every STRIDE-th step from FIRST on, and prints what it found as JSON. A step is an audit event, or a call of one
+of the operating system's functions, outside of imports; with the KIND `changes` only what changes something on disk or
 starts and ends a process: between two of those every crash leaves the same behind.
 """
 
@@ -19,8 +19,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from roost import building, collect, locks, nox_venv, protocol, waiting
-from roost.fingerprint import draft
+from roost import collect, locks, nox_venv, protocol, waiting
 from roost.store import Store
 from tests import whole
 
@@ -126,7 +125,8 @@ class Trial:
         store.prepare()
         lock = locks.BuildLock(store.lock)
         if not lock.try_take(waiting.record("clean")):
-            raise AssertionError("the build lock is held")
+            message = "the build lock is held"
+            raise AssertionError(message)
         collect.collect(store, 1)
         lock.release()
         store.empty_trash()

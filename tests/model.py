@@ -1,8 +1,8 @@
 """The protocol as a model, and a search through all its interleavings.
 
-A state is what lies on disk, who holds which lock, and how far each process is. `moves` yields every state that may come
-next, with the function of roost's that the step stands for. Left out is what the safety does not rest on: time (any wait
-may take any time), `keep` and the hour (a removal may hit any venv), and what is inside a file.
+A state is what lies on disk, who holds which lock, and how far each process is. `moves` yields every state that may
+come next, with the function of roost's that the step stands for. Left out is what the safety does not rest on: time (any
+wait may take any time), `keep` and the hour (a removal may hit any venv), and what is inside a file.
 
 A rule of the protocol can be left out (`without`): then a property must break, or the rule would not be needed.
 """
@@ -432,7 +432,7 @@ def search(model: Model, first: World, limit: int = 5_000_000) -> Found:
         try:
             count = 0
             for name, after in model.moves(world):
-                count += name[0].isdigit() and "SIGKILL" not in name or "installer" in name
+                count += (name[0].isdigit() and "SIGKILL" not in name) or "installer" in name
                 steps += 1
                 canonical = _canonical(after)
                 if canonical not in before:

@@ -281,7 +281,7 @@ def refused(
     prefix: Sequence[str] = (),
     **more: Any,
 ) -> str:
-    """Check that `roost run OPTIONS COMMAND` refuses: nothing ran, nothing is lost, no traceback; return what it said."""
+    """Check that `roost run OPTIONS COMMAND` refuses: nothing ran, nothing is lost, no traceback. Returns what it said."""
     before = project.complete(), project.venvs()
     got = run([*prefix, ROOST, "run", *options, *command], **({"cwd": project.root} | more))
     assert (got.returncode, got.stdout) == (status, ""), got.stderr

@@ -39,6 +39,7 @@ def install_another(project: Project, venv: Path) -> None:
 
 def uninstall(project: Project, venv: Path) -> None:
     """Uninstall a package."""
+    del project
     run([UV, "pip", "uninstall", "--quiet", "--python", venv / "bin/python", "cherry"], check=True)
 
 

@@ -24,7 +24,7 @@ WRITES: list[Callable[[Path], object]] = [
     lambda path: os.replace("here", path),
     lambda path: os.link("here", path),
     lambda path: os.truncate(path, 0),
-    lambda path: os.utime(path),
+    os.utime,
 ]
 
 

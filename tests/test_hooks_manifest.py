@@ -104,3 +104,18 @@ def test_lock_file_that_changes_starts_a_type_checker(hooked: HookedProject, pro
     hooked.git("add", "--all")
     assert hooked.git("diff", "--cached", "--name-only") == "uv.lock\n"
     assert "`mypy` is not in the environment" in hooked.commit().stdout
+
+
+@BOTH
+def test_nox_sessions_run_in_the_projects_environment(hooked: HookedProject, program: Path) -> None:
+    """Nox comes with the hook; the project brings neither nox nor roost."""
+    lines = ["import nox", "@nox.session", "def taste(session): session.run('python', '-c', 'import apple, banana')"]
+    hooked.file("noxfile.py", "\n".join([*lines, "@nox.session", "def never(session): session.error('no')", ""]))
+    hooked.hooks("{id: nox, args: [-s, taste], verbose: true}")
+    hooked.install(program)
+    hooked.git("add", "--all")
+    got = hooked.commit()
+    assert got.returncode == 0, got.stdout
+    assert "Session taste was successful" in got.stdout
+    assert "never" not in got.stdout
+    assert len(hooked.journal("build")) == 1

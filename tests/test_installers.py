@@ -160,7 +160,7 @@ def test_order_of_choice_and_what_is_said_of_two_locks(plain: Project) -> None:
     plain.edit("pyproject.toml", "[tool.roost]\n", '[tool.roost]\nrequirements = ["requirements.txt"]\n')
     assert "with requirements (requirements.txt)" in said(plain)
     plain.edit("pyproject.toml", "[tool.roost]\n", '[tool.roost]\ninstaller = "pylock"\n')
-    assert "with pylock (pylock.toml)" in said(plain)
+    assert said(plain) == ""  # the venv that was made from it before
 
 
 def test_requirement_files_by_convention(plain: Project) -> None:
@@ -174,7 +174,7 @@ def test_requirement_files_by_convention(plain: Project) -> None:
 
 
 def test_requirement_lines_of_every_kind(plain: Project, wheels: Path) -> None:
-    """Hashes, continuations, markers, options with and without a space, a URL, `-e`, and a path."""
+    """Hashes, continuations, markers, options with a space and without, a URL, `-e`, and a path."""
     import hashlib  # noqa: PLC0415 - only here
 
     digest = hashlib.sha256((wheels / "banana-1.0-py3-none-any.whl").read_bytes()).hexdigest()
@@ -182,14 +182,14 @@ def test_requirement_lines_of_every_kind(plain: Project, wheels: Path) -> None:
     plain.file("slow.txt", "0")
     plain.file("src/project.py", "")
     plain.edit("pyproject.toml", "[tool.roost]\n", f'{BACKEND}[tool.roost]\nrequirements = ["all.txt"]\n')
-    plain.file("all.txt", "# all\n-rone.txt\n--requirement=two.txt\n-e .  # the project\n")
+    plain.file("all.txt", "# all\n-r one.txt\n--requirement=two.txt\n-e .  # the project\n")
     plain.file("one.txt", f"banana==1.0 \\\n    --hash=sha256:{digest}\nnothing; python_version < '3'\n")
     plain.file("two.txt", f"--constraint three.txt\ncherry @ file://{wheels}/cherry-1.0-py3-none-any.whl\n")
     plain.file("three.txt", "apple==1.0\n")
     assert installed(plain) == "apple 1.0 banana 1.0 cherry 1.0 project 1.0"
     for name, old, new in (
         ("three.txt", "==1.0", "==2.0"),
-        ("two.txt", "cherry", "# more\ncherry"),
+        ("two.txt", "--constraint", "# more\n--constraint"),
         ("one.txt", "nothing", "nowhere"),
         ("all.txt", "# all", "# everything"),
     ):
@@ -216,7 +216,7 @@ def test_local_requirement_is_a_source(plain: Project) -> None:
     plain.file("lib/pyproject.toml", f"[project]\nname = 'lib'\nversion = '1.0'\ndependencies = ['apple']\n{BACKEND}")
     assert "changed: lib/pyproject.toml" in said(plain)
     plain.file("lib/setup.cfg", "[metadata]\n")
-    assert "changed: lib/setup.cfg" in said(plain)
+    assert "lib/setup.cfg" in said(plain)
 
 
 REQUIREMENTS = [
@@ -306,7 +306,7 @@ def test_pylock_brings_the_project_itself_where_it_is_not_in_the_lock(plain: Pro
 
 
 def test_pylock_that_was_not_made_for_a_group_is_refused(plain: Project) -> None:
-    """uv would leave it out without a word."""
+    """Uv would leave it out without a word."""
     with_pylock(plain)
     plain.edit("pylock.toml", 'created-by = "uv"', 'created-by = "uv"\ndependency-groups = ["docs"]')
     plain.edit("pyproject.toml", "[tool.roost]\n", '[tool.roost]\ngroups = ["dev"]\n')
@@ -374,7 +374,7 @@ def test_project_of_setup_py_alone(plain: Project) -> None:
 
 
 def test_dynamic_dependencies_count_and_are_read_anew(plain: Project, wheels: Path) -> None:
-    """uv would take the build of before from its cache."""
+    """Uv would take the build of before from its cache."""
     shutil.copy(Path(__file__).parent / "slow_backend.py", plain.root)
     backend = (plain.root / "slow_backend.py").read_text()
     plain.file(

@@ -1,4 +1,4 @@
-"""The protocol as a model (`tests/model.py`): no interleaving breaks a property, and each rule is there for a reason."""
+"""The protocol as a model (`tests/model.py`): no interleaving breaks a property, and each rule has a reason."""
 
 import pytest
 
@@ -38,7 +38,7 @@ def test_no_interleaving_of_many_breaks_a_property(first: object, soak: float) -
     if not soak:
         pytest.skip("takes minutes: `--soak 1`")
     found = search(Model(), first)  # type: ignore[arg-type]
-    print(f"{found.states} states, {found.steps} steps")  # noqa: T201 - the figure that the closing note gives
+    print(f"{found.states} states, {found.steps} steps")
     assert not found.broken, "\n".join(found.way)
 
 

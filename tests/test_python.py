@@ -123,7 +123,7 @@ def test_errors_are_roosts(project: Project, tmp_path: Path, monkeypatch: pytest
     with pytest.raises(errors.UsageError, match="is not a folder"):
         roost.acquire(tmp_path / "nowhere")
     for seconds in (-1.0, float("nan"), float("inf")):
-        with pytest.raises(errors.UsageError, match="`timeout` is `.*`: it must be a number of seconds"):
+        with pytest.raises(errors.UsageError, match=r"`timeout` is `.*`: it must be a number of seconds"):
             roost.acquire(project.root, timeout=seconds)
     monkeypatch.setenv("ROOST_TIMEOUT", "soon")
     with pytest.raises(errors.UsageError, match="ROOST_TIMEOUT"):

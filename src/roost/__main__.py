@@ -23,12 +23,6 @@ def _roost() -> int:
     return cli.main(words)
 
 
-def _roost_run() -> int:
-    from roost import launch  # noqa: PLC0415 - each command imports what it needs
-
-    launch.roost_run(sys.argv[1:])
-
-
 def _guarded(command: "Callable[[], int]") -> int:
     if sys.platform == "win32":
         return _said('Windows is not supported yet; in nox, `venv_backend="roost"` falls back to uv there', 125)
@@ -68,11 +62,6 @@ def _said(text: str, status: int) -> int:
 def main() -> int:
     """Be `roost`; return the exit status."""
     return _guarded(_roost)
-
-
-def roost_run() -> int:
-    """Be `roost-run`; return the exit status."""
-    return _guarded(_roost_run)
 
 
 if __name__ == "__main__":

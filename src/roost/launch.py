@@ -117,17 +117,3 @@ def _become(program: str, command: list[str], variables: dict[str, str]) -> "NoR
         message = f"`{program}` cannot be run: {error.strerror}"
         raise NotExecutableError(message) from error
     raise AssertionError(program)
-
-
-def roost_run(words: list[str]) -> "NoReturn":
-    """Be `roost-run COMMAND …`.
-
-    Raises:
-        RoostError: nothing was run.
-    """
-    if not words or words[0].startswith("-"):
-        message = (
-            "usage: `roost-run COMMAND …` (the environment is `ROOST_ENV`, else `default`); see `roost run --help`"
-        )
-        raise UsageError(message)
-    run(Launch(words))

@@ -40,7 +40,7 @@ def choose(project: Project, settings: Settings, inputs: Inputs) -> Installer:
     if kind in ("auto", "uv"):
         return _unlocked(project, settings, inputs)
     file, way = ("pylock.toml", "uv export -o pylock.toml") if kind == "pylock" else (f"{kind}.lock", f"{kind} lock")
-    message = f"`tool.roost.installer` in `{project.file}` is `{kind}`, and there is no `{file}` beside it: `{way}` writes one"
+    message = f"`tool.roost.installer` in `{project.file}` is `{kind}`, and there is no `{file}` beside it: `{way}`"
     raise RoostError(message)
 
 

@@ -32,9 +32,10 @@ class PdmSync:
             said = output.strip()
             return f"`{root}/pdm.lock` does not fit `pyproject.toml` any more: run `pdm lock` (PDM says: {said})"
         command = [pdm, "sync"]
-        if settings.groups_given:
-            command += ["--dev"] if settings.groups else ["--prod"]
-        command += [word for name in (*settings.groups, *settings.extras) for word in ("--group", name)]
+        groups = settings.groups if settings.groups_given else ()
+        # Without `--dev` a named extra would push the groups out.
+        command += ["--prod"] if settings.groups_given and not groups else ["--dev"]
+        command += [word for name in (*groups, *settings.extras) for word in ("--group", name)]
         status, output = run(command, **variables)
         if status != 0:
             return output
