@@ -60,7 +60,7 @@ def pack(name: str, folder: Path) -> None:
     """Write the wheel that the installed distribution `name` came from, but for the scripts that installers make."""
     distribution = importlib.metadata.distribution(name)
     made = {script.name for script in distribution.entry_points.select(group="console_scripts")}
-    tag = re.findall(r"^Tag: (\S+)", distribution.read_text("WHEEL") or "", re.MULTILINE)[0]
+    tag = re.findall(r"^Tag: (\S+)", distribution.read_text("WHEEL") or "", re.MULTILINE)[-1]
     stem = f"{re.sub(r'[-_.]+', '_', distribution.name).lower()}-{distribution.version}"
     info, lines = "", []
     with zipfile.ZipFile(folder / f"{stem}-{tag}.whl", "w") as archive:

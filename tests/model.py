@@ -53,6 +53,8 @@ class Process(NamedTuple):
     tries: int = 0
     excused: bool = False
     """Somebody wiped `.roost` after its last look."""
+    split: bool = False
+    """Somebody wiped `.roost` after it got the build lock."""
 
 
 class Venv(NamedTuple):
@@ -68,6 +70,8 @@ class Venv(NamedTuple):
     record: bool = True
     installer: str = ""
     """What the installer that runs read of the inputs, `begun` before it did."""
+    drifted: bool = False
+    """Somebody installed into it."""
     lost: bool = False
     """It was under way when `.roost` was wiped."""
 
@@ -86,6 +90,7 @@ class World(NamedTuple):
     edits: int = 0
     wipes: int = 0
     crashes: int = 0
+    drifts: int = 0
 
 
 class BrokenError(Exception):
@@ -120,11 +125,13 @@ class Model:
             yield "an edit", world._replace(input=other, edition=world.edition + 1, edits=world.edits - 1)
         if world.wipes:
             yield "rm -rf .roost", _wiped(world)
+        for number in {venv for venv in world.markers if world.drifts and venv != NONE}:
+            yield "pip install", _changed(world._replace(drifts=0), number, drifted=True)
 
     # Asking and leasing
 
     def _ask(self, world: World, number: int, process: Process) -> Iterator[tuple[str, World]]:
-        process = process._replace(state=world.input, edition=world.edition, venv=NONE, tries=0)
+        process = process._replace(state=world.input, edition=world.edition, venv=NONE, tries=0, split=False)
         venv = _valid(world, process.state)
         at = "lease_open" if venv != NONE else "lock_open"
         yield "protocol.ask", _with(world, number, process._replace(venv=venv, at=at))
@@ -237,18 +244,17 @@ class Model:
 
     def _install(self, world: World, number: int, process: Process) -> Iterator[tuple[str, World]]:
         valid = _valid(world, process.state)
-        if valid not in (NONE, process.venv) and process.lock == world.lock:
+        if valid not in (NONE, process.venv) and not process.split:
             text = f"{process.state} is built although it is there"
             raise BrokenError(text)
         running = [venv for venv in world.venvs if venv.installer and not venv.lost]
-        if running and process.lock in (world.lock, 99):
+        if running and not process.split:
             text = "two builds meet in the source tree"
             raise BrokenError(text)
         old = world.venvs[process.venv].content
         content = "mixed" if old == "mixed" else "half"
         world = _changed(world, process.venv, installer="begun", content=content)
-        if process.lock not in (world.lock, 99):
-            world = _changed(world, process.venv, lost=True)
+        world = _changed(world, process.venv, lost=process.split)
         for nested, other in enumerate(world.processes):
             if other.at == "idle":
                 world = _with(world, nested, other._replace(at="ask"))
@@ -305,16 +311,22 @@ class Model:
     def _pick(self, world: World, number: int, process: Process) -> Iterator[tuple[str, World]]:
         yield "collect: nothing to remove", _with(world, number, Process(process.kind, "done"))
         for number_of_venv, venv in enumerate(world.venvs):
-            if not venv.lease_file:
-                continue
-            if self.without != "7 lease for removal":
-                if _leased(world, number_of_venv, self.without):
-                    continue
-                if any(other.exclusive and other.venv == number_of_venv for other in world.processes):
-                    continue
-            named = world.markers[_index(venv.state)] == number_of_venv
-            after = process._replace(venv=number_of_venv, exclusive=True, at="unname" if named else "trash")
-            yield "Store.remove: flock", _with(world, number, after)
+            if venv.lease_file and not (venv.record and number_of_venv not in world.markers):
+                named = world.markers[_index(venv.state)] == number_of_venv
+                after = process._replace(venv=number_of_venv, at="remove" if named else "remove_unnamed")
+                yield "collect.judge", _with(world, number, after)
+
+    def _remove(self, world: World, number: int, process: Process) -> Iterator[tuple[str, World]]:
+        named = process.at == "remove" and world.venvs[process.venv].lease_file
+        if self.without != "7 lease for removal":
+            held = any(other.exclusive and other.venv == process.venv for other in world.processes)
+            if held or _leased(world, process.venv, self.without):
+                yield "Store.remove: flock", _with(world, number, Process(process.kind, "done"))
+                return
+        after = process._replace(exclusive=True, at="unname" if named else "trash")
+        yield "Store.remove: flock", _with(world, number, after)
+
+    _remove_unnamed = _remove
 
     def _unname(self, world: World, number: int, process: Process) -> Iterator[tuple[str, World]]:
         state = world.venvs[process.venv].state
@@ -373,16 +385,17 @@ def _restart(world: World, number: int, process: Process) -> World:
 def _wiped(world: World) -> World:
     venvs = tuple(venv._replace(place="gone", lease_file=False, lost=bool(venv.installer)) for venv in world.venvs)
     looked = ("start", "run", "empty", "publish")
-    processes = tuple(one._replace(excused=True) if one.at in looked else one for one in world.processes)
+    processes = tuple(one._replace(excused=one.at in looked, split=one.locked) for one in world.processes)
     return world._replace(venvs=venvs, processes=processes, markers=(NONE, NONE), lock=NONE, wipes=world.wipes - 1)
 
 
 def _valid(world: World, state: str) -> int:
     """Return the venv that a valid marker names (`marker.check`), or NONE."""
     venv = world.markers[_index(state)]
-    if venv == NONE or not world.venvs[venv].lease_file or world.venvs[venv].place != "there":
+    if venv == NONE:
         return NONE
-    return venv
+    there = world.venvs[venv].lease_file and world.venvs[venv].place == "there" and not world.venvs[venv].drifted
+    return venv if there else NONE
 
 
 def _attempts(world: World) -> list[int]:
@@ -428,6 +441,7 @@ def search(model: Model, first: World, limit: int = 5_000_000) -> Found:
     steps, at = 0, set()
     while waiting:
         world = waiting.popleft()
+        at.update(process.at for process in world.processes)
         at.update(process.at for process in world.processes)
         try:
             count = 0
@@ -480,8 +494,11 @@ def _way(before: dict[World, tuple[World, str] | None], world: World) -> list[st
     return found[::-1]
 
 
-def world(kinds: Iterable[str], *, edits: int = 0, wipes: int = 0, crashes: int = 0) -> World:
-    """Return the first state: an empty disk, and processes of these kinds that have not begun."""
+def world(kinds: Iterable[str], **budget: int) -> World:
+    """Return the first state: an empty disk, and processes of these kinds that have not begun.
+
+    `budget` says how many `edits`, `wipes`, `crashes` and `drifts` there may be, at any moment.
+    """
     starts = {"run": "ask", "clean": "lock_open", "nested": "idle"}
     processes = tuple(sorted(Process(kind, starts[kind]) for kind in kinds))
-    return World(processes, edits=edits, wipes=wipes, crashes=crashes)
+    return World(processes, **budget)  # type: ignore[arg-type]

@@ -203,8 +203,8 @@ def test_clean_during_a_build_removes_nothing_and_names_the_builder(slow_project
     got = slow_project.roost("clean", "--all")
     assert (got.returncode, got.stdout) == (125, "")
     assert re.match(
-        rf"roost: nothing was removed: the build lock is held by pid {builder.pid} \(`roost run python`\) since [0-9:]+; "
-        "try again after that\n",
+        rf"roost: nothing was removed: the build lock is held by pid {builder.pid} \(`roost run python`\) "
+        "since [0-9:]+; try again after that\n",
         got.stderr,
     )
     assert finish(builder)[0] == 0

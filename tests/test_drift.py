@@ -12,7 +12,13 @@ import pytest
 
 from tests.support import BASE_PYTHON, UV, Project, finish, make_wheel, run, wait_for
 
-LATE = "import apple; open('started', 'w'); import time, os\nwhile not os.path.exists('go'): time.sleep(0.01)\nimport apple.later, banana.later; print(apple.later.VERSION)"
+LATE = """
+import apple, os, time
+open("started", "w")
+while not os.path.exists("go"): time.sleep(0.01)
+import apple.later, banana.later
+print(apple.later.VERSION)
+"""
 
 
 def site_packages(venv: Path) -> Path:
@@ -40,6 +46,7 @@ def install_another(project: Project, venv: Path) -> None:
 def uninstall(project: Project, venv: Path) -> None:
     """Uninstall a package."""
     del project
+    del project
     run([UV, "pip", "uninstall", "--quiet", "--python", venv / "bin/python", "cherry"], check=True)
 
 
@@ -54,7 +61,17 @@ def pip_install(project: Project, venv: Path, *words: str) -> None:
     other.mkdir()
     make_wheel(other, "durian", "1.0")
     make_wheel(other, "cherry", "1.0", build="7")
-    command = [UV, "pip", "install", "--quiet", "--python", venv / "bin/python", "--no-index", "--find-links", other]
+    command: list[str | Path] = [
+        UV,
+        "pip",
+        "install",
+        "--quiet",
+        "--python",
+        venv / "bin/python",
+        "--no-index",
+        "--find-links",
+        other,
+    ]
     run([*command, "--no-cache", *words], check=True)
 
 

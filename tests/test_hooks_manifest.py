@@ -1,11 +1,12 @@
 """`.pre-commit-hooks.yaml`: what it says, what pre-commit makes of it, and what each ready-made hook runs."""
 
 import os
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
-from pre_commit.clientlib import load_manifest
+from pre_commit.clientlib import load_config, load_manifest
 
 from tests.hooked import COMMIT_STAGES, PRE_COMMIT, PREK, REPOSITORY, TOOLS, HookedProject, git
 from tests.support import UV, make_wheel, run
@@ -34,6 +35,21 @@ def test_every_hook_says_its_language_version_and_stages(hooks: dict[str, dict[s
         expected = ["post-checkout", "post-merge", "post-rewrite"] if name == "sync" else COMMIT_STAGES
         assert hook["stages"] == expected, name
         assert hook["pass_filenames"] is (name == "pylint"), name
+
+
+def test_configurations_of_the_page_are_valid_and_name_hooks_that_there_are(
+    hooks: dict[str, dict[str, Any]], tmp_path: Path
+) -> None:
+    page = (REPOSITORY / "docs/hooks.md").read_text()
+    blocks = [
+        block for block in re.findall(r"^```yaml\n(.*?)^```$", page, re.DOTALL | re.MULTILINE) if "repos:" in block
+    ]
+    assert blocks
+    for block in blocks:
+        path = tmp_path / "config.yaml"
+        path.write_text(block)
+        named = [hook["id"] for repo in load_config(str(path))["repos"] for hook in repo["hooks"]]
+        assert set(named) <= hooks.keys()
 
 
 @BOTH

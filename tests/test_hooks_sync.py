@@ -58,11 +58,11 @@ def put_hooks(project: HookedProject, way: str) -> None:
 
 
 def said(project: HookedProject, *words: str) -> list[str]:
-    """Run git in the project, which must succeed; return what roost said."""
+    """Run git in the project, which must succeed; return what roost said, but for how long a slow build took."""
     got = run(["git", *words], cwd=project.root)
     assert got.returncode == 0, got.stdout + got.stderr
     lines = (line.strip() for line in (got.stdout + got.stderr).splitlines())
-    return [line for line in lines if line.startswith("roost: ")]
+    return [line for line in lines if line.startswith("roost: ") and not line.startswith("roost: built ")]
 
 
 def current(project: HookedProject) -> str:

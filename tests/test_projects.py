@@ -15,7 +15,8 @@ def workspace(project: Project) -> Project:
     for name, needs in (("red", '["cherry"]'), ("blue", "[]")):
         project.file(
             f"packages/{name}/pyproject.toml",
-            f'[project]\nname = "{name}"\nversion = "1.0"\nrequires-python = ">=3.11"\ndependencies = {needs}\n{backend}',
+            f'[project]\nname = "{name}"\nversion = "1.0"\nrequires-python = ">=3.11"\n'
+            f"dependencies = {needs}\n{backend}",
         )
         project.file(f"packages/{name}/src/{name}.py", f"NAME = {name!r}\n")
         project.file(f"packages/{name}/backend.py", BACKEND.format(name=name))

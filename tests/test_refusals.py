@@ -46,7 +46,9 @@ def ready(session_folder: Path, wheels: Path) -> Project:
     return made
 
 
-KEYS = "python, groups, extras, installer, requirements, command, inputs, ignore-tables, link, keep, compile-bytecode, envs"
+KEYS = ", ".join(
+    "python groups extras installer requirements command inputs ignore-tables link keep compile-bytecode envs".split()
+)
 
 SETTINGS = [
     (
@@ -75,7 +77,8 @@ SETTINGS = [
     (
         "unknown installer",
         in_roost('installer = "pip"'),
-        "`tool.roost.installer` in `{file}` must be one of `auto`, `uv`, `pylock`, `requirements`, `poetry`, `pdm`, `command`",
+        "`tool.roost.installer` in `{file}` must be one of `auto`, `uv`, `pylock`, `requirements`, `poetry`, `pdm`, "
+        "`command`",
     ),
     ("link to elsewhere", in_roost('link = "venv"'), '`tool.roost.link` in `{file}` must be `false` or `".venv"`'),
     ("link that is true", in_roost("link = true"), '`tool.roost.link` in `{file}` must be `false` or `".venv"`'),

@@ -230,7 +230,7 @@ class Store:
                 lease = os.open(f"{venv.name}.lease", flags, dir_fd=folder)
             if lease is not None and not locks.try_flock(lease, fcntl.LOCK_EX):
                 return False
-            if marker:
+            if marker and lease is not None:  # without a lease, it may be the marker of one that was built after a wipe
                 os.unlink("complete", dir_fd=folder)
             with contextlib.suppress(FileNotFoundError):
                 os.rename(venv.name, f"{venv.name}-{secrets.token_hex(4)}", src_dir_fd=folder, dst_dir_fd=trash)
