@@ -438,10 +438,10 @@ def search(model: Model, first: World, limit: int = 5_000_000) -> Found:
     """Go through every state that can be reached from `first`, the nearest first, until a property breaks."""
     before: dict[World, tuple[World, str] | None] = {first: None}
     waiting = deque([first])
-    steps, at = 0, set()
+    steps = 0
+    at: set[str] = set()
     while waiting:
         world = waiting.popleft()
-        at.update(process.at for process in world.processes)
         at.update(process.at for process in world.processes)
         try:
             count = 0

@@ -31,7 +31,7 @@ WRITES: list[Callable[[Path], object]] = [
 @pytest.mark.parametrize("write", WRITES, ids=range(len(WRITES)))
 @pytest.mark.parametrize("place", ["home", "roost"])
 def test_write_where_no_test_belongs_raises(write: Callable[[Path], object], place: str) -> None:
-    if place == "home" and f"{conftest.REAL_HOME}/" not in conftest._guarded:  # noqa: SLF001 - what is tested
+    if place == "home" and f"{conftest.REAL_HOME}/" not in conftest._guarded:
         pytest.skip("the temporary folder lies in the home folder here")
     folder = conftest.REAL_HOME if place == "home" else conftest.REPOSITORY / ".roost"
     Path("here").write_text("")

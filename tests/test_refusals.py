@@ -77,8 +77,7 @@ SETTINGS = [
     (
         "unknown installer",
         in_roost('installer = "pip"'),
-        "`tool.roost.installer` in `{file}` must be one of `auto`, `uv`, `pylock`, `requirements`, `poetry`, `pdm`, "
-        "`command`",
+        "`tool.roost.installer` in `{file}` must be one of `auto`, `uv`, `pylock`, `requirements`, `poetry`, `pdm`, ",
     ),
     ("link to elsewhere", in_roost('link = "venv"'), '`tool.roost.link` in `{file}` must be `false` or `".venv"`'),
     ("link that is true", in_roost("link = true"), '`tool.roost.link` in `{file}` must be `false` or `".venv"`'),
