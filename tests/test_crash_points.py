@@ -43,7 +43,7 @@ def test_crash_at_every_step(tmp_path: Path, wheels: Path, scenario: str, soak: 
     found = [json.loads(out) for out, _ in ends]
     assert [fault for one in found for fault in one["faults"]] == []
     tried, steps = sum(one["tried"] for one in found), max(one["steps"] for one in found)
-    assert abs(tried - steps / stride) <= PROCESSES + 4  # a process may see a step more than the other
+    assert tried >= steps / stride - PROCESSES  # one that waited a poll longer had more steps
     assert tried >= (4 if scenario in ("sync", "lease") else 8)
 
 

@@ -194,7 +194,7 @@ def test_requirement_lines_of_every_kind(plain: Project, wheels: Path) -> None:
         ("all.txt", "# all", "# everything"),
     ):
         plain.edit(name, old, new)
-        assert f"changed: {name}" in said(plain)
+        assert name in said(plain).partition("changed: ")[2]
         assert said(plain) == ""
     assert installed(plain) == "apple 2.0 banana 1.0 cherry 1.0 project 1.0"
 

@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import time
 from collections.abc import Iterator, Sequence
 
 from roost import changes, collect, locks, marker, process, report, waiting
@@ -64,7 +65,14 @@ def attempt(store: Store, state: State, label: str) -> Iterator[Attempt]:
         if not made.published:
             os.close(made.lease)
             with contextlib.suppress(OSError):
-                store.remove(made.venv, marker=False)
+                _remove(store, made)
+
+
+def _remove(store: Store, made: Attempt) -> None:
+    """Remove an attempt; one whose installer is still on its way out stays for the next builder after a second."""
+    end = time.monotonic() + waiting.SILENCE
+    while not store.remove(made.venv, marker=False) and time.monotonic() < end:
+        time.sleep(waiting.POLL)
 
 
 def build(store: Store, state: State, made: Attempt, reason: str) -> str | None:
@@ -77,7 +85,7 @@ def build(store: Store, state: State, made: Attempt, reason: str) -> str | None:
     except RoostError as error:
         failure = str(error)
     except KeyboardInterrupt:
-        report.step(f"the build of `{env}` was interrupted, its installer ended, and what it left removed")
+        report.step(f"the build of `{env}` was interrupted, its installer ended")
         raise
     if failure is None:
         return None
