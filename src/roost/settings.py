@@ -2,6 +2,7 @@
 
 import difflib
 import re
+from collections.abc import Iterable
 from typing import Any, Literal, NamedTuple, get_args
 
 from roost.errors import RoostError
@@ -59,16 +60,7 @@ def read(project: Project, env: str) -> Settings:
         raise _wrong(project, "tool.roost", "a table")
     _check(project, top, "tool.roost")
     envs = top.get("envs", {})
-    for name, values in envs.items():
-        if not isinstance(values, dict):
-            raise _wrong(project, f"tool.roost.envs.{name}", "a table")
-        if not _ENV_NAME.fullmatch(name):
-            message = (
-                f"`tool.roost.envs.{name}` in `{project.file}` is no name for an environment: "
-                "use letters, digits, `.`, `_` and `-`"
-            )
-            raise RoostError(message)
-        _check(project, values, f"tool.roost.envs.{name}", without=_TOP_ONLY)
+    _check_envs(project, envs)
     if env != "default" and env not in envs:
         known = ", ".join(f"`{name}`" for name in sorted({"default", *envs}))
         message = f"there is no environment `{env}` in `{project.file}`: it has {known}"
@@ -79,13 +71,7 @@ def read(project: Project, env: str) -> Settings:
     _check_names(project, "dependency group", groups, groups_of(project.tables) | _groups_of_others(project.tables))
     if _says_its_extras(project.tables):
         _check_names(project, "extra", extras, extras_of(project.tables))
-    for pattern in values.get("inputs", ()):
-        if pattern.startswith("/") or not pattern.strip("./"):
-            message = (
-                f"`{pattern}` in `inputs` of `{project.file}` names no file in the project: "
-                "write a path from its folder, such as `Cargo.toml` or `rust/**/*.rs`"
-            )
-            raise RoostError(message)
+    _check_inputs(project, values.get("inputs", ()))
     return Settings(
         env=env,
         python=values.get("python"),
@@ -101,6 +87,29 @@ def read(project: Project, env: str) -> Settings:
         keep=values.get("keep", 3),
         compile_bytecode=values.get("compile-bytecode", True),
     )
+
+
+def _check_envs(project: Project, envs: dict[str, Any]) -> None:
+    for name, values in envs.items():
+        if not isinstance(values, dict):
+            raise _wrong(project, f"tool.roost.envs.{name}", "a table")
+        if not _ENV_NAME.fullmatch(name):
+            message = (
+                f"`tool.roost.envs.{name}` in `{project.file}` is no name for an environment: "
+                "use letters, digits, `.`, `_` and `-`"
+            )
+            raise RoostError(message)
+        _check(project, values, f"tool.roost.envs.{name}", without=_TOP_ONLY)
+
+
+def _check_inputs(project: Project, patterns: Iterable[str]) -> None:
+    for pattern in patterns:
+        if pattern.startswith("/") or not pattern.strip("./"):
+            message = (
+                f"`{pattern}` in `inputs` of `{project.file}` names no file in the project: "
+                "write a path from its folder, such as `Cargo.toml` or `rust/**/*.rs`"
+            )
+            raise RoostError(message)
 
 
 def _inherited(top: dict[str, Any], own: dict[str, Any]) -> dict[str, Any]:
