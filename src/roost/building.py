@@ -6,12 +6,12 @@ import os
 import time
 from collections.abc import Iterator, Sequence
 
-from roost import changes, collect, locks, marker, process, report, waiting
+from roost import changes, collect, inventory, locks, marker, process, report, waiting
 from roost.errors import RoostError
 from roost.fingerprint import State
 from roost.installers.base import Target
 from roost.marker import Marker
-from roost.store import Attempt, Store
+from roost.store import Attempt, Store, Venv
 
 BUILDING = "ROOST_BUILDING"  # in an installer's environment: the store it builds for
 _HEALTH = """
@@ -82,6 +82,8 @@ def build(store: Store, state: State, made: Attempt, reason: str) -> str | None:
     report.step(f"building `{env}` with {chosen.kind} ({chosen.reason}), {state.interpreter}: {why}")
     try:
         failure = _install(store, state, made) or _check_health(state, made)
+        for warning in inventory.edited(made.folders):
+            report.warning(warning)
     except RoostError as error:
         failure = str(error)
     except KeyboardInterrupt:
@@ -126,6 +128,7 @@ def _check_health(state: State, made: Attempt) -> str | None:
 def publish(store: Store, state: State, made: Attempt) -> Marker:
     """Write the marker: from here on the venv is complete, and the lease that of a session."""
     before = changes.newest(store, state)
+    inventory.write(made.venv.path)
     locks.write_record(made.lease, "")
     done = marker.describe(state, made, changes.locked(state.inputs))
     marker.publish(f"{made.venv.folder}/complete", done)
@@ -133,6 +136,31 @@ def publish(store: Store, state: State, made: Attempt) -> Marker:
     _log(store, "build", state, made)
     _tell(before, done)
     return done
+
+
+def adopt(store: Store, state: State, reason: str) -> tuple[tuple[Marker, int] | None, str]:
+    """Take over a venv that came out of a cache, which the user trusts: other inodes, but file for file what was built.
+
+    Return its new marker and the lease on it, or None and why it is built anew.
+    """
+    found, _ = marker.load(f"{store.env(state.fingerprint)}/complete")
+    if found is None or marker.foreign(found, store, state):
+        return None, reason
+    venv = Venv(state.fingerprint, *os.path.split(found.venv))
+    if not os.path.exists(venv.lease):
+        return None, reason
+    lease = locks.try_lease(venv.lease, os.stat(venv.lease).st_ino)
+    if lease is None:
+        return None, reason
+    made = Attempt(venv, lease)
+    fault = inventory.damage(venv.path) or inventory.foreign(venv.path, list(found.folders))
+    if fault := fault or _check_health(state, made):
+        os.close(lease)
+        return None, fault
+    done = marker.describe(state, made, found.locked)._replace(built=found.built, seconds=found.seconds)
+    marker.publish(f"{venv.folder}/complete", done)
+    store.log("restored", environment=state.settings.env, fingerprint=state.fingerprint, venv=venv.name)
+    return (done, lease), ""
 
 
 def _log(store: Store, event: str, state: State, made: Attempt) -> None:

@@ -6,6 +6,7 @@ The file is lines of text, so that a shell script can use it too (`hooks/roost-r
     project /home/me/project
     venv /home/me/project/.roost/v1/envs/3f9c2a7be1d04c55/venv-k3x9q2
     lease 1234567
+    boot 0a1b2c3d-4e5f-6789-abcd-ef0123456789
     member /home/me/project/packages/a
 
     /home/me/pyproject.toml
@@ -78,7 +79,7 @@ def temporary(path: str) -> str:
 class Index:
     """One index file, read but not yet compared with the disk."""
 
-    __slots__ = ("expected", "lease", "members", "paths", "project", "venv")
+    __slots__ = ("boot", "expected", "lease", "members", "paths", "project", "venv")
 
     def __init__(self, text: str) -> None:
         """Parse `text`.
@@ -89,9 +90,10 @@ class Index:
         if "\0" in text:
             raise ValueError(FORMAT)
         head, paths, self.expected = text.removesuffix("\n").split("\n\n")
-        kind, project, venv, lease, *members = head.split("\n")
+        kind, project, venv, lease, boot, *members = head.split("\n")
         if kind != FORMAT or not (project.startswith("project ") and venv.startswith("venv ")):
             raise ValueError(FORMAT)
+        self.boot = boot.removeprefix("boot ")
         self.project = project[8:]
         self.venv = venv[5:]
         self.lease = int(lease.removeprefix("lease "))
@@ -99,14 +101,29 @@ class Index:
         self.paths = paths.split("\n")
 
     def holds(self) -> bool:
-        """Return whether everything is as it was, also what was absent."""
-        return stat(self.paths) == self.expected
+        """Return whether everything is as it was, also what was absent, and the machine did not start anew since."""
+        return stat(self.paths) == self.expected and boot() == self.boot
 
 
 def stat(paths: "Iterable[str]") -> str:
     """Return a line for each of `paths` that is there: what ``stat -L -c '%i %s %.9Y %.9Z %n'`` prints."""
     found = ((signature(path), path) for path in paths)
     return "\n".join(f"{sign} {path}" for sign, path in found if sign != ABSENT)
+
+
+def boot() -> str:
+    """Return the kernel's id of the time since the machine started; empty where there is none, as on macOS.
+
+    What was written shortly before a power cut may be there and empty, with the signature it should have.
+    """
+    try:
+        descriptor = os.open("/proc/sys/kernel/random/boot_id", os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return ""
+    try:
+        return os.read(descriptor, 64).decode("ascii", "replace").strip()
+    finally:
+        os.close(descriptor)
 
 
 def load(project: str, name: str) -> Index | None:

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from roost.errors import RoostError
 from roost.fingerprint import State
-from roost.index import ABSENT, signature, temporary
+from roost.index import ABSENT, boot, signature, temporary
 from roost.store import Attempt, Store
 
 FORMAT = 1
@@ -37,6 +37,8 @@ class Marker(NamedTuple):
     """What the lock files held: name to version."""
     installer: str
     python: str
+    boot: str
+    """The start of the machine in which the venv was last known to be whole: `index.boot`."""
     built: str
     """When, in ISO 8601."""
     seconds: float
@@ -49,7 +51,7 @@ def load(path: str) -> tuple[Marker | None, str | None]:
         with open(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
             values = json.loads(file.read(SIZE_LIMIT))
         marker = Marker(**values)
-        shapes = Marker(FORMAT, "", "", "", 0, "", {}, {}, {}, {}, "", "", "", 0.0)
+        shapes = Marker(FORMAT, "", "", "", 0, "", {}, {}, {}, {}, "", "", "", "", 0.0)
         fits = all(isinstance(value, type(shape)) for value, shape in zip(marker, shapes, strict=True)) and _fits(
             marker
         )
@@ -71,20 +73,23 @@ def _fits(marker: Marker) -> bool:
 
 def check(store: Store, state: State) -> tuple[Marker | None, str]:
     """Return the marker for `state` if it is valid, else None and the reason in words."""
-    folder = store.env(state.fingerprint)
-    marker, reason = load(f"{folder}/complete")
+    marker, reason = load(f"{store.env(state.fingerprint)}/complete")
     if marker is None:
         return None, str(reason)
-    reason = _fault(marker, folder, state) or drift(marker)
+    reason = foreign(marker, store, state) or _replaced(marker) or drift(marker)
     return (None, reason) if reason else (marker, "")
 
 
-def _fault(marker: Marker, folder: str, state: State) -> str | None:
+def foreign(marker: Marker, store: Store, state: State) -> str | None:
+    """Return why `marker` is not one of `state` in this place, or None."""
     if marker.fingerprint != state.fingerprint or marker.parts != state.parts:
         return "its marker is of another state"
-    name = marker.venv.removeprefix(f"{folder}/")
-    if not name.startswith("venv-") or "/" in name:
-        return "its marker names a venv elsewhere"
+    name = marker.venv.removeprefix(f"{store.env(state.fingerprint)}/")
+    return "its marker names a venv elsewhere" if not name.startswith("venv-") or "/" in name else None
+
+
+def _replaced(marker: Marker) -> str | None:
+    name = os.path.basename(marker.venv)
     try:
         if os.lstat(f"{marker.venv}.lease").st_ino != marker.lease:
             return f"the lease file of `{name}` was replaced"
@@ -140,6 +145,7 @@ def describe(state: State, made: Attempt, locked: dict[str, str]) -> Marker:
         locked=locked,
         installer=f"{state.installer.kind} ({state.installer.reason})",
         python=str(state.interpreter),
+        boot=boot(),
         built=time.strftime("%Y-%m-%dT%H:%M:%S%z"),
         seconds=made.seconds(),
     )

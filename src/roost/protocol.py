@@ -12,7 +12,7 @@ import os
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from roost import building, collect, fingerprint, index, interpreter, locks, marker, waiting
+from roost import building, collect, fingerprint, index, interpreter, inventory, locks, marker, waiting
 from roost.environment import Environment
 from roost.errors import RoostError, VanishedError
 from roost.fingerprint import State
@@ -79,6 +79,7 @@ def acquire(request: Request) -> Environment:
                     seconds=round(wait.waited, 3),
                     holder=wait.holder,
                 )
+            held = _vouch(request, held)
             _point_first(held)
             _write_index(request, held)
             return Environment(request.env, held.marker.venv, held.lease)
@@ -111,6 +112,8 @@ def ask(request: Request, *, choose: bool = False) -> Answer:
         return Answer(store, None, None, "no Python was chosen yet", record)
     state = draft.with_interpreter(chosen)
     valid, reason = marker.check(store, state)
+    if valid and valid.boot != index.boot() and (damage := inventory.damage(valid.venv)):
+        valid, reason = None, f"{damage} since the machine started anew"
     return Answer(store, state, valid, reason, f"{store.env(state.fingerprint)}/complete")
 
 
@@ -161,6 +164,11 @@ def _ask_again(request: Request, lock: locks.BuildLock, wait: Wait) -> Held:
             raise VanishedError(answer.watched)
         reason = f"`{culprit}` changed during the build" if culprit else answer.reason
         building.await_orphans(store, wait)
+        if os.environ.get("ROOST_RESTORED") == "1" and not request.refresh:
+            with store.guarded():
+                adopted, reason = building.adopt(store, state, reason)
+            if adopted:
+                return Held(store, state, *adopted)
         with store.guarded(), building.attempt(store, state, request.label) as made:
             failure = building.build(store, state, made, reason)
             culprit = moved(request, state)
@@ -192,6 +200,24 @@ def moved(request: Request, state: State) -> str | None:
     return min(changed, default=None)
 
 
+def _vouch(request: Request, held: Held) -> Held:
+    """Note in the marker that its venv came whole through a start of the machine. Best effort, as `_write_index` is."""
+    if held.marker.boot == index.boot():
+        return held
+    path = f"{held.store.env(held.state.fingerprint)}/complete"
+    lock = locks.BuildLock(held.store.lock)
+    with contextlib.suppress(OSError, RoostError):
+        if lock.try_take(waiting.record(request.label)):
+            try:
+                if marker.load(path)[0] == held.marker:
+                    vouched = held.marker._replace(boot=index.boot())
+                    marker.publish(path, vouched)
+                    return held._replace(marker=vouched)
+            finally:
+                lock.release()
+    return held
+
+
 def _point_first(held: Held) -> None:
     """Let `current` lead to the first venv there is: here, since a builder may be killed once its marker is written."""
     env, link = held.state.settings.env, held.state.settings.link
@@ -215,6 +241,7 @@ def _write_index(request: Request, held: Held) -> None:
         f"project {state.project.root}",
         f"venv {found.venv}",
         f"lease {found.lease}",
+        f"boot {index.boot()}",
         *(f"member {path}" for path in state.project.members),
         "",
         *seen,
