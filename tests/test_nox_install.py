@@ -143,6 +143,19 @@ def test_venv_of_its_own_is_made_anew_when_the_shared_state_changed(project: Pro
     assert nox(project, "-R").stdout == "1.0\n"
 
 
+def test_venv_of_its_own_is_made_anew_after_a_restart(project: Project) -> None:
+    """What was written before a power cut may be there and empty."""
+    write_noxfile(project, session("tests", "session.install('cherry')", FRUIT))
+    assert nox(project).stdout == WITH
+    (before,) = own_venvs(project, "tests")
+    marker = before.with_name(f"{before.name}.complete")
+    fingerprint, _, boot = marker.read_text().partition(" ")
+    assert boot
+    marker.write_text(f"{fingerprint} 00000000-1111-2222-3333-444444444444")
+    assert nox(project, "-R").stdout == WITH
+    assert own_venvs(project, "tests") != [before]
+
+
 def test_session_that_installs_nothing_more_loses_its_own_venv(project: Project) -> None:
     write_noxfile(project, session("tests", "session.install('cherry')", FRUIT))
     nox(project)

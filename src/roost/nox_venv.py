@@ -4,7 +4,7 @@ In that folder lie, for each of them::
 
     venv-3fa9c2             the venv, under a random name: a path is never built in twice
     venv-3fa9c2.lock        flocked exclusively by the nox process whose session runs in it
-    venv-3fa9c2.complete    its marker: the fingerprint it was made for; absent while an installer changes it
+    venv-3fa9c2.complete    its marker: the fingerprint and the boot it was made for; absent while an installer changes it
 
 A second nox process that runs the same session at the same time makes another one, and waits for nothing but the build.
 """
@@ -16,7 +16,7 @@ import shutil
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from roost import building, locks, protocol
+from roost import building, index, locks, protocol
 from roost.errors import RoostError
 from roost.protocol import Request
 from roost.store import Attempt, Venv
@@ -36,9 +36,9 @@ class Own(NamedTuple):
 
     def complete(self) -> None:
         """Let it count as complete."""
-        temporary = f"{self.venv}.complete.new"
+        temporary = index.temporary(f"{self.venv}.complete")
         with open(temporary, "w", encoding="ascii") as file:
-            file.write(self.fingerprint)
+            file.write(_promise(self.fingerprint))
             file.flush()
             os.fsync(file.fileno())
         os.rename(temporary, f"{self.venv}.complete")
@@ -118,10 +118,15 @@ def reuse(folder: str, fingerprint: str) -> Own | None:
     return None
 
 
+def _promise(fingerprint: str) -> str:
+    # What lies on the disk after a power cut may be there and empty; such a venv is soon made again.
+    return f"{fingerprint} {index.boot()}"
+
+
 def _is_complete(venv: str, fingerprint: str) -> bool:
     try:
         with open(f"{venv}.complete", encoding="ascii", errors="replace") as file:
-            return file.read() == fingerprint and os.path.exists(f"{venv}/bin/python")
+            return file.read() == _promise(fingerprint) and os.path.exists(f"{venv}/bin/python")
     except FileNotFoundError:
         return False
 
@@ -143,8 +148,7 @@ def sweep(folder: str) -> None:
 def _half_written(venv: str) -> list[str]:
     """Return the temporary files beside `venv` of a process that was killed before it renamed them."""
     folder, name = os.path.split(venv)
-    starts = (f".{name}.", f"{name}.complete.")
-    return [f"{folder}/{other}" for other in os.listdir(folder) if other.startswith(starts)]
+    return [f"{folder}/{other}" for other in os.listdir(folder) if other.startswith(f".{name}.")]
 
 
 def _venvs(folder: str) -> list[str]:
