@@ -6,7 +6,7 @@ import os
 import time
 from collections.abc import Iterator, Sequence
 
-from roost import changes, collect, inventory, locks, marker, process, report, waiting
+from roost import bytecode, changes, collect, index, inventory, locks, marker, process, report, waiting
 from roost.errors import RoostError
 from roost.fingerprint import State
 from roost.installers.base import Target
@@ -51,7 +51,7 @@ def await_orphans(store: Store, wait: waiting.Wait) -> None:
         if collect.is_attempt(venv):
             while not store.remove(venv, marker=False):
                 refuse_nested(store)  # such an installer may call roost, and would wait for itself
-                wait.pause("the lease of a build that ended, whose installer still runs,", venv.lease)
+                wait.pause("the lease of a build that ended", venv.lease, waiting.left_running)
 
 
 @contextlib.contextmanager
@@ -75,6 +75,11 @@ def _remove(store: Store, made: Attempt) -> None:
         time.sleep(waiting.POLL)
 
 
+def forgo(made: Attempt) -> None:
+    """Let nobody wait for what the installer of `made` left running: it ended well, so that is no build any more."""
+    locks.write_record(made.lease, "")
+
+
 def build(store: Store, state: State, made: Attempt, reason: str) -> str | None:
     """Fill the attempt and check its health; return why that failed, with what the installer printed, or None."""
     env, chosen = state.settings.env, state.installer
@@ -82,8 +87,10 @@ def build(store: Store, state: State, made: Attempt, reason: str) -> str | None:
     report.step(f"building `{env}` with {chosen.kind} ({chosen.reason}), {state.interpreter}: {why}")
     try:
         failure = _install(store, state, made) or _check_health(state, made)
-        for warning in inventory.edited(made.folders):
-            report.warning(warning)
+        if failure is None:
+            for warning in inventory.edited(made.folders):
+                report.warning(warning)
+            _add_bytecode(store, state, made)
     except RoostError as error:
         failure = str(error)
     except KeyboardInterrupt:
@@ -98,16 +105,32 @@ def build(store: Store, state: State, made: Attempt, reason: str) -> str | None:
 def _install(store: Store, state: State, made: Attempt) -> str | None:
     """Make the venv and let the installer fill it; return why that failed, or None."""
     venv = made.venv.path
-    env = process.for_installer(os.environ) | {BUILDING: store.root}
 
     def run(command: Sequence[str], **more: str) -> process.Completed:
-        return process.run(command, env=env | more, cwd=state.project.root, log=made.open_log, keep=[made.lease])
+        return _run(store, state, made, command, **more)
 
     command = [process.find_uv(), "venv", "--no-project", "--no-config", "--python", state.interpreter.path]
     status, output = run([*command, f"--prompt={os.path.basename(state.project.root) or 'roost'}", venv])
     if status != 0:
         return output
     return state.installer.install(Target(state.project, state.settings, venv, f"{venv}/bin/python"), run)
+
+
+def _run(store: Store, state: State, made: Attempt, command: Sequence[str], **more: str) -> process.Completed:
+    """Run one step of the build, which holds the attempt's lease for as long as anything of it runs (rule 9)."""
+    env = process.for_installer(os.environ, **{BUILDING: store.root} | more)
+    return process.run(command, env=env, cwd=state.project.root, log=made.open_log, keep=[made.lease])
+
+
+def _add_bytecode(store: Store, state: State, made: Attempt) -> None:
+    """Take over what bytecode there is, and compile the rest where the settings want it."""
+    donor = changes.newest(store, state)
+    if donor and (donor.boot == index.boot() or not inventory.damage(donor.venv)):
+        with contextlib.suppress(OSError, ValueError, TypeError):
+            bytecode.hand_over(donor.venv, made.venv.path)
+    if state.settings.compile_bytecode:
+        folders = [folder for folder in made.folders if os.path.basename(folder) != "bin"]
+        _run(store, state, made, bytecode.command(f"{made.venv.path}/bin/python", folders))
 
 
 def _check_health(state: State, made: Attempt) -> str | None:

@@ -64,7 +64,7 @@ def damage(venv: str) -> str | None:
     """Return what is missing from `venv` or of another size than it was, or None."""
     name = os.path.basename(venv)
     try:
-        before, now = _read(venv), take(venv)
+        before, now = read(venv), take(venv)
     except (OSError, ValueError, TypeError, RecursionError):
         return f"the inventory of `{name}` cannot be read"
     for path, was in before.items():
@@ -80,7 +80,7 @@ def foreign(venv: str, folders: Sequence[str]) -> str | None:
 
     To be asked where `damage` knows of nothing. Bytecode may come to a venv that is in use, and is in no `RECORD`.
     """
-    before = _read(venv)
+    before = read(venv)
     for path in take(venv):
         if path not in before and "__pycache__/" not in path:
             return f"`{path}` was added to `{os.path.basename(venv)}`"
@@ -111,7 +111,12 @@ def edited(folders: Sequence[str]) -> list[str]:
     return list(found.values())
 
 
-def _read(venv: str) -> dict[str, int | str]:
+def read(venv: str) -> dict[str, int | str]:
+    """Return what was in `venv` when it was complete.
+
+    Raises:
+        OSError, ValueError, TypeError: there is no inventory, or none that can be read.
+    """
     with open(os.open(f"{venv}/{FILE}", os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK), "rb") as file:
         return dict(json.load(file))
 

@@ -4,7 +4,7 @@ In that folder lie, for each of them::
 
     venv-3fa9c2             the venv, under a random name: a path is never built in twice
     venv-3fa9c2.lock        flocked exclusively by the nox process whose session runs in it
-    venv-3fa9c2.complete    its marker: the fingerprint and the boot it was made for; absent while an installer changes it
+    venv-3fa9c2.complete    its marker: the fingerprint and the boot it was made in; absent during an install
 
 A second nox process that runs the same session at the same time makes another one, and waits for nothing but the build.
 """
@@ -91,6 +91,8 @@ def _build(request: Request, venv: str, wait: Wait, reason: str) -> tuple[str, s
                 culprit = protocol.moved(request, state)
                 if failure and not culprit:
                     raise RoostError(failure)
+                if failure is None:
+                    building.forgo(stand_in)
                 return state.fingerprint, culprit
 
 

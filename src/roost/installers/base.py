@@ -75,9 +75,3 @@ def active(venv: str) -> dict[str, str]:
     """Return the variables that make `venv` the active one for a tool that looks for it there."""
     path = os.environ.get("PATH", os.defpath)
     return {"VIRTUAL_ENV": venv, "PATH": f"{venv}/bin{os.pathsep}{path}", "CONDA_DEFAULT_ENV": ""}
-
-
-def compile_all(target: Target, run: Run) -> None:
-    """Compile what was installed, once, where the settings want it; a file that does not compile is nobody's loss."""
-    if target.settings.compile_bytecode:
-        run([target.python, "-I", "-m", "compileall", "-q", "-j", "0", f"{target.venv}/lib"])

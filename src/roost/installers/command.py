@@ -7,7 +7,7 @@ from typing import Literal
 from roost.errors import RoostError
 from roost.inputs import Inputs
 from roost.installers import requirements
-from roost.installers.base import Run, Target, active, compile_all
+from roost.installers.base import Run, Target, active
 from roost.project import Project
 from roost.settings import Settings
 
@@ -46,5 +46,4 @@ class CommandInstall:
         status, output = run([program, *self.words[1:]], **variables)
         if status != 0:
             return f"`{name}` ended with status {status}: {output.strip() or 'it printed nothing'}"
-        compile_all(target, run)
         return None

@@ -4,7 +4,7 @@ from typing import Literal
 
 from roost.inputs import Inputs
 from roost.installers import sources, tools
-from roost.installers.base import Run, Target, active, compile_all
+from roost.installers.base import Run, Target, active
 from roost.project import Project
 
 # A `.pdm-python` that PDM wrote earlier leads to another environment.
@@ -39,5 +39,4 @@ class PdmSync:
         status, output = run(command, **variables)
         if status != 0:
             return output
-        compile_all(target, run)
         return None

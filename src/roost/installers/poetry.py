@@ -4,7 +4,7 @@ from typing import Literal
 
 from roost.inputs import Inputs
 from roost.installers import sources, tools
-from roost.installers.base import Run, Target, active, compile_all
+from roost.installers.base import Run, Target, active
 from roost.project import Project
 
 
@@ -29,7 +29,6 @@ class PoetrySync:
         # Where `poetry env use` was called, poetry prefers what it notes under that path to the active venv.
         status, output = run(command, **active(target.venv), POETRY_VIRTUALENVS_PATH=target.venv)
         if status == 0:
-            compile_all(target, run)
             return None
         if "changed significantly" in output:
             return f"`{root}/poetry.lock` does not fit `pyproject.toml` any more: run `poetry lock`"

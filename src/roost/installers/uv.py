@@ -15,8 +15,7 @@ from roost.settings import Settings
 def uv_pip(words: Sequence[str], target: Target, run: Run) -> str | None:
     """Run `uv pip WORDS` on `target`; return what it printed if it failed."""
     command = [find_uv(), "--preview-features", "pylock", "pip", *words, "--python", target.python]
-    command += ["--compile-bytecode"] if target.settings.compile_bytecode else ["--no-compile-bytecode"]
-    status, output = run(command)
+    status, output = run([*command, "--no-compile-bytecode"])  # done in the build, for all installers
     return None if status == 0 else output
 
 
@@ -50,7 +49,7 @@ class UvSync:
         command += [word for group in settings.groups for word in ("--group", group)]
         command += [word for extra in settings.extras for word in ("--extra", extra)]
         command += ["--all-packages"] if project.members else []
-        command += ["--compile-bytecode"] if settings.compile_bytecode else ["--no-compile-bytecode"]
+        command += ["--no-compile-bytecode"]  # done in the build, for all installers
         command += fresh_builds(project, settings)
         status, output = run(command, UV_PROJECT_ENVIRONMENT=target.venv)
         if status == 0:

@@ -1,0 +1,80 @@
+"""Bytecode: compiled once, in the build, and only what no venv before this one has compiled already.
+
+Compiling takes ten times as long as all that an installer links from its cache. Most of a new venv is what was in the
+one before it: the same sources, so the same bytecode, which Python checks against its source whenever it loads it.
+"""
+
+import contextlib
+import filecmp
+import os
+from collections.abc import Sequence
+
+from roost import inventory
+
+# Run by the venv's own Python, whatever its version. One process per core, each with its share of the large files.
+COMPILE = """
+import importlib.util, os, py_compile, sys
+found = []
+for top in sys.argv[1:]:
+    for folder, folders, names in os.walk(top):
+        for name in names:
+            path = os.path.join(folder, name)
+            if name.endswith(".py") and not os.path.exists(importlib.util.cache_from_source(path)):
+                found.append((os.path.getsize(path), path))
+found.sort(reverse=True)
+cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+count = min(cores, 1 + len(found) // 32)
+workers = []
+for number in range(count):
+    pid = os.fork()
+    if pid:
+        workers.append(pid)
+        continue
+    for size, path in found[number::count]:
+        try:
+            py_compile.compile(path, doraise=True, invalidation_mode=py_compile.PycInvalidationMode.TIMESTAMP)
+        except Exception:
+            pass
+    os._exit(0)
+for pid in workers:
+    os.waitpid(pid, 0)
+"""
+
+
+def hand_over(donor: str, venv: str) -> None:
+    """Give `venv` the bytecode that was built in the venv `donor` from sources that are also in `venv`.
+
+    Where both have one source, by a hard link from the installer's cache, they get to have one bytecode: nobody writes
+    through the link, since Python replaces bytecode by renaming. Where the source is a copy, so is the bytecode.
+    """
+    for path, size in inventory.read(donor).items():
+        folder, _, name = path.rpartition("/")
+        if path.endswith(".pyc") and folder.endswith("__pycache__"):
+            source = f"{folder.removesuffix('__pycache__')}{name.rsplit('.', 2)[0]}.py"
+            with contextlib.suppress(OSError):  # what is not handed over is compiled
+                if os.stat(f"{donor}/{path}").st_size == size:
+                    _hand_over(f"{donor}/{source}", f"{venv}/{source}", f"{donor}/{path}", f"{venv}/{path}")
+
+
+def _hand_over(source: str, new_source: str, old: str, new: str) -> None:
+    info = os.stat(new_source)
+    linked = os.path.samestat(os.stat(source), info)
+    # Python itself would settle for the same second and the same size, which two versions can have.
+    if not linked and not filecmp.cmp(source, new_source, shallow=False):
+        return
+    with contextlib.suppress(FileExistsError):
+        os.mkdir(os.path.dirname(new))
+    if linked:
+        with contextlib.suppress(OSError):  # another file system, one without links, or too many links
+            os.link(old, new)
+            return
+    with open(old, "rb") as file:
+        content = file.read()
+    if content[4:8] == bytes(4):  # it goes by its source's time, as of PEP 552
+        with open(new, "xb") as file:
+            file.write(content[:8] + (int(info.st_mtime) & 0xFFFFFFFF).to_bytes(4, "little") + content[12:])
+
+
+def command(python: str, folders: Sequence[str]) -> list[str]:
+    """Return the command that compiles what in `folders` has no bytecode yet; one that does not compile is no loss."""
+    return [python, "-I", "-S", "-W", "ignore", "-c", COMPILE, *folders]
