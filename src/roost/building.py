@@ -123,14 +123,15 @@ def _run(store: Store, state: State, made: Attempt, command: Sequence[str], **mo
 
 
 def _add_bytecode(store: Store, state: State, made: Attempt) -> None:
-    """Take over what bytecode there is, and compile the rest where the settings want it."""
+    """Take over what bytecode there is, and compile the rest, where the settings want any."""
+    if not state.settings.compile_bytecode:
+        return
     donor = changes.newest(store, state)
     if donor and (donor.boot == index.boot() or not inventory.damage(donor.venv)):
         with contextlib.suppress(OSError, ValueError, TypeError):
             bytecode.hand_over(donor.venv, made.venv.path)
-    if state.settings.compile_bytecode:
-        folders = [folder for folder in made.folders if os.path.basename(folder) != "bin"]
-        _run(store, state, made, bytecode.command(f"{made.venv.path}/bin/python", folders))
+    folders = [folder for folder in made.folders if os.path.basename(folder) != "bin"]
+    _run(store, state, made, bytecode.command(f"{made.venv.path}/bin/python", folders))
 
 
 def _check_health(state: State, made: Attempt) -> str | None:

@@ -81,8 +81,6 @@ def _build(request: Request, venv: str, wait: Wait, reason: str) -> tuple[str, s
                 message = f"`{answer.watched}` was removed meanwhile: start again"
                 raise RoostError(message)
             building.await_orphans(store, wait)
-            # Bytecode is for a venv that many processes start in at once.
-            state = state._replace(settings=state.settings._replace(compile_bytecode=False))
             with store.guarded(), building.attempt(store, state, request.label) as stand_in:
                 # The installer inherits the lease of an empty attempt in the store: whoever builds next waits for it,
                 # should it outlive us (rule 9).
