@@ -36,7 +36,22 @@ def _guarded(command: "Callable[[], int]") -> int:
         return _said("interrupted; nothing was run", 128 + signum)
     except OSError as error:
         where = f"`{error.filename}`: " if error.filename else ""
-        return _said(f"{where}{error.strerror or error}", RoostError.status)
+        if isinstance(error, FileNotFoundError) and not where:  # as `os.getcwd` says it
+            return _said("the current folder does not exist any more: `cd` to one that does", RoostError.status)
+        return _unwritten() or _said(f"{where}{error.strerror or error}", RoostError.status)
+
+
+def _unwritten() -> int:
+    """Return 125, having said so, where standard output cannot be written. What is in it is given up then."""
+    try:
+        if sys.stdout:
+            sys.stdout.flush()
+    except OSError as error:  # Python would try again at its end, fail, and end with 120
+        import os  # noqa: PLC0415 - a warm start does not come here
+
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        return _said(f"standard output cannot be written: {error.strerror}", RoostError.status)
+    return 0
 
 
 def _end_as_interrupted() -> None:
@@ -61,7 +76,9 @@ def _said(text: str, status: int) -> int:
 
 def main() -> int:
     """Be `roost`; return the exit status."""
-    return _guarded(_roost)
+    status = _guarded(_roost)
+    unwritten = _unwritten()
+    return status or unwritten
 
 
 if __name__ == "__main__":

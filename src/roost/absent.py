@@ -1,7 +1,10 @@
 """What to say of a command that the environment lacks."""
 
+import json
 import os
+import re
 import shutil
+from typing import Any
 
 from roost import fingerprint, settings
 
@@ -15,13 +18,37 @@ def on_path(name: str, path: str) -> str | None:
 def explain(name: str, env: str, start: str, venv: str, elsewhere: str | None) -> str:
     """Return one sentence that says what is missing where, and how to get it."""
     draft = fingerprint.draft(start, env, None)
+    cure = _where_it_is(name, draft) or _where_to_add_it(draft)
+    text = f"`{name}` is not in the environment `{env}` (`{venv}`): {cure}"
+    return f"{text}; `--external` would run `{elsewhere}`" if elsewhere else text
+
+
+def _where_to_add_it(draft: fingerprint.Draft) -> str:
     groups = draft.settings.groups or ("dev",)
     known = settings.groups_of(draft.project.tables)
     group = next((name for name in groups if settings.normalize(name) in known), groups[0])
     file = draft.installer.reason.partition(",")[0]
     lock = f", then `{file.removesuffix('.lock')} lock`" if file in ("uv.lock", "poetry.lock", "pdm.lock") else ""
-    text = (
-        f"`{name}` is not in the environment `{env}` (`{venv}`): add the package that brings it "
-        f"to the group `{group}` in `{draft.project.file}`{lock}"
-    )
-    return f"{text}; `--external` would run `{elsewhere}`" if elsewhere else text
+    return f"add the package that brings it to the group `{group}` in `{draft.project.file}`{lock}"
+
+
+def _where_it_is(name: str, draft: fingerprint.Draft) -> str | None:
+    """Return how to have the group or extra that a package called `name` is in, or None where there is none."""
+    if draft.installer.kind in ("requirements", "command"):  # they read neither
+        return None
+    tables, wanted = draft.project.tables, draft.settings
+    table = "tool.roost" if wanted.env == "default" else f"tool.roost.envs.{wanted.env}"
+    groups = ("groups", settings.groups_of(tables), wanted.groups)
+    for key, known, asked in (groups, ("extras", settings.extras_of(tables), wanted.extras)):
+        for group, items in known.items():
+            if settings.normalize(name) in _names(items) and group not in map(settings.normalize, asked):
+                line = f"{key} = {json.dumps([*asked, group])}"
+                return (
+                    f"`{group}` has a package of that name, so write `{line}` in `[{table}]` of `{draft.project.file}`"
+                )
+    return None
+
+
+def _names(items: list[Any]) -> set[str]:
+    found = (re.match(r"[\w.-]+", item) for item in items if isinstance(item, str))
+    return {settings.normalize(match[0]) for match in found if match}

@@ -1,12 +1,14 @@
 """Building: one attempt at a venv, from an empty folder to a published marker. All of it under the build lock."""
 
 import contextlib
+import functools
+import glob
 import json
 import os
 import time
 from collections.abc import Iterator, Sequence
 
-from roost import bytecode, changes, collect, index, inventory, locks, marker, process, report, waiting
+from roost import bytecode, changes, collect, index, inventory, locks, marker, process, redact, report, waiting
 from roost.errors import RoostError
 from roost.fingerprint import State
 from roost.installers.base import Target
@@ -47,11 +49,12 @@ def await_orphans(store: Store, wait: waiting.Wait) -> None:
         WaitTimeoutError: it does not end.
         RoostError: this process is part of it.
     """
-    for venv in list(store.venvs()):
-        if collect.is_attempt(venv):
+    with store.guarded():
+        for venv in filter(collect.is_attempt, list(store.venvs())):
             while not store.remove(venv, marker=False):
                 refuse_nested(store)  # such an installer may call roost, and would wait for itself
                 wait.pause("the lease of a build that ended", venv.lease, waiting.left_running)
+    wait.end()
 
 
 @contextlib.contextmanager
@@ -83,7 +86,9 @@ def forgo(made: Attempt) -> None:
 def build(store: Store, state: State, made: Attempt, reason: str) -> str | None:
     """Fill the attempt and check its health; return why that failed, with what the installer printed, or None."""
     env, chosen = state.settings.env, state.installer
-    why = (changes.summary(store, state) or "the first of its kind") if reason == marker.NONE else reason
+    if reason == marker.NONE:
+        reason = changes.summary(store, state, with_packages=True) or "the first one"
+    why = reason or "because of `--refresh`"
     report.step(f"building `{env}` with {chosen.kind} ({chosen.reason}), {state.interpreter}: {why}")
     try:
         failure = _install(store, state, made) or _check_health(state, made)
@@ -99,6 +104,7 @@ def build(store: Store, state: State, made: Attempt, reason: str) -> str | None:
     if failure is None:
         return None
     _log(store, "failure", state, made)
+    failure = redact.without_secrets(failure)
     return f"the environment `{env}` of `{state.project.root}` could not be built with {chosen.kind}: {failure.strip()}"
 
 
@@ -119,7 +125,22 @@ def _install(store: Store, state: State, made: Attempt) -> str | None:
 def _run(store: Store, state: State, made: Attempt, command: Sequence[str], **more: str) -> process.Completed:
     """Run one step of the build, which holds the attempt's lease for as long as anything of it runs (rule 9)."""
     env = process.for_installer(os.environ, **{BUILDING: store.root} | more)
-    return process.run(command, env=env, cwd=state.project.root, log=made.open_log, keep=[made.lease])
+    watch = functools.partial(_show, state, made) if report.width() else None
+    try:
+        return process.run(command, env=env, cwd=state.project.root, log=made.open_log, watch=watch, keep=[made.lease])
+    finally:
+        report.clear()
+
+
+def _show(state: State, made: Attempt, log: int) -> None:
+    """Tell a person at a terminal how far a build is that takes more than a moment: phase, packages, time."""
+    if made.seconds() < waiting.SILENCE:
+        return
+    phase = "compiling" if made.folders else f"installing with {state.installer.kind}"
+    packages = len(glob.glob(f"{glob.escape(made.venv.path)}/lib/python*/site-packages/*.dist-info"))
+    said = os.pread(log, 4096, max(os.fstat(log).st_size - 4096, 0)).decode(errors="replace").strip()
+    last = "".join(char if char.isprintable() else " " for char in said.rpartition("\n")[2]).strip()
+    report.live(f"{phase}, {packages} packages, {made.seconds():.0f} s{f': {last}' if last else ''}")
 
 
 def _add_bytecode(store: Store, state: State, made: Attempt) -> None:
@@ -203,6 +224,7 @@ def _tell(before: Marker | None, done: Marker) -> None:
     if done.seconds < waiting.SILENCE:
         return
     now = changes.installed(done)
-    differs = changes.packages(changes.installed(before), now) if before else []
+    # What is locked was said when the build began.
+    differs = changes.packages(changes.installed(before), now) if before and not done.locked else []
     what = f": {changes.shorten(differs, 3)}" if differs else ""
     report.step(f"built `{done.environment}` in {done.seconds:.1f} s, {len(now)} packages{what}")

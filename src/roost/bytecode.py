@@ -13,13 +13,18 @@ from roost import inventory
 
 # Run by the venv's own Python, whatever its version. One process per core, each with its share of the large files.
 COMPILE = """
-import importlib.util, os, py_compile, sys
+import os, py_compile, sys
+suffix = sys.implementation.cache_tag + ".pyc"
 found = []
 for top in sys.argv[1:]:
     for folder, folders, names in os.walk(top):
+        there = ()
+        if "__pycache__" in folders:
+            folders.remove("__pycache__")
+            there = set(os.listdir(os.path.join(folder, "__pycache__")))
         for name in names:
-            path = os.path.join(folder, name)
-            if name.endswith(".py") and not os.path.exists(importlib.util.cache_from_source(path)):
+            if name.endswith(".py") and name[:-2] + suffix not in there:
+                path = os.path.join(folder, name)
                 found.append((os.path.getsize(path), path))
 found.sort(reverse=True)
 cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
@@ -47,23 +52,28 @@ def hand_over(donor: str, venv: str) -> None:
     Where both have one source, by a hard link from the installer's cache, they get to have one bytecode: nobody writes
     through the link, since Python replaces bytecode by renaming. Where the source is a copy, so is the bytecode.
     """
+    folders: set[str] = set()
     for path, size in inventory.read(donor).items():
         folder, _, name = path.rpartition("/")
         if path.endswith(".pyc") and folder.endswith("__pycache__"):
             source = f"{folder.removesuffix('__pycache__')}{name.rsplit('.', 2)[0]}.py"
-            with contextlib.suppress(OSError):  # what is not handed over is compiled
-                if os.stat(f"{donor}/{path}").st_size == size:
-                    _hand_over(f"{donor}/{source}", f"{venv}/{source}", f"{donor}/{path}", f"{venv}/{path}")
+            try:  # what is not handed over is compiled
+                built, before = os.stat(f"{donor}/{path}"), os.stat(f"{donor}/{source}")
+                if built.st_size != size or built.st_mtime < before.st_mtime:  # the source was edited in place since
+                    continue
+                after = os.stat(f"{venv}/{source}")
+                linked = os.path.samestat(before, after)
+                # Python itself would settle for the same second and the same size, which two versions can have.
+                if linked or filecmp.cmp(f"{donor}/{source}", f"{venv}/{source}", shallow=False):
+                    if folder not in folders:
+                        os.makedirs(f"{venv}/{folder}", exist_ok=True)
+                        folders.add(folder)
+                    _give(f"{donor}/{path}", f"{venv}/{path}", after, linked=linked)
+            except OSError:
+                continue
 
 
-def _hand_over(source: str, new_source: str, old: str, new: str) -> None:
-    info = os.stat(new_source)
-    linked = os.path.samestat(os.stat(source), info)
-    # Python itself would settle for the same second and the same size, which two versions can have.
-    if not linked and not filecmp.cmp(source, new_source, shallow=False):
-        return
-    with contextlib.suppress(FileExistsError):
-        os.mkdir(os.path.dirname(new))
+def _give(old: str, new: str, source: os.stat_result, *, linked: bool) -> None:
     if linked:
         with contextlib.suppress(OSError):  # another file system, one without links, or too many links
             os.link(old, new)
@@ -72,7 +82,7 @@ def _hand_over(source: str, new_source: str, old: str, new: str) -> None:
         content = file.read()
     if content[4:8] == bytes(4):  # it goes by its source's time, as of PEP 552
         with open(new, "xb") as file:
-            file.write(content[:8] + (int(info.st_mtime) & 0xFFFFFFFF).to_bytes(4, "little") + content[12:])
+            file.write(content[:8] + (int(source.st_mtime) & 0xFFFFFFFF).to_bytes(4, "little") + content[12:])
 
 
 def command(python: str, folders: Sequence[str]) -> list[str]:

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from roost import marker
 from roost.fingerprint import State
@@ -10,17 +10,42 @@ from roost.inputs import Inputs
 from roost.marker import Marker
 from roost.store import Store
 
-_READABLE = 24  # characters; a longer value is a hash, or too much for a line
+
+class Difference(NamedTuple):
+    """What differs between an older venv and something newer."""
+
+    venv: str
+    """The older venv's name."""
+    built: str
+    parts: list[str]
+    packages: list[str]
 
 
-def newest(store: Store, state: State) -> Marker | None:
-    """Return the marker of the newest complete venv of the environment, of the same Python where there is one."""
+def since(before: Marker, state: State) -> Difference:
+    """Return what changed between a venv and the state that the disk has now, by what is locked."""
+    return _difference(before, parts(before.parts, state.parts), packages(before.locked, locked(state.inputs)))
+
+
+def between(before: Marker, done: Marker) -> Difference:
+    """Return what changed between two venvs, by what is installed."""
+    return _difference(before, parts(before.parts, done.parts), packages(installed(before), installed(done)))
+
+
+def _difference(before: Marker, named: list[str], from_to: list[str]) -> Difference:
+    return Difference(os.path.basename(before.venv), before.built, named, from_to)
+
+
+def newest(store: Store, state: State, than: Marker | None = None) -> Marker | None:
+    """Return the marker of the newest complete venv of the environment, of the same Python where there is one.
+
+    With `than`, of those that are older than that one.
+    """
     names = sorted({venv.fingerprint for venv in store.venvs()})
     found = [one for one in (marker.load(f"{store.env(name)}/complete")[0] for name in names) if one]
-    found = [one for one in found if one.environment == state.settings.env]
+    found = [one for one in found if one.environment == state.settings.env and (than is None or one.at < than.at)]
     minor = str(state.interpreter).rpartition(".")[0]
     alike = [one for one in found if one.python.rpartition(".")[0] == minor]
-    return max(alike or found, key=lambda one: one.built, default=None)
+    return max(alike or found, key=lambda one: one.at, default=None)
 
 
 def parts(before: Mapping[str, str], now: Mapping[str, str]) -> list[str]:
@@ -47,11 +72,14 @@ _PLAIN = frozenset(
 )
 
 
-def summary(store: Store, state: State) -> str | None:
+def summary(store: Store, state: State, *, with_packages: bool = False) -> str | None:
     """Return how `state` differs from what the newest venv of its environment was made from, in a few words."""
     before = newest(store, state)
-    found = parts(before.parts, state.parts) if before else []
-    return f"changed: {shorten(found, 3)}" if found else None
+    if before is None:
+        return None
+    found = since(before, state)
+    from_to = f" ({shorten(found.packages, 3)})" if with_packages and found.packages else ""
+    return f"changed: {shorten(found.parts, 3)}{from_to}" if found.parts else None
 
 
 def shorten(texts: list[str], count: int) -> str:

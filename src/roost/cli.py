@@ -1,12 +1,27 @@
 """The command line, but for the warm path of `roost run` (see `roost.launch`)."""
 
+import io
 import os
 import sys
+from typing import Any
 
 import click
 
 import roost
-from roost import collect, fingerprint, index, interpreter, launch, locks, protocol, report, reports, settings, waiting
+from roost import (
+    collect,
+    completion,
+    fingerprint,
+    index,
+    interpreter,
+    launch,
+    locks,
+    protocol,
+    report,
+    reports,
+    settings,
+    waiting,
+)
 from roost.errors import RoostError, UsageError
 from roost.hooks import hook
 from roost.inputs import Inputs
@@ -33,47 +48,63 @@ Examples:
 Example:
   key=$(roost key)     the same for the same inputs, Python and path""",
 }
-_env = click.option("--env", metavar="NAME", help="The environment.  [default: $ROOST_ENV, else `default`]")
+_env = click.option(
+    "--env",
+    metavar="NAME",
+    shell_complete=completion.envs,
+    help="The environment.  [default: $ROOST_ENV, else `default`]",
+)
+_quiet = click.option("-q", "--quiet", is_flag=True, help="Say nothing but warnings and errors.")
 _project = click.option("--project", metavar="DIR", default=".", help="A folder in the project.  [default: .]")
 
 
 @click.group(
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog="Exit status: the command's own; 2 usage, 124 a wait ran out, 125 another failure of roost's, 126 not "
-    "executable, 127 not in the environment. ROOST_TIMEOUT (seconds, 600) bounds every wait; ROOST_DIR moves `.roost`.",
+    "executable, 127 not in the environment. ROOST_TIMEOUT (seconds, 600) bounds every wait; ROOST_DIR moves `.roost`; "
+    "ROOST_QUIET=1 is `--quiet`; NO_COLOR and FORCE_COLOR are respected.",
 )
 @click.version_option(roost.__version__, prog_name="roost")
-def cli() -> None:
+@click.pass_context
+def cli(context: click.Context) -> None:
     """One virtualenv for a project, shared safely by everything that fires at once."""
+    context.color = report.coloured(sys.stdout)
 
 
-@cli.command(epilog=EPILOG["run"], context_settings={"ignore_unknown_options": False, "allow_interspersed_args": False})
+@cli.command(
+    short_help="Make sure of the environment, and run COMMAND in it.",
+    epilog=EPILOG["run"],
+    context_settings={"ignore_unknown_options": False, "allow_interspersed_args": False},
+)
 @_env
 @click.option("--python", metavar="X", help="Another Python than the project's, such as `3.13`.")
 @_project
 @click.option("--directory", metavar="DIR", help="Go there first.")
 @click.option("--external", is_flag=True, help="Take the command from PATH where the environment lacks it.")
-@click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED)
-def run(
-    env: str | None, python: str | None, project: str, directory: str | None, external: bool, command: tuple[str, ...]
-) -> None:
+@_quiet
+@click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED, shell_complete=completion.commands)
+def run(env: str | None, command: tuple[str, ...], **options: Any) -> None:
     """Make sure of the environment, and run COMMAND in it.
 
     A command is looked up in the environment alone. One with a slash in it is a path.
     """
     told = launch.Launch(list(command))
     told.env = env or told.env
-    told.python, told.project, told.directory, told.external = python, project, directory, external
+    for name, value in options.items():
+        setattr(told, name, value)
     launch.run(told)
 
 
-@cli.command(epilog=EPILOG["sync"])
+@cli.command(short_help="Make sure of the environment, and print its path.", epilog=EPILOG["sync"])
 @_env
 @click.option("--all", "every", is_flag=True, help="All environments of the project, one after the other.")
 @click.option("--refresh", is_flag=True, help="Build anew, even where there is a valid one.")
+@_quiet
 @_project
-def sync(env: str | None, every: bool, refresh: bool, project: str) -> None:
+def sync(env: str | None, every: bool, refresh: bool, quiet: bool, project: str) -> None:
     """Make sure of the environment, point `.roost/current/NAME` at it, and print its path."""
+    if quiet:
+        report.be_quiet()
     if env and every:
         message = "`--env` and `--all` exclude each other"
         raise UsageError(message)
@@ -109,7 +140,7 @@ def _all_envs(project: str) -> list[str]:
     return settings.names(find(os.path.realpath(project), Inputs()))
 
 
-@cli.command(epilog=EPILOG["clean"])
+@cli.command(short_help="Remove the venvs that nobody uses or needs.", epilog=EPILOG["clean"])
 @click.option("--all", "every", is_flag=True, help="Also the newest ones, which `keep` would spare.")
 @_project
 def clean(every: bool, project: str) -> None:
@@ -138,7 +169,7 @@ def clean(every: bool, project: str) -> None:
         click.echo(word)
 
 
-@cli.command(epilog=EPILOG["key"])
+@cli.command(short_help="Print the fingerprint, as a cache key for CI.", epilog=EPILOG["key"])
 @_env
 @_project
 def key(env: str | None, project: str) -> None:
@@ -154,6 +185,7 @@ cli.add_command(reports.status)
 cli.add_command(reports.why)
 cli.add_command(reports.log)
 cli.add_command(reports.doctor_)
+cli.add_command(completion.completion)
 cli.add_command(hook)
 cli.add_command(nox)
 
@@ -164,6 +196,8 @@ def main(words: list[str]) -> int:
     Raises:
         RoostError: the command failed.
     """
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # a path, or what a file says, need not be text
     try:
         status = cli.main(words, prog_name="roost", standalone_mode=False)
     except click.ClickException as error:

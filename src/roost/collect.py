@@ -32,7 +32,8 @@ def is_attempt(venv: Venv) -> bool:
 
 def _named(venv: Venv) -> Marker | None:
     found, _ = marker.load(f"{venv.folder}/complete")
-    return found if found is not None and found.venv == venv.path else None
+    # By another path, too: a container has the project elsewhere, and its venvs beside the host's.
+    return found if found is not None and found.venv.endswith(f"/{venv.fingerprint}/{venv.name}") else None
 
 
 def judge(store: Store, keep: int) -> Iterator[Verdict]:
@@ -40,7 +41,7 @@ def judge(store: Store, keep: int) -> Iterator[Verdict]:
     found = {venv: _named(venv) for venv in store.venvs()}
     newest: dict[tuple[str, str], list[str]] = {}
     complete = [named for named in found.values() if named]
-    for one in sorted(complete, key=lambda one: one.built, reverse=True):
+    for one in sorted(complete, key=lambda one: one.at, reverse=True):
         newest.setdefault(_kind(one), []).append(one.venv)
     pointed = store.pointed().values()
     for venv, named in found.items():
@@ -52,7 +53,7 @@ def judge(store: Store, keep: int) -> Iterator[Verdict]:
             pass  # whoever builds it holds its lease
         elif age < RECENT:
             keeps = f"used {max(age, 0) / 60:.0f} min ago"
-        elif named and venv.path in newest[_kind(named)][:keep]:
+        elif named and named.venv in newest[_kind(named)][:keep]:
             keeps = f"one of the newest {keep} of `{named.environment}`"
         yield Verdict(venv, named is not None, keeps)
 

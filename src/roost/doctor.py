@@ -13,15 +13,21 @@ from typing import Literal, NamedTuple
 
 import roost
 from roost import collect, index, locks, process, users
+from roost import status as status_
 from roost.errors import RoostError
-from roost.inputs import Inputs
+from roost.inputs import Inputs, text_of
 from roost.project import Project, find
 from roost.store import Store
 
 VERSION = 1  # of what `--json` prints
 _NETWORK = ("nfs", "cifs", "smb", "9p", "fuse", "afs", "drvfs", "vboxsf", "virtiofs", "lustre", "gpfs", "ceph")
 _TOOLS = ("git", "uv", "nox", "pre-commit", "prek", "lefthook")
-_HOLD = "import fcntl, os, sys, time; fcntl.flock({fd}, fcntl.{kind}); print('held', flush=True); time.sleep(60)"
+# The lock is taken before an exec, and held after it, as a session's lease is.
+_SLEEP = "import time; print('held', flush=True); time.sleep(60)"
+_HOLD = "import fcntl, os, sys; fcntl.flock({fd}, fcntl.{kind}); os.execv(sys.executable, ['-', '-ISc', {sleep!r}])"
+_TOLD = ("ROOST_DIR", "ROOST_ENV", "ROOST_QUIET", "ROOST_RESTORED", "ROOST_TIMEOUT", "UV_CACHE_DIR", "UV_LINK_MODE")
+_OPTIONS = ("local_lock=", "lock", "nolock", "vers=")  # of a mount; others hold names, addresses and long paths
+_CONFIGURATIONS = (".pre-commit-config.yaml", "prek.toml", "lefthook.yml", ".husky/pre-commit", ".husky/pre-push")
 _READY = 10.0  # seconds that a process of ours gets to take a lock
 
 
@@ -74,6 +80,9 @@ def _versions(project: Project, store: Store) -> Iterator[Finding]:
         path = shutil.which(tool)
         if path and path != uv:
             yield Finding("ok", f"{_version(path)} (`{path}`)")
+    told = [f"`{name}={os.environ[name]}`" for name in _TOLD if name in os.environ]
+    if told:
+        yield Finding("ok", f"set in the environment: {', '.join(told)}")
 
 
 def _version(path: str) -> str:
@@ -95,7 +104,8 @@ def _file_system(project: Project, store: Store) -> Iterator[Finding]:
         where, kind, options = max(fits, key=lambda mount: len(mount[0]))
         network = kind.startswith(_NETWORK)
         cure = "locks there depend on a server; if anything below fails, set `ROOST_DIR` to a local folder"
-        text = f"`{store.root}` lies on {kind} (mounted at `{where}`, {options})"
+        words = [word for word in options.split(",") if "=" not in word or word.startswith(_OPTIONS)]
+        text = f"`{store.root}` lies on {kind} (mounted at `{where}`, {','.join(words)})"
         yield Finding("warning" if network else "ok", text, cure if network else "")
 
 
@@ -115,7 +125,7 @@ def _scratch(store: Store) -> Iterator[str]:
 def _holder(path: str, kind: str) -> Iterator["subprocess.Popen[bytes]"]:
     """Provide a process that holds a flock on `path` by a descriptor that it was started with."""
     descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
-    code = _HOLD.format(fd=descriptor, kind=kind)
+    code = _HOLD.format(fd=descriptor, kind=kind, sleep=_SLEEP)
     try:
         child = subprocess.Popen(
             [sys.executable, "-I", "-S", "-c", code], pass_fds=[descriptor], stdout=subprocess.PIPE
@@ -171,6 +181,7 @@ def _names(project: Project, store: Store) -> Iterator[Finding]:
         os.rename(f"{path}.link", f"{path}.moved")
         fits = os.readlink(f"{path}.moved") == path
         os.unlink(f"{path}.moved")
+        linked = _links(path, f"{path}.hard")
         before = index.signature(path)
         os.utime(path)
         blurred = index.signature(path).split()[2].endswith("000000000")
@@ -180,6 +191,18 @@ def _names(project: Project, store: Store) -> Iterator[Finding]:
         yield Finding("warning", "time stamps are whole seconds here: a start within 2 s of an edit hashes again")
     else:
         yield Finding("ok", "renames, links and time stamps work")
+    if not linked:
+        yield Finding("warning", f"hard links do not work in `{store.root}`: each venv is a full copy")
+
+
+def _links(path: str, name: str) -> bool:
+    """Return whether a file can get another name, which is taken away again."""
+    try:
+        os.link(path, name)
+        os.unlink(name)
+    except OSError:
+        return False
+    return True
 
 
 def _clock(project: Project, store: Store) -> Iterator[Finding]:
@@ -189,6 +212,8 @@ def _clock(project: Project, store: Store) -> Iterator[Finding]:
     if abs(ahead) > 2:
         text = f"the file system's clock is {ahead:+.0f} s from this machine's"
         yield Finding("warning", text, "set both by NTP; roost compares stamps for equality only, other tools do not")
+    else:
+        yield Finding("ok", "the file system's clock is this machine's")
 
 
 def _hard_links(project: Project, store: Store) -> Iterator[Finding]:
@@ -198,25 +223,35 @@ def _hard_links(project: Project, store: Store) -> Iterator[Finding]:
     cache = output.strip().rpartition("\n")[2]
     if status or not os.path.isdir(cache):
         return
-    if os.stat(cache).st_dev == os.stat(store.root).st_dev:
-        yield Finding("ok", f"uv links packages from its cache `{cache}`: a further venv costs little disk")
+    names = [f"{cache}/{name}" for name in ("CACHEDIR.TAG", ".gitignore", ".lock")]
+    donor = next((name for name in names if os.path.isfile(name)), None)
+    mode = os.environ.get("UV_LINK_MODE", "hardlink")
+    if donor is None:  # nothing was cached yet, so nothing can be tried
+        works = os.stat(cache).st_dev == os.stat(store.root).st_dev
     else:
-        cure = "set `UV_CACHE_DIR` to a folder on this disk"
-        yield Finding("warning", f"uv's cache `{cache}` is on another file system, so each venv is a full copy", cure)
+        works = _links(donor, f"{store.v1}/doctor.{os.getpid()}")
+    if works and mode == "hardlink":
+        yield Finding("ok", f"uv links packages from its cache `{cache}`: a further venv costs little disk")
+        return
+    sizes = [status_.size(venv.path)[0] for venv in store.venvs()]
+    each = f" ({status_.mib(max(sizes))})" if sizes else ""
+    if works:
+        cure = f"unset `UV_LINK_MODE` (it is `{mode}`), unless your file system shares copies"
+        yield Finding("warning", f"uv does not link packages from its cache, so each venv is a full copy{each}", cure)
+    else:
+        cure = "set `UV_CACHE_DIR` to a folder on the disk of the project"
+        yield Finding("warning", f"no links from uv's cache `{cache}` work, so each venv is a full copy{each}", cure)
 
 
 def _ignored(project: Project, store: Store) -> Iterator[Finding]:
     if store.root != f"{project.root}/.roost":
         return
-    for name, needed in ((".gitignore", os.path.exists(f"{project.root}/.git")), (".dockerignore", False)):
+    beside = {".gitignore": ".git", ".dockerignore": "Dockerfile"}
+    for name, needed in ((name, os.path.exists(f"{project.root}/{other}")) for name, other in beside.items()):
         path = f"{project.root}/{name}"
-        try:
-            with open(path, encoding="utf-8", errors="replace") as file:
-                listed = any(line.strip().strip("/") in (".roost", "**/.roost") for line in file)
-        except OSError:
-            if not needed:
-                continue
-            listed = False
+        if not (needed or os.path.exists(path)):
+            continue
+        listed = any(line.strip().strip("/") in (".roost", "**/.roost") for line in text_of(path).splitlines())
         cure = "" if listed else f"add the line `{'/' if name == '.gitignore' else ''}.roost`"
         yield Finding(
             "ok" if listed else "warning", f"`{path}` {'names' if listed else 'does not name'} `.roost`", cure
@@ -240,16 +275,26 @@ def _hooks(project: Project, store: Store) -> Iterator[Finding]:
     folder = os.path.join(project.root, output.strip())
     if status or not os.path.isdir(folder):
         return
-    found = []
-    for name in sorted(os.listdir(folder)):
-        with contextlib.suppress(OSError), open(f"{folder}/{name}", encoding="utf-8", errors="replace") as file:
-            if not name.endswith(".sample") and "roost" in file.read(1 << 16):
-                found.append(name)
+    installed = [name for name in sorted(os.listdir(folder)) if not name.endswith(".sample")]
+    found = [name for name in installed if _names_roost(f"{folder}/{name}")]
     if found:
         yield Finding("ok", f"git hooks that call roost: {', '.join(found)}")
+    told = [name for name in _CONFIGURATIONS if _names_roost(f"{project.root}/{name}")]
+    for name in told:
+        yield Finding("ok", f"`{project.root}/{name}` has hooks that call roost")
+    if told and not installed and not told[0].startswith(".husky"):
+        tool = {"prek.toml": "prek", "lefthook.yml": "lefthook"}.get(told[0], "pre-commit")
+        yield Finding("warning", f"git has no hooks in `{folder}`, so they do not run", f"`{tool} install`")
+    if not found and not told:
+        yield Finding("ok", "no git hook calls roost")
+
+
+def _names_roost(path: str) -> bool:
+    return "roost" in text_of(path)
 
 
 def _leftovers(project: Project, store: Store) -> Iterator[Finding]:
+    del project
     attempts = [venv for venv in store.venvs() if collect.is_attempt(venv)]
     using = users.find([venv.lease for venv in attempts])
     idle = [venv for venv in attempts if not using[venv.lease]]
@@ -258,7 +303,9 @@ def _leftovers(project: Project, store: Store) -> Iterator[Finding]:
         yield Finding("warning", f"{len(idle)} unfinished builds and {trash} removed venvs are left", "`roost clean`")
     foreign = _foreign(store.root)
     if foreign:
-        yield Finding("error", f"`{foreign}` belongs to another user", f"`sudo chown -R $USER {project.root}/.roost`")
+        yield Finding("error", f"`{foreign}` belongs to another user", f"`sudo chown -R $USER {store.root}`")
+    if not idle and not trash and not foreign:
+        yield Finding("ok", "nothing is left over from builds that were killed, nothing is another user's")
 
 
 def _foreign(root: str) -> str | None:

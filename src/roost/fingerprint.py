@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from roost import installers, interpreter, settings
 from roost.errors import RoostError
 from roost.inputs import Inputs, is_glob
-from roost.installers import sources
+from roost.installers import sources, versions
 from roost.installers.base import Installer
 from roost.interpreter import Interpreter
 from roost.project import Project, find, table
@@ -70,15 +70,14 @@ class Draft(NamedTuple):
         yield "setting groups", " ".join(sorted(wanted.groups))
         yield "setting extras", " ".join(sorted(wanted.extras))
         yield "setting compile-bytecode", str(wanted.compile_bytecode)
-        yield from _of_pyproject(project, wanted)
+        yield from _of_pyproject(project, wanted, self.installer)
         yield from _of_way(wanted, self.installer)
         for path in dict.fromkeys(self.installer.files):
             yield from _of_file(project.root, path, self.inputs)
         yield from _of_build(project.root, project.root, project.tables, self.inputs)
         for folder in self.installer.sources:
             yield from _of_source(project.root, folder, self.inputs, wanted)
-        for pattern in wanted.inputs:
-            yield from _of_glob(project.root, project.root, pattern, "setting inputs", self.inputs)
+        yield from _of_inputs(project, wanted, self.inputs)
 
 
 def draft(start: str, env: str, python: str | None) -> Draft:
@@ -101,7 +100,7 @@ def _hash(value: object) -> str:
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:32]
 
 
-def _of_pyproject(project: Project, wanted: Settings) -> Iterator[tuple[str, str]]:
+def _of_pyproject(project: Project, wanted: Settings, installer: Installer) -> Iterator[tuple[str, str]]:
     for name, content in project.tables.items():
         if name == "project":
             for key, value in content.items():
@@ -109,7 +108,8 @@ def _of_pyproject(project: Project, wanted: Settings) -> Iterator[tuple[str, str
         elif name not in ("tool", "dependency-groups"):
             yield f"pyproject.toml [{name}]", _hash(content)
     groups = settings.groups_of(project.tables)
-    for name in _with_included(groups, wanted.groups):
+    # Nobody knows which of them a command installs.
+    for name in groups if installer.kind == "command" else _with_included(groups, wanted.groups):
         yield f"pyproject.toml [dependency-groups] {name}", _hash(groups[name])
     for name, content in _tool_tables(project.tables, wanted):
         yield f"pyproject.toml [tool.{name}]", _hash(content)
@@ -130,15 +130,14 @@ def _with_included(groups: dict[str, Any], names: tuple[str, ...]) -> list[str]:
         name = waiting.pop()
         if name in groups and name not in found:
             found.append(name)
-            included = (item.get("include-group") for item in groups[name] if isinstance(item, dict))
-            waiting += [settings.normalize(other) for other in included if isinstance(other, str)]
+            waiting += settings.included(groups[name])
     return found
 
 
 def _of_file(root: str, path: str, inputs: Inputs) -> Iterator[tuple[str, str]]:
-    content = inputs.read(path)
-    if content is not None:
-        yield os.path.relpath(path, root), hashlib.sha256(content).hexdigest()[:32]
+    digest = inputs.digest(path)
+    if digest is not None:
+        yield os.path.relpath(path, root), digest
 
 
 def _of_way(wanted: Settings, installer: Installer) -> Iterator[tuple[str, str]]:
@@ -157,11 +156,17 @@ def _of_glob(root: str, folder: str, pattern: str, what: str, inputs: Inputs) ->
     for path in paths:
         if not os.path.isdir(path):
             yield from _of_file(root, path, inputs)
-        elif not is_glob(pattern):
+    yield f"{what} {pattern}", str(len(paths))
+
+
+def _of_inputs(project: Project, wanted: Settings, inputs: Inputs) -> Iterator[tuple[str, str]]:
+    for pattern in wanted.inputs:
+        path = os.path.normpath(f"{project.root}/{pattern}")
+        if not is_glob(pattern) and os.path.isdir(path):
             cure = f"`{pattern.rstrip('/')}/**` names what is in it"
             message = f"`{path}` is a folder, so no environment can be made from it: {cure}"
             raise RoostError(message)
-    yield f"{what} {pattern}", str(len(paths))
+        yield from _of_glob(project.root, project.root, pattern, "setting inputs", inputs)
 
 
 def _of_source(root: str, folder: str, inputs: Inputs, wanted: Settings) -> Iterator[tuple[str, str]]:
@@ -176,11 +181,16 @@ def _of_source(root: str, folder: str, inputs: Inputs, wanted: Settings) -> Iter
 
 def _of_build(root: str, folder: str, tables: dict[str, Any], inputs: Inputs) -> Iterator[tuple[str, str]]:
     """Yield what a build in `folder` reads besides its `pyproject.toml`, and what uv's `cache-keys` there name."""
-    for path in sources.read_by_a_build(folder, tables):
+    for path in sources.read_by_a_build(folder, tables, inputs):
         yield from _of_file(root, path, inputs)
-    globs, variables = sources.cache_keys(tables)
-    for pattern in globs:
-        yield from _of_glob(root, folder, pattern, f"{os.path.relpath(folder, root)} [tool.uv] cache-keys", inputs)
-    for name in variables:
-        inputs.variables.add(name)
-        yield f"environment variable {name}", _hash(os.environ.get(name))
+    for path, lines in versions.told(folder, tables, inputs):
+        yield f"{os.path.relpath(path, root)} version", _hash(lines)
+    name = f"{os.path.relpath(folder, root)} [tool.uv] cache-keys"
+    keys = sources.cache_keys(tables)
+    for pattern in keys.files:
+        yield from _of_glob(root, "" if pattern.startswith("/") else folder, pattern, name, inputs)
+    for path in keys.folders:
+        yield f"{name} {path}", str(inputs.folder(os.path.normpath(os.path.join(folder, path))))
+    for variable in keys.variables:
+        inputs.variables.add(variable)
+        yield f"environment variable {variable}", _hash(os.environ.get(variable))

@@ -13,7 +13,7 @@ import sys
 
 import click
 
-from roost import process, report
+from roost import completion, process, report
 from roost.errors import RoostError
 from roost.inputs import Inputs
 from roost.project import find
@@ -26,11 +26,16 @@ roost={roost}
 [ -x "$roost" ] || roost=$(command -v roost) || exit 0
 {call} || :
 """
-_env = click.option("--env", metavar="NAME", help="The environment.  [default: $ROOST_ENV, else `default`]")
+_env = click.option(
+    "--env",
+    metavar="NAME",
+    shell_complete=completion.envs,
+    help="The environment.  [default: $ROOST_ENV, else `default`]",
+)
 _project = click.option("--project", metavar="DIR", default=".", help="A folder in the project.  [default: .]")
 
 
-@click.group()
+@click.group(short_help="Git hooks that sync after a checkout, without a framework.")
 def hook() -> None:
     """Sync after git checked out another state, without any framework."""
 
@@ -156,11 +161,12 @@ def _own_command() -> str:
 
 def _is_own(path: str) -> bool:
     try:
-        with open(path, encoding="utf-8", errors="surrogateescape") as file:
-            _, mark, body = file.readline(), file.readline(), file.read()
-    except OSError:
+        content = Inputs().read(path) or b""
+    except RoostError:  # no regular file
         return False
-    return mark == f"{_MARK}{_digest(body)}\n"
+    _, _, rest = content.decode("utf-8", "surrogateescape").partition("\n")
+    mark, _, body = rest.partition("\n")
+    return mark == f"{_MARK}{_digest(body)}"
 
 
 def _put(path: str, script: str) -> bool:

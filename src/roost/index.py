@@ -8,12 +8,14 @@ The file is lines of text, so that a shell script can use it too (`hooks/roost-r
     lease 1234567
     boot 0a1b2c3d-4e5f-6789-abcd-ef0123456789
     member /home/me/project/packages/a
-
+    <tab>
     /home/me/pyproject.toml
     /home/me/project/pyproject.toml
-
+    <tab>
     1234 567 1700000000.123456789 1700000000.123456789 /home/me/project/pyproject.toml
+    <tab>
 
+Between the paragraphs, and at the end, is a line with a tab alone: what a shell can split by, however long they are.
 The second paragraph names all that the venv's validity rests on; the third is what ``stat -L -c '%i %s %.9Y %.9Z %n'``
 printed for it, with no line for what was absent. Everything is compared for equality, never for order: clocks jump.
 Imported by every warm start, so it imports next to nothing.
@@ -28,8 +30,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 FORMAT = "roost index 1"
+BREAK = "\t"  # the line between two paragraphs
 ABSENT = "absent"
 SIZE_LIMIT = 16 << 20
+NAME_LIMIT = 255  # bytes in one file name
 BLUR = 20_000_000  # nanoseconds that a file system's time stamp may lag behind: two ticks of a kernel with HZ=100
 COARSE_BLUR = 2_000_000_000  # the same where stamps are whole seconds (HFS+, ext3) or even ones (FAT)
 
@@ -47,24 +51,33 @@ def signature(path: str) -> str:
     """Return the signature of the file that `path` leads to, or `ABSENT`."""
     try:
         return describe(os.stat(path))
-    except OSError:
+    except (OSError, ValueError):  # a null byte, from a file that holds anything
         return ABSENT
 
 
 def quote(text: str) -> str:
     """Return `text` as one file name: a request such as `>=3.12`, or the path of a project."""
-    return text.replace("%", "%25").replace("/", "%2F").replace("\n", "%0A")
+    return text.replace("%", "%25").replace("/", "%2F").replace("\n", "%0A").replace(":", "%3A")
 
 
 def key(env: str, python: str | None) -> str:
     """Return the name under which an environment, and perhaps an explicit Python, keeps its files."""
+    if python and "/" in python:
+        python = os.path.abspath(python)  # from another folder it would be another
     return quote(f"{env}@{python}" if python else env)
 
 
 def folder(project: str) -> str:
     """Return the folder that holds everything of roost's for `project` (an absolute path without links)."""
     elsewhere = os.environ.get("ROOST_DIR")
-    return f"{os.path.abspath(elsewhere)}/{quote(project)}" if elsewhere else f"{project.rstrip('/')}/.roost"
+    if not elsewhere:
+        return f"{project.rstrip('/')}/.roost"
+    name = quote(project)
+    if len(os.fsencode(name)) > NAME_LIMIT:
+        import hashlib  # noqa: PLC0415 - only where a path is that long
+
+        name = f"%2F{hashlib.sha256(os.fsencode(project)).hexdigest()}"
+    return f"{os.path.abspath(elsewhere)}/{name}"
 
 
 def temporary(path: str) -> str:
@@ -74,6 +87,22 @@ def temporary(path: str) -> str:
     """
     folder, _, name = path.rpartition("/")
     return f"{folder}/.{name}.{os.urandom(4).hex()}"
+
+
+def open_own(path: str) -> int:
+    """Return a descriptor for reading the file of roost's at `path`.
+
+    Regular, since a FIFO or device may have no end; and of the same user, since a folder may be a link to another's.
+
+    Raises:
+        OSError: it is not such a file, a link, or not there.
+    """
+    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    info = os.fstat(descriptor)
+    if info.st_mode & 0o170000 == 0o100000 and info.st_uid == os.geteuid():
+        return descriptor
+    os.close(descriptor)
+    raise OSError(path)
 
 
 class Index:
@@ -89,9 +118,9 @@ class Index:
         """
         if "\0" in text:
             raise ValueError(FORMAT)
-        head, paths, self.expected = text.removesuffix("\n").split("\n\n")
+        head, paths, self.expected, end = text.split(f"\n{BREAK}\n")
         kind, project, venv, lease, boot, *members = head.split("\n")
-        if kind != FORMAT or not (project.startswith("project ") and venv.startswith("venv ")):
+        if kind != FORMAT or end or not (project.startswith("project ") and venv.startswith("venv ")):
             raise ValueError(FORMAT)
         self.boot = boot.removeprefix("boot ")
         self.project = project[8:]
@@ -134,8 +163,7 @@ def load(project: str, name: str) -> Index | None:
         # A folder that somebody else can write to proves nothing; the slow path says so in words.
         if info.st_mode & 0o170022 != 0o040000 or info.st_uid != os.geteuid():
             return None
-        flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-        descriptor = os.open(f"{root}/v1/index/{name}", flags)
+        descriptor = open_own(f"{root}/v1/index/{name}")
         try:
             data = os.read(descriptor, SIZE_LIMIT)
         finally:
@@ -200,7 +228,13 @@ def write(path: str, text: str, youngest: int) -> None:
     finally:
         os.close(descriptor)
     coarse = now % 10**9 == 0 and youngest % 10**9 == 0
-    if youngest >= now - (COARSE_BLUR if coarse else BLUR):
-        os.unlink(new)
-    else:
-        os.rename(new, path)
+    young = youngest >= now - (COARSE_BLUR if coarse else BLUR)
+    try:
+        if not young:
+            os.rename(new, path)
+    except OSError:  # a folder is in its way
+        young = True
+        raise
+    finally:
+        if young:
+            os.unlink(new)

@@ -1,9 +1,13 @@
 """The inputs: the files an environment is made from, each with the signature it had when it was read."""
 
 import fnmatch
+import hashlib
+import io
 import os
+import re
 import stat
 from collections.abc import Iterator
+from itertools import chain
 from typing import Any
 
 import tomli
@@ -12,14 +16,42 @@ from roost.errors import RoostError
 from roost.index import ABSENT, describe, signature
 
 SIZE_LIMIT = 64 << 20  # bytes; the largest lock files in the field are a few MB
-COUNT_LIMIT = 20_000  # files that globs may match
+COUNT_LIMIT = 20_000  # paths that a glob may match, and folders that it may lead through
 
+_ARCHIVES = (".whl", ".zip", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")  # hashed, and never read whole
 _WILD = frozenset("*?[")
+_BRACES = re.compile(r"\{([^{}]*)\}")
 
 
 def is_glob(pattern: str) -> bool:
     """Return whether `pattern` may match other paths than itself."""
     return not _WILD.isdisjoint(pattern)
+
+
+def _alternatives(pattern: str) -> Iterator[str]:
+    """Yield the patterns that one with `{a,b}` in it stands for."""
+    found = _BRACES.search(pattern)
+    if not found:
+        yield pattern
+        return
+    for way in found[1].split(","):
+        yield from _alternatives(f"{pattern[: found.start()]}{way}{pattern[found.end() :]}")
+
+
+def _parts(pattern: str) -> list[str]:
+    parts: list[str] = []
+    for part in [*pattern.split("/"), *(["*"] if pattern.endswith("**") else [])]:
+        if part not in ("", ".") and not (part == "**" and parts[-1:] == ["**"]):
+            parts.append(part)
+    return parts
+
+
+def text_of(path: str) -> str:
+    """Return the text of a file that is no input, such as `.gitignore`; empty where it cannot be one."""
+    try:
+        return (Inputs().read(path) or b"").decode(errors="replace")
+    except RoostError:
+        return ""
 
 
 class Inputs:
@@ -44,7 +76,29 @@ class Inputs:
             self._contents[path] = self._read(path)
         return self._contents[path]
 
+    def digest(self, path: str) -> str | None:
+        """Return a hash of the file at `path`, or None when there is none; of an archive of any size.
+
+        Raises:
+            RoostError: it is no regular file, too large, or cannot be read.
+        """
+        if not path.endswith(_ARCHIVES):
+            content = self.read(path)
+            return content if content is None else hashlib.sha256(content).hexdigest()[:32]
+        file = self._open(path, None)
+        if file is None:
+            return None
+        with file:
+            return hashlib.file_digest(file, "sha256").hexdigest()[:32]
+
     def _read(self, path: str) -> bytes | None:
+        file = self._open(path, SIZE_LIMIT)
+        if file is None:
+            return None
+        with file:
+            return file.read(SIZE_LIMIT)
+
+    def _open(self, path: str, limit: int | None) -> io.BufferedReader | None:
         try:
             # Without O_NONBLOCK the open of a FIFO waits for its writer.
             descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
@@ -55,17 +109,18 @@ class Inputs:
             message = f"`{path}` cannot be read: {error.strerror}"
             raise RoostError(message) from error
         info = os.fstat(descriptor)
+        fault = ""
         if not stat.S_ISREG(info.st_mode):
+            fault = "is not a regular file, so no environment can be made from it"
+        elif limit is not None and info.st_size > limit:
+            fault = f"is larger than {limit >> 20} MiB, so no environment is made from it"
+        if fault:
             os.close(descriptor)
-            message = f"`{path}` is not a regular file, so no environment can be made from it"
+            message = f"`{path}` {fault}"
             raise RoostError(message)
-        with open(descriptor, "rb") as file:
-            if info.st_size > SIZE_LIMIT:
-                message = f"`{path}` is larger than {SIZE_LIMIT >> 20} MiB, so no environment is made from it"
-                raise RoostError(message)
-            self.signatures[path] = describe(info)
-            self.youngest = max(self.youngest, info.st_ctime_ns)
-            return file.read(SIZE_LIMIT)
+        self.signatures[path] = describe(info)
+        self.youngest = max(self.youngest, info.st_ctime_ns)
+        return open(descriptor, "rb")
 
     def toml(self, path: str) -> dict[str, Any] | None:
         """Return the tables of the TOML file at `path`, or None when there is none.
@@ -85,25 +140,26 @@ class Inputs:
         return self._tables[path]
 
     def expand(self, root: str, pattern: str) -> Iterator[str]:
-        """Yield the paths below `root` that match the glob `pattern` (`*`, `?`, `[]`, `**`), sorted.
+        """Yield the paths below `root` that match the glob `pattern` (`*`, `?`, `[]`, `{a,b}`, `**`), sorted.
 
         A `**` at the end stands for everything below. Each folder that had to be listed counts for the index, and so
         does each name that was not there, so that a file which comes or goes is noticed.
 
         Raises:
-            RoostError: more than `COUNT_LIMIT` paths match.
+            RoostError: more than `COUNT_LIMIT` paths match, or as many folders had to be listed.
         """
-        parts: list[str] = []
-        for part in [*pattern.split("/"), *(["*"] if pattern.endswith("**") else [])]:
-            if part not in ("", ".") and not (part == "**" and parts[-1:] == ["**"]):
-                parts.append(part)
-        for count, path in enumerate(self._expand(root, parts)):
-            if count >= COUNT_LIMIT:
+        ways = ([self._expand(root, _parts(one), pattern), [""]] for one in _alternatives(pattern))
+        tried = (path for way in ways for path in chain(*way))
+        matches = 0
+        for count, path in enumerate(tried):
+            matches += bool(path)
+            if matches > COUNT_LIMIT or count > 2 * COUNT_LIMIT:  # the empty ones are alternatives that were tried
                 message = f"the pattern `{pattern}` matches more than {COUNT_LIMIT} paths in `{root}`: narrow it"
                 raise RoostError(message)
-            yield path
+            if path:
+                yield path
 
-    def _expand(self, here: str, parts: list[str]) -> Iterator[str]:
+    def _expand(self, here: str, parts: list[str], pattern: str) -> Iterator[str]:
         if not parts:
             yield here
             return
@@ -111,22 +167,22 @@ class Inputs:
         if not is_glob(part):
             path = f"{here}/{part}"
             if rest or os.path.lexists(path):
-                yield from self._expand(path, rest)
+                yield from self._expand(path, rest, pattern)
             else:
                 self.signatures[path] = ABSENT
         else:
             if part == "**":
-                yield from self._expand(here, rest)
-            for entry in self._list(here):
+                yield from self._expand(here, rest, pattern)
+            for entry in self._list(here, pattern):
                 if entry.name.startswith(".") and not part.startswith("."):
                     continue
                 if part == "**":
                     if entry.is_dir(follow_symlinks=False):
-                        yield from self._expand(entry.path, parts)
+                        yield from self._expand(entry.path, parts, pattern)
                 elif fnmatch.fnmatchcase(entry.name, part):
-                    yield from self._expand(entry.path, rest)
+                    yield from self._expand(entry.path, rest, pattern)
 
-    def _list(self, path: str) -> list[os.DirEntry[str]]:
+    def _list(self, path: str, pattern: str) -> list[os.DirEntry[str]]:
         try:
             info = os.stat(path)
             entries = sorted(os.scandir(path), key=lambda entry: entry.name)
@@ -135,7 +191,22 @@ class Inputs:
             return []
         self.folders[path] = describe(info)
         self.youngest = max(self.youngest, info.st_ctime_ns)
+        if len(self.folders) > COUNT_LIMIT:  # a warm start looks at each of them
+            what = f"more than {COUNT_LIMIT} folders, such as `{path}`"
+            message = f"the pattern `{pattern}` leads through {what}: narrow it"
+            raise RoostError(message)
         return entries
+
+    def folder(self, path: str) -> bool:
+        """Return whether there is a folder at `path`; that it comes or goes is noticed."""
+        try:
+            info = os.stat(path)
+        except OSError:
+            self.folders[path] = ABSENT
+            return False
+        self.folders[path] = describe(info)
+        self.youngest = max(self.youngest, info.st_ctime_ns)
+        return stat.S_ISDIR(info.st_mode)
 
     def moved(self) -> str | None:
         """Return the first input that is not what it was when it was read, or None."""

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from roost import process
 from roost.errors import NoInterpreterError, RoostError
-from roost.index import ABSENT, signature, temporary
+from roost.index import ABSENT, open_own, signature, temporary
 from roost.inputs import Inputs
 from roost.project import Project, table
 from roost.settings import Settings
@@ -28,9 +28,10 @@ _NAMES = r"(?:cpython|cp|pypy|pp|graalpy|gp|pyodide)"
 _VERSION = r"\d+(?:\.\d+){0,2}(?:(?:a|b|rc)\d+)?(?:t|d|td|\+freethreaded|\+debug)*"
 _REQUEST = re.compile(
     rf"(?:{_NAMES}(?:[-@]?{_VERSION}(?:-[a-z0-9_]+){{0,3}})?|{_VERSION}"
-    rf"|{_NAMES}?@?\s*(?:(?:>=|<=|==|~=|!=|>|<)\s*\d+(?:\.\d+|\.\*)*\s*,?\s*)+)",
+    rf"|{_NAMES}?@?\s*(?:(?:>=|<=|==|~=|!=|>|<)\s*\d+(?:\.\d+|\.\*)*\s*(?:,\s*)?)+)",
     re.ASCII,
 )
+_REQUIRED = re.compile(r"Required uv version `([^`]*)`")
 
 
 class Interpreter(NamedTuple):
@@ -63,9 +64,11 @@ def request(project: Project, settings: Settings, explicit: str | None, inputs: 
         RoostError: a file of the project holds something else than a version request.
     """
     if explicit:
-        return Request(explicit, "--python")
+        return Request(os.path.abspath(explicit) if "/" in explicit else explicit, "--python")
     if settings.python is not None:
-        return _checked(settings.python, f"`tool.roost.python` in `{project.file}`")
+        own = f"envs.{settings.env}."
+        own = own if "python" in table(project.tables, "tool", "roost", "envs", settings.env) else ""
+        return _checked(settings.python, f"`tool.roost.{own}python` in `{project.file}`")
     pins = f"{project.root}/.python-version"
     content = inputs.read(pins)
     if content is not None:
@@ -92,10 +95,10 @@ def recorded(path: str, asked: Request, inputs: Inputs) -> tuple[Interpreter | N
     more, or the request is another; with neither where nothing was chosen yet.
     """
     try:
-        with open(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK), "rb") as file:
+        with open(open_own(path), "rb") as file:
             text, seen, *fields = json.loads(file.read(1 << 16))
         found = Interpreter(*map(str, fields))
-    except (OSError, ValueError, TypeError):
+    except (OSError, ValueError, TypeError, RecursionError):
         return None, None
     if text != asked.text or seen != signature(found.path) or seen == ABSENT:
         return None, found.path
@@ -117,24 +120,40 @@ def choose(project: Project, asked: Request, before: str | None) -> Interpreter:
     found = process.run(command, env=env, cwd=project.root)
     path = found.output.strip().rpartition("\n")[2]
     if found.status or not os.path.isabs(path):
-        said = found.output.strip().removeprefix("error: ") or f"uv ended with status {found.status}"
-        message = (
-            f"no Python satisfies `{asked.text or 'any'}`, which {asked.source} asks for: "
-            f"`uv python install {asked.text or '3'}`, or ask for another (uv says: {said})"
-        )
-        raise NoInterpreterError(message)
+        raise _unsatisfied(project, asked, found)
     if before and os.path.exists(before) and os.path.samefile(path, before):
-        path = before  # `python3` and `python3.12` beside each other are one
+        path = before
     return _query(path, project.root)
 
 
+def _unsatisfied(project: Project, asked: Request, found: process.Completed) -> RoostError:
+    """Return what to say of a search that found nothing, or that uv refused to make."""
+    said = found.output.strip().removeprefix("error: ") or f"uv ended with status {found.status}"
+    if required := _REQUIRED.search(said):
+        cure = f"`pip install 'uv{required[1]}'` beside roost"
+        uv = process.find_uv()
+        return RoostError(f"`{project.root}` does not allow `{uv}`, which roost runs: {cure} (uv says: {said})")
+    if "Failed to parse" in said and "No interpreter found" not in said:
+        return RoostError(f"uv can't look for a Python in `{project.root}`: {said}")
+    cure = "name another" if "/" in asked.text else f"`uv python install {asked.text or '3'}`, or ask for another"
+    message = f"no Python satisfies `{asked.text or 'any'}`, which {asked.source} asks for: {cure} (uv says: {said})"
+    return NoInterpreterError(message)
+
+
 def _query(path: str, cwd: str) -> Interpreter:
+    """Ask the interpreter at `path` what it is; of several names for it in one folder, take that with the version.
+
+    uv finds `python3.12` for `3.12`, and `python3` for `>=3.12`: two venvs, if these were two interpreters.
+    """
     status, output = process.run([path, "-I", "-S", "-c", _ASK], env=process.for_installer(os.environ), cwd=cwd)
     try:
         name, version, build, *rest = json.loads(output)
     except ValueError:
         message = f"the interpreter `{path}` does not run (status {status}): {output.strip()[-500:]}"
         raise RoostError(message) from None
+    named = f"{os.path.dirname(path)}/python{version.rpartition('.')[0]}"
+    if os.path.exists(named) and os.path.samefile(path, named):
+        path = named
     with open(path, "rb") as file:
         content = hashlib.file_digest(file, "sha256").hexdigest()[:32]
     return Interpreter(path, name, version, " ".join([build.replace("\n", " "), *map(str, rest)]), content)

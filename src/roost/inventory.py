@@ -14,6 +14,7 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from roost.errors import RoostError
+from roost.index import open_own
 
 FILE = ".roost-files"
 
@@ -103,6 +104,8 @@ def edited(folders: Sequence[str]) -> list[str]:
         size = _size(one.path)
         if one.distribution in found or not one.size.isdigit() or size in (-1, int(one.size)):
             continue
+        if one.path.endswith("/RECORD"):
+            continue  # where a wheel's leaves itself out, uv adds it with the size from before that
         name = one.distribution.partition(" ")[0]
         cure = f"if it was edited or damaged in uv's cache, `uv cache clean {name}` and `roost sync --refresh`"
         found[one.distribution] = f"`{one.path}` has {size} bytes, not the {one.size} that `{name}` came with: {cure}"
@@ -117,7 +120,7 @@ def read(venv: str) -> dict[str, int | str]:
     Raises:
         OSError, ValueError, TypeError: there is no inventory, or none that can be read.
     """
-    with open(os.open(f"{venv}/{FILE}", os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK), "rb") as file:
+    with open(open_own(f"{venv}/{FILE}"), "rb") as file:
         return dict(json.load(file))
 
 

@@ -1,14 +1,15 @@
 """The journal: one JSON line for each build, wait, failure and removal. This reads it; `Store.log` writes it."""
 
 import json
-import os
 from collections.abc import Iterator
 from datetime import datetime
 from typing import Any, NamedTuple
 
+from roost.index import open_own
 from roost.store import Store
 
 VERSION = 1  # of what `--json` prints
+LONGEST = 86400.0  # seconds; who claims to have taken longer has a clock that jumped
 
 
 class Event(NamedTuple):
@@ -25,7 +26,7 @@ class Event(NamedTuple):
     def seconds(self) -> float:
         """How long it took, where that was noted."""
         value = self.fields.get("seconds", 0.0)
-        return float(value) if isinstance(value, (int, float)) else 0.0
+        return float(value) if isinstance(value, (int, float)) and 0 <= value < LONGEST else 0.0
 
     @property
     def begun(self) -> float:
@@ -42,6 +43,7 @@ class Event(NamedTuple):
             "build": f"built `{env}` {took}{by}",
             "wait": f"`{command or env}` waited {self.seconds:.1f} s for {holder}",
             "failure": f"failed to build `{env}` {took}{by}",
+            "restored": f"found `{env}` whole after it was restored from a cache",
             "removal": f"removed {self.fields.get('venv', '?')}",
         }.get(self.event, f"{self.event} {env}")
         return f"{self.at:%Y-%m-%d %H:%M:%S}  {self.pid:>7}  {text}"
@@ -51,7 +53,7 @@ def read(store: Store) -> Iterator[Event]:
     """Yield the events, the oldest first; lines that a crash or a full disk cut short are left out."""
     for path in (f"{store.v1}/journal.1", f"{store.v1}/journal"):
         try:
-            descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+            descriptor = open_own(path)
         except OSError:
             continue
         with open(descriptor, encoding="utf-8", errors="replace") as file:
@@ -63,6 +65,8 @@ def read(store: Store) -> Iterator[Event]:
 def _parse(line: str) -> Event | None:
     try:
         fields = json.loads(line)
-        return Event(datetime.fromisoformat(fields.pop("at")), str(fields.pop("event")), int(fields.pop("pid")), fields)
-    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+        at = datetime.fromisoformat(fields.pop("at")).astimezone()
+        at.timestamp()
+        return Event(at, str(fields.pop("event")), int(fields.pop("pid")), fields)
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError, OverflowError):
         return None

@@ -26,6 +26,7 @@ class Launch:
         self.project = "."
         self.directory: str | None = None
         self.external = False
+        self.quiet = False
 
 
 def parse(words: list[str]) -> Launch | None:
@@ -39,6 +40,8 @@ def parse(words: list[str]) -> Launch | None:
         name, equals, value = word.partition("=")
         if word == "--external":
             launch.external = True
+        elif word in ("-q", "--quiet"):
+            launch.quiet = True
         elif name in WITH_VALUE and (equals or rest):
             setattr(launch, name[2:], value if equals else rest.pop(0))
         else:
@@ -75,8 +78,10 @@ def run(launch: Launch) -> "NoReturn":
 
 
 def _acquire(launch: Launch, start: str) -> tuple[str, int]:
-    from roost import protocol, waiting  # noqa: PLC0415 - not on a warm start
+    from roost import protocol, report, waiting  # noqa: PLC0415 - not on a warm start
 
+    if launch.quiet:
+        report.be_quiet()
     label = f"roost run {launch.command[0]}"
     timeout = waiting.timeout(os.environ)
     held = protocol.acquire(protocol.Request(start, launch.env, launch.python, timeout, label))
@@ -112,6 +117,8 @@ def _become(program: str, command: list[str], variables: dict[str, str]) -> "NoR
         os.execve(program, command, variables)  # noqa: S606 - to become it is the point
     except FileNotFoundError as error:
         message = f"`{program}` cannot be run: the interpreter in its first line is not there"
+        if "\n" in program or "\t" in program:
+            message = f"`{program}` cannot be run: a first line holds no path with a newline or tab, rename the folder"
         raise NotExecutableError(message) from error
     except OSError as error:
         message = f"`{program}` cannot be run: {error.strerror}"

@@ -38,6 +38,12 @@ def is_at(descriptor: int, path: str) -> bool:
     return os.path.samestat(os.fstat(descriptor), there)
 
 
+def is_alone(descriptor: int) -> bool:
+    """Return whether this is a regular file with one name: what is written into it is written nowhere else."""
+    info = os.fstat(descriptor)
+    return info.st_mode & 0o170000 == 0o100000 and info.st_nlink <= 1  # none: removed meanwhile
+
+
 def try_lease(path: str, inode: int) -> int | None:
     """Take a shared lease on the existing file `path`, whose inode must be `inode`; return its descriptor.
 
@@ -52,7 +58,9 @@ def try_lease(path: str, inode: int) -> int | None:
     except FileNotFoundError:
         return None
     try:
-        if try_flock(descriptor, fcntl.LOCK_SH) and is_at(descriptor, path) and os.fstat(descriptor).st_ino == inode:
+        info = os.fstat(descriptor)
+        fits = info.st_ino == inode and info.st_mode & 0o170000 == 0o100000  # what replaces a file may get its inode
+        if fits and try_flock(descriptor, fcntl.LOCK_SH) and is_at(descriptor, path):
             _touch(descriptor)
             return out_of_the_way(descriptor)
     except BaseException:
@@ -92,13 +100,15 @@ class BuildLock:
         """Take the lock without waiting and write `record` into it; return whether it was taken.
 
         Raises:
-            OSError: the file cannot be opened, or flock does not work here.
+            OSError: the file cannot be opened, has another name, or flock does not work here.
         """
         from filelock import lock_descriptor  # noqa: PLC0415 - 55 ms that a warm start must not pay
 
         flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
         descriptor = os.open(self.path, flags, 0o600)
         try:
+            if not is_alone(descriptor):
+                raise OSError(errno.EMLINK, "it is no regular file, or has another name", self.path)  # noqa: TRY301
             taken = lock_descriptor(descriptor, blocking=False) and is_at(descriptor, self.path)
         except BaseException:
             os.close(descriptor)

@@ -4,13 +4,15 @@ import contextlib
 import glob
 import json
 import os
-import time
+import stat
+from datetime import datetime
 from typing import Any, NamedTuple
 
+from roost import report
 from roost.errors import RoostError
 from roost.fingerprint import State
-from roost.index import ABSENT, boot, signature, temporary
-from roost.store import Attempt, Store
+from roost.index import ABSENT, boot, open_own, signature, temporary
+from roost.store import Attempt, Store, is_venv
 
 FORMAT = 1
 SIZE_LIMIT = 16 << 20
@@ -44,11 +46,19 @@ class Marker(NamedTuple):
     seconds: float
     """How long the build took."""
 
+    @property
+    def at(self) -> float:
+        """When it was built, in seconds since the epoch: what tells the newer of two, across a change of time zone."""
+        try:
+            return datetime.fromisoformat(self.built).timestamp()
+        except (ValueError, OverflowError):
+            return 0.0
+
 
 def load(path: str) -> tuple[Marker | None, str | None]:
     """Return the marker at `path`, or None and the reason."""
     try:
-        with open(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
+        with open(open_own(path), "rb") as file:
             values = json.loads(file.read(SIZE_LIMIT))
         marker = Marker(**values)
         shapes = Marker(FORMAT, "", "", "", 0, "", {}, {}, {}, {}, "", "", "", "", 0.0)
@@ -85,13 +95,17 @@ def foreign(marker: Marker, store: Store, state: State) -> str | None:
     if marker.fingerprint != state.fingerprint or marker.parts != state.parts:
         return "its marker is of another state"
     name = marker.venv.removeprefix(f"{store.env(state.fingerprint)}/")
-    return "its marker names a venv elsewhere" if not name.startswith("venv-") or "/" in name else None
+    if not is_venv(name):
+        return "its marker names a venv elsewhere"
+    linked = os.path.islink(store.env(state.fingerprint)) or os.path.islink(marker.venv)
+    return f"`{name}` is a link, or lies behind one" if linked else None
 
 
 def _replaced(marker: Marker) -> str | None:
     name = os.path.basename(marker.venv)
     try:
-        if os.lstat(f"{marker.venv}.lease").st_ino != marker.lease:
+        lease = os.lstat(f"{marker.venv}.lease")
+        if lease.st_ino != marker.lease or not stat.S_ISREG(lease.st_mode):
             return f"the lease file of `{name}` was replaced"
     except OSError:
         return f"the lease file of `{name}` was removed"
@@ -105,11 +119,14 @@ def drift(marker: Marker) -> str | None:
     if pyvenv != marker.pyvenv:
         return f"`{name}` was {'removed' if pyvenv == ABSENT else 'changed (`pyvenv.cfg`)'}"
     for path, (seen, names) in marker.folders.items():
-        if signature(path) == seen:
+        now_seen = signature(path)
+        if now_seen == seen:
             continue
+        if now_seen != ABSENT and now_seen.split()[0] != str(seen).split()[0]:  # a link to others with the same names
+            return f"`{os.path.basename(path)}` of `{name}` was replaced"
         try:
             now = set(os.listdir(path))
-        except OSError:
+        except (OSError, ValueError):
             return f"`{os.path.basename(path)}` was removed from `{name}`"
         for what, changed in (("removed from", set(names) - now), ("added to", now - set(names) - {"__pycache__"})):
             if changed:
@@ -146,7 +163,7 @@ def describe(state: State, made: Attempt, locked: dict[str, str]) -> Marker:
         installer=f"{state.installer.kind} ({state.installer.reason})",
         python=str(state.interpreter),
         boot=boot(),
-        built=time.strftime("%Y-%m-%dT%H:%M:%S%z"),
+        built=datetime.now().astimezone().isoformat(timespec="milliseconds"),
         seconds=made.seconds(),
     )
 
@@ -166,11 +183,18 @@ def publish(path: str, marker: Marker) -> None:
             file.flush()
             os.fsync(file.fileno())
         os.rename(new, path)
-        os.fsync(folder)
     except OSError as error:
+        os.close(folder)
         with contextlib.suppress(OSError):
             os.unlink(new)
-        message = f"the marker `{path}` cannot be written: {error.strerror}"
+        cure = "remove it" if os.path.isdir(path) else "see to the disk, or set `ROOST_DIR` to a folder on another"
+        message = f"the marker `{path}` cannot be written: {error.strerror}; {cure}"
         raise RoostError(message) from error
+    try:
+        os.fsync(folder)
+    except OSError as error:
+        # Too late to fail: the marker is there, and its venv is whole. After a power cut it may be the one before.
+        where = os.path.dirname(path)
+        report.warning(f"`{where}` cannot be flushed ({error.strerror}): a power cut may undo this build")
     finally:
         os.close(folder)

@@ -124,14 +124,14 @@ class RoostEnv(VirtualEnv):
         return bool(self.interpreter) and "/" not in str(self.interpreter) and uv_install_python(str(self.interpreter))
 
     def _env_name(self) -> str:
-        """Return the environment that `venv_params` names.
+        """Return the environment that `venv_params` names, else `ROOST_ENV`, as for a command line.
 
         Raises:
             RoostError: they say anything else.
         """
         match [part for word in self.venv_params for part in word.split("=", 1)]:
             case []:
-                return "default"
+                return os.environ.get("ROOST_ENV") or "default"
             case ["--env", name]:
                 return name
         message = f'`venv_params={self.venv_params!r}` is not what the backend `roost` takes: `["--env", "NAME"]`'

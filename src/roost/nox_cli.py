@@ -85,6 +85,7 @@ def check(told: Told) -> bool:
 
 
 @click.command(
+    short_help="Run nox with its default backend set to roost.",
     epilog="""\b
 Examples:
   roost nox

@@ -1,6 +1,7 @@
 """The one place that starts other programs for roost's own purposes, and the environments that programs get."""
 
 import contextlib
+import functools
 import os
 import shutil
 import signal
@@ -64,6 +65,7 @@ _CALLERS_OWN = frozenset(
         "__PYVENV_LAUNCHER__",
     }
 )
+_GLANCE = 0.1  # seconds between two looks at how far a program is
 _GRACE = 5.0  # seconds that an installer gets to end by itself after SIGTERM
 
 
@@ -90,12 +92,14 @@ def run(
     env: Mapping[str, str],
     cwd: str,
     log: Callable[[], int] | None = None,
+    watch: Callable[[int], None] | None = None,
     keep: Sequence[int] = (),
 ) -> Completed:
     """Run `command` to its end with no standard input and return its status and output (both streams, as they came).
 
     `keep` are descriptors that it inherits. `log` opens the file that takes the output: a file, since a daemon that
-    the command leaves behind would hold a pipe open for ever. Without it the output goes through a pipe.
+    the command leaves behind would hold a pipe open for ever. Without it the output goes through a pipe. `watch` is
+    called with that file's descriptor some times a second, for as long as the command runs.
     An interrupt (any exception, such as KeyboardInterrupt) first ends the command and what it started.
 
     Raises:
@@ -122,7 +126,7 @@ def run(
         if descriptor is None:
             raw = child.communicate()[0]
         else:
-            child.wait()
+            _await(child, watch and functools.partial(watch, descriptor))
             raw = os.pread(descriptor, os.fstat(descriptor).st_size, 0)
     except BaseException:
         _end(child)
@@ -130,7 +134,25 @@ def run(
     finally:
         if descriptor is not None:
             os.close(descriptor)
-    return Completed(child.returncode, raw.decode(errors="replace"))
+    return Completed(child.returncode, raw.decode(errors="replace") + _how_ended(command[0], child.returncode))
+
+
+def _how_ended(program: str, status: int) -> str:
+    """Return what a program that a signal ended could not say itself."""
+    if status >= 0:
+        return ""
+    return f"\n`{os.path.basename(program)}` was ended by signal {-status} ({signal.strsignal(-status)})"
+
+
+def _await(child: "subprocess.Popen[bytes]", watch: Callable[[], None] | None) -> None:
+    while True:
+        try:
+            child.wait(_GLANCE if watch else None)
+        except subprocess.TimeoutExpired:
+            if watch:
+                watch()
+        else:
+            return
 
 
 def _end(child: "subprocess.Popen[bytes]") -> None:

@@ -33,11 +33,18 @@ class Project(NamedTuple):
     """The root's `pyproject.toml`."""
     members: tuple[str, ...]
     """Folders of the uv workspace's members, without the root."""
+    member_tables: tuple[dict[str, Any], ...] = ()
+    """The `pyproject.toml` of each member."""
 
     @property
     def file(self) -> str:
         """The path of the root's `pyproject.toml`."""
         return f"{self.root}/pyproject.toml"
+
+    @property
+    def all_tables(self) -> dict[str, dict[str, Any]]:
+        """The `pyproject.toml` of the root and of each member, by folder."""
+        return {self.root: self.tables} | dict(zip(self.members, self.member_tables, strict=True))
 
 
 def find(start: str, inputs: Inputs) -> Project:
@@ -57,21 +64,29 @@ def find(start: str, inputs: Inputs) -> Project:
     ways = list(_upwards(start))
     root = next((folder for folder in ways if os.path.exists(f"{folder}/pyproject.toml")), None)
     if root is None:
-        message = f"no `pyproject.toml` in `{start}` or above it: go into a project, or name one with `--project`"
+        others = [name for name in ("setup.py", "setup.cfg", "requirements.txt") if os.path.exists(f"{start}/{name}")]
+        cure = (
+            f"write one beside `{others[0]}`, an empty one will do"
+            if others
+            else "go into a project, or name one with `--project`"
+        )
+        message = f"no `pyproject.toml` in `{start}` or above it: {cure}"
         raise RoostError(message)
     tables = _checked(inputs.toml(f"{root}/pyproject.toml") or {}, root)
     if _workspace(tables) is None:
         for folder in ways[ways.index(root) + 1 :]:
             above = inputs.toml(f"{folder}/pyproject.toml")
-            if above is None:
-                continue
-            if _workspace(above) is not None:
-                members = _members(folder, _checked(above, folder), inputs)
-                if root in members:
-                    return Project(folder, above, members)
-            if "project" in above or _workspace(above) is not None:
-                break  # as uv does: the search for a workspace ends at the first project above
-    return Project(root, tables, _members(root, tables, inputs))
+            if above is not None:
+                if _workspace(above) is not None and root in _members(folder, _checked(above, folder), inputs):
+                    return _of_root(folder, above, inputs)
+                break  # as uv does: the search for a workspace ends at the first file above, whatever is in it
+    return _of_root(root, tables, inputs)
+
+
+def _of_root(root: str, tables: dict[str, Any], inputs: Inputs) -> Project:
+    members = _members(root, tables, inputs)
+    read = (_checked(inputs.toml(f"{folder}/pyproject.toml") or {}, folder) for folder in members)
+    return Project(root, tables, members, tuple(read))
 
 
 def _checked(tables: dict[str, Any], folder: str) -> dict[str, Any]:
@@ -100,8 +115,8 @@ def _upwards(folder: str) -> list[str]:
 
 
 def _workspace(tables: dict[str, Any]) -> dict[str, Any] | None:
-    found = table(tables, "tool", "uv", "workspace")
-    return found or None
+    found = table(tables, "tool", "uv").get("workspace")
+    return found if isinstance(found, dict) else None
 
 
 def _members(root: str, tables: dict[str, Any], inputs: Inputs) -> tuple[str, ...]:

@@ -72,6 +72,7 @@ def acquire(request: Request) -> Environment:
         with contextlib.suppress(VanishedError):
             held = _acquire(request, wait)
             if wait.waited:
+                wait.end()
                 held.store.log(
                     "wait",
                     environment=request.env,
@@ -145,6 +146,7 @@ def build_lock(request: Request, answer: Answer, wait: Wait) -> Iterator[locks.B
             if index.signature(answer.watched) != seen:
                 yield None
                 return
+    wait.end()
     try:
         yield lock
     finally:
@@ -173,6 +175,8 @@ def _ask_again(request: Request, lock: locks.BuildLock, wait: Wait) -> Held:
             failure = building.build(store, state, made, reason)
             culprit = moved(request, state)
             if culprit:
+                if failure is None:
+                    building.forgo(made)
                 continue
             if not (lock.intact() and made.intact()):
                 raise VanishedError(made.venv.path)
@@ -234,7 +238,11 @@ def _write_index(request: Request, held: Held) -> None:
     files = [held.store.root, marked, f"{found.venv}/pyvenv.cfg", *found.folders]
     seen = {path: index.signature(path) for path in files}
     seen |= state.inputs.folders | state.inputs.signatures
-    if any("\n" in path for path in seen) or state.inputs.variables or marker.check(held.store, state)[0] != found:
+    if (
+        any("\n" in path or index.BREAK in path for path in seen)
+        or state.inputs.variables
+        or marker.check(held.store, state)[0] != found
+    ):
         return
     lines = [
         index.FORMAT,
@@ -243,10 +251,11 @@ def _write_index(request: Request, held: Held) -> None:
         f"lease {found.lease}",
         f"boot {index.boot()}",
         *(f"member {path}" for path in state.project.members),
-        "",
+        index.BREAK,
         *seen,
-        "",
+        index.BREAK,
         *(f"{sign} {path}" for path, sign in seen.items() if sign != index.ABSENT),
+        index.BREAK,
         "",
     ]
     with contextlib.suppress(OSError):

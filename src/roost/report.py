@@ -1,31 +1,108 @@
-"""What roost says, in kinds, on standard error; results alone go to standard output."""
+"""What roost says, in kinds, on standard error; results alone go to standard output.
+
+On a terminal the last line can be a live one, which the next thing said replaces. A pipe, and a terminal that only
+collects output (pre-commit gives its hooks one without a width), gets whole lines alone.
+"""
 
 import contextlib
+import os
 import sys
 
+from roost import redact
 
-def _say(text: str) -> None:
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import TextIO
+
+_RED, _YELLOW, _BOLD, _DIM, _PLAIN = "\x1b[31;1m", "\x1b[33;1m", "\x1b[1m", "\x1b[2m", "\x1b[0m"
+_REST = "\x1b[K"  # clears the rest of the line: another roost's live line may stand on the same terminal
+_CLEAR = f"\r{_REST}"
+
+
+class _Voice:
+    """What is on the terminal, and whether anything may be."""
+
+    quiet = os.environ.get("ROOST_QUIET", "0") not in ("", "0")
+    live = ""
+
+
+def be_quiet() -> None:
+    """Say nothing from here on but warnings and errors."""
+    _Voice.quiet = True
+
+
+def coloured(stream: "TextIO | None") -> bool:
+    """Return whether `stream` takes colours: `NO_COLOR` first, then `FORCE_COLOR`, then whether it is a terminal."""
+    if os.environ.get("NO_COLOR"):
+        return False
+    return bool(os.environ.get("FORCE_COLOR")) or (_is_terminal(stream) and os.environ.get("TERM") != "dumb")
+
+
+def _is_terminal(stream: "TextIO | None") -> bool:
+    with contextlib.suppress(OSError, ValueError, AttributeError):
+        return stream is not None and stream.isatty()
+    return False
+
+
+def width() -> int:
+    """Return the columns of the terminal that a live line can be shown on; 0 where none can."""
+    if _Voice.quiet or os.environ.get("TERM") == "dumb" or "PRE_COMMIT" in os.environ or not _is_terminal(sys.stderr):
+        return 0
+    with contextlib.suppress(OSError, ValueError, AttributeError):
+        return os.get_terminal_size(sys.stderr.fileno()).columns
+    return 0
+
+
+def _write(text: str) -> None:
     # A closed or full standard error must not turn a good start into a failure.
     with contextlib.suppress(OSError, ValueError, AttributeError):
-        sys.stderr.write(f"roost: {text}\n")
+        sys.stderr.write(text)
         sys.stderr.flush()
+
+
+def live(text: str) -> None:
+    """Show `text` as the terminal's last line until something else is said; nothing where there is no terminal."""
+    columns = width()
+    line = f"roost: {redact.without_secrets(text)}" if columns else ""
+    if len(line) >= columns:  # one that wraps could not be cleared
+        line = f"{line[: max(columns - 2, 0)]}…" if columns else ""
+    if line and line != _Voice.live:
+        # Back to the margin, so that whatever others write begins there and not at our end.
+        _write(f"{_CLEAR}{_DIM}{line}{_PLAIN}\r" if coloured(sys.stderr) else f"{_CLEAR}{line}\r")
+        _Voice.live = line
+
+
+def clear() -> bool:
+    """Take the live line away; return whether there was one."""
+    if not _Voice.live:
+        return False
+    _write(_CLEAR)
+    _Voice.live = ""
+    return True
+
+
+def _say(text: str, prefix: str, style: str) -> None:
+    clear()
+    mark = f"{style}{prefix}{_PLAIN}" if coloured(sys.stderr) else prefix
+    _write(f"{mark} {redact.without_secrets(text)}{_REST if width() else ''}\n")
 
 
 def step(text: str) -> None:
     """Say what is being done, such as a build."""
-    _say(text)
+    if not _Voice.quiet:
+        _say(text, "roost:", _BOLD)
 
 
 def wait(text: str) -> None:
     """Say what is waited for, and who holds it."""
-    _say(text)
+    step(text)
 
 
 def warning(text: str) -> None:
     """Say what is odd, but does not stop anything."""
-    _say(f"warning: {text}")
+    _say(text, "roost: warning:", _YELLOW)
 
 
 def error(text: str) -> None:
     """Say why nothing was run."""
-    _say(text)
+    _say(text, "roost:", _RED)

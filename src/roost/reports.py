@@ -2,28 +2,56 @@
 
 import json
 import os
+import shutil
+import sys
+import textwrap
 from collections.abc import Sequence
 
 import click
 
-from roost import changes, doctor, journal, protocol, timeline
+from roost import changes, completion, doctor, journal, protocol, timeline, waiting
 from roost import status as statuses
 from roost.errors import RoostError, UsageError
 from roost.inputs import Inputs
 from roost.project import find
-from roost.status import EnvStatus, Status, VenvStatus
+from roost.status import EnvStatus, Status, VenvStatus, mib
 from roost.store import Store
 
 _project = click.option("--project", metavar="DIR", default=".", help="A folder in the project.  [default: .]")
 _json = click.option("--json", "as_json", is_flag=True, help="For programs: a documented object, with its version.")
+_env = click.option(
+    "--env",
+    metavar="NAME",
+    shell_complete=completion.envs,
+    help="The environment.  [default: $ROOST_ENV, else `default`]",
+)
 _COLOURS = {"ready": "green", "building": "cyan", "stale": "yellow", "missing": "yellow", "drifted": "red"}
 
 
+def _show(text: str, indent: int, word: str = "", colour: str | None = None, taken: int = 0) -> None:
+    """Print `word`, in its colour, and `text` after it: a line in a pipe, on a terminal wrapped with an indent.
+
+    `taken` is how much of the line is printed already.
+    """
+    if sys.stdout and sys.stdout.isatty():
+        columns = max(shutil.get_terminal_size().columns, 40)
+        lines = textwrap.wrap(
+            "." * taken + word + text,
+            columns,
+            subsequent_indent=" " * indent,
+            break_long_words=False,
+            break_on_hyphens=False,
+        )
+        text = "\n".join(lines)[taken + len(word) :]
+    click.echo(f"{click.style(word, fg=colour) if word else ''}{text}")
+
+
 @click.command(
+    short_help="Show environments and venvs, and who runs in them.",
     epilog="""\b
 Examples:
   roost status
-  roost status --json | jq -r '.environments[].status'"""
+  roost status --json | jq -r '.environments[].status'""",
 )
 @_json
 @_project
@@ -33,39 +61,40 @@ def status(as_json: bool, project: str) -> None:
     if as_json:
         click.echo(json.dumps(found.as_json(), indent=2))
         return
-    for one in found.environments:
-        click.echo(_env_line(one, found))
+    names = [_name(one) for one in found.environments]
+    for name, one in zip(names, found.environments, strict=True):
+        where = os.path.basename(one.venv) if one.venv else one.reason
+        begin = f"{name:{max(map(len, names))}}  "
+        click.echo(begin, nl=False)
+        _show(where, len(begin) + 10, f"{one.status:8}  ", _COLOURS[one.status], len(begin))
     for venv in sorted(found.venvs, key=lambda venv: venv.built, reverse=True):
         click.echo()
-        for line in _venv_lines(venv, found):
-            click.echo(line)
+        head, *lines = _venv_lines(venv, found)
+        click.secho(head, bold=True)
+        for line in lines:
+            _show(f"  {line}", 4)
 
 
-def _env_line(one: EnvStatus, found: Status) -> str:
-    names = [f"{env.environment}{f' ({env.python})' if env.python else ''}" for env in found.environments]
-    name = f"{one.environment}{f' ({one.python})' if one.python else ''}"
-    word = click.style(f"{one.status:8}", fg=_COLOURS[one.status])
-    where = f"{os.path.basename(one.venv)}" if one.venv else one.reason
-    return f"{name:{max(map(len, names))}}  {word}  {where}"
+def _name(one: EnvStatus) -> str:
+    return f"{one.environment} ({one.python})" if one.python else one.environment
 
 
 def _venv_lines(venv: VenvStatus, found: Status) -> list[str]:
     name = os.path.basename(venv.path)
-    if not venv.complete:
-        head = f"{name}  {'being built' if venv.users else 'left behind by a build, or changed by somebody'}"
+    if venv.attempt:
+        head = f"{name}  {'being built' if venv.users else 'left behind by a build that was killed'}"
+    elif not venv.complete:
+        head = f"{name}  superseded by another venv for the same state"
     else:
-        head = f"{name}  {venv.environment}, {venv.python}, {venv.packages} packages, {_mib(venv.bytes)}"
-    lines = [click.style(head, bold=True), f"  {os.path.relpath(venv.path, found.project)}"]
+        head = f"{name}  {venv.environment}, {venv.python}, {venv.packages} packages, {mib(venv.bytes)}"
+    lines = [head, os.path.relpath(venv.path, found.project)]
     if venv.complete:
-        shared = f"; {_mib(venv.shared)} of it shared with uv's cache by hard links" if venv.shared else ""
-        lines.append(f"  built {_when(venv.built)} in {venv.seconds:.1f} s by {venv.installer}{shared}")
-    lines += [f"  pid {user.pid} since {_when(user.since)}: {user.command}" for user in venv.users]
-    lines.append(f"  kept: {venv.keeps}" if venv.keeps else "  not kept: the next build or `roost clean` removes it")
+        shared = f"; {mib(venv.shared)} of it shared with uv's cache by hard links" if venv.shared else ""
+        lines.append(f"built {_when(venv.built)} in {venv.seconds:.1f} s by {venv.installer}{shared}")
+        lines.append(f"last used {_when(venv.used)}")
+    lines += [f"pid {user.pid} since {_when(user.since)}: {waiting.gist(user.command)}" for user in venv.users]
+    lines.append(f"kept: {venv.keeps}" if venv.keeps else "not kept: the next build or `roost clean` removes it")
     return lines
-
-
-def _mib(size: int) -> str:
-    return f"{size / 2**20:.1f} MiB"
 
 
 def _when(at: str) -> str:
@@ -73,43 +102,64 @@ def _when(at: str) -> str:
 
 
 @click.command(
+    short_help="Say what changed since the last complete venv.",
     epilog="""\b
 Example:
-  roost why --env docs"""
+  roost why --env docs""",
 )
-@click.option("--env", metavar="NAME", help="The environment.  [default: $ROOST_ENV, else `default`]")
+@_env
 @_json
 @_project
 def why(env: str | None, as_json: bool, project: str) -> None:
     """Say what changed since the last complete venv: the inputs, and the packages from → to."""
     name = env or os.environ.get("ROOST_ENV") or "default"
     answer = protocol.ask(protocol.Request(os.path.realpath(project), name, None, 0.0, "roost why"))
-    before = changes.newest(answer.store, answer.state) if answer.state else None
-    if answer.state is None or before is None:
-        parts, packages, text = [], [], f"`{name}` was never built here: {answer.reason}"
-    else:
-        parts = changes.parts(before.parts, answer.state.parts)
-        packages = changes.packages(before.locked, changes.locked(answer.state.inputs))
-        ready = f"`{name}` is ready: nothing changed since it was built {_when(before.built)}"
-        drifted = f"`{name}` will be built anew: {answer.reason}"
-        changed = f"`{name}` changed since {os.path.basename(before.venv)} was built {_when(before.built)}:"
-        text = changed if parts else (ready if answer.marker else drifted)
-        if parts and answer.marker:
-            text = f"`{name}` is ready. It differs from {os.path.basename(before.venv)}, built {_when(before.built)}:"
+    latest = changes.newest(answer.store, answer.state) if answer.state else None
+    now = changes.since(latest, answer.state) if latest and answer.state else None
+    built = answer.marker if answer.marker == latest else None
+    before = changes.newest(answer.store, answer.state, built) if answer.state and built else None
+    then = changes.between(before, built) if before and built else None
     if as_json:
-        ready_now = answer.marker is not None
-        fields = {"version": 1, "environment": name, "ready": ready_now, "reason": answer.reason}
-        click.echo(json.dumps(fields | {"parts": parts, "packages": packages}, indent=2))
+        fields = {"version": 1, "environment": name, "ready": answer.marker is not None, "reason": answer.reason}
+        fields |= {"parts": now.parts if now else [], "packages": now.packages if now else []}
+        fields |= {"since": now and now.venv, "last_build": then and then._asdict()}
+        click.echo(json.dumps(fields, indent=2))
         return
-    for line in (text, *(f"  {line}" for line in parts), *(f"    {line}" for line in packages)):
-        click.echo(line)
+    _show(_because(name, answer, now), 2)
+    if now:
+        _show_difference(now)
+    if then:
+        _show(f"What changed by that build, since {then.venv} was built {_when(then.built)}:", 2)
+        _show_difference(then)
+        if not then.parts + then.packages:
+            click.echo("  the same packages, from the same inputs")
+
+
+def _because(name: str, answer: protocol.Answer, now: changes.Difference | None) -> str:
+    if now is None:
+        return f"`{name}` was never built here: {answer.reason}"
+    if now.parts and answer.marker:
+        return f"`{name}` is ready. It differs from {now.venv}, built {_when(now.built)}:"
+    if now.parts:
+        return f"`{name}` changed since {now.venv} was built {_when(now.built)}:"
+    if answer.marker:
+        return f"`{name}` is ready: nothing changed since it was built {_when(now.built)}"
+    return f"`{name}` will be built anew: {answer.reason}"
+
+
+def _show_difference(found: changes.Difference) -> None:
+    for part in found.parts:
+        _show(f"  {part}", 4)
+    for package in found.packages:
+        _show(f"    {package}", 6)
 
 
 @click.command(
+    short_help="Show who built, and who waited for whom.",
     epilog="""\b
 Examples:
   roost log -n 50
-  roost log --timeline fan-out.svg    who built, who waited for whom, of the last fan-out"""
+  roost log --timeline out.svg    who waited for whom in the last fan-out""",
 )
 @click.option("-n", "count", type=click.IntRange(1), default=20, show_default=True, help="How many events.")
 @click.option("--timeline", "picture", metavar="FILE", help="Draw an SVG of the last fan-out instead.")
@@ -126,15 +176,11 @@ def log(count: int, picture: str | None, minutes: float | None, as_json: bool, p
         click.echo(json.dumps({"version": journal.VERSION, "events": rows}, indent=2))
     else:
         for event in events[-count:]:
-            click.echo(event.words())
+            _show(event.words(), 30)
 
 
 def _draw(events: Sequence[journal.Event], picture: str, minutes: float | None) -> None:
-    if minutes is None:
-        chosen = timeline.last_fan_out(events)
-    else:
-        begin = max((event.at.timestamp() for event in events), default=0.0) - minutes * 60
-        chosen = timeline.last_fan_out([event for event in events if event.at.timestamp() >= begin])
+    chosen = timeline.last_fan_out(events) if minutes is None else timeline.last_minutes(events, minutes)
     if not chosen:
         message = "the journal has no build and no wait to draw"
         raise RoostError(message)
@@ -148,9 +194,10 @@ def _draw(events: Sequence[journal.Event], picture: str, minutes: float | None) 
 
 @click.command(
     name="doctor",
+    short_help="Say what is wrong here, and how to mend it.",
     epilog="""\b
 Example:
-  roost doctor --json > report.json    to paste into an issue; it holds no secrets""",
+  roost doctor --json > report.json    for an issue; it holds no secrets""",
 )
 @_json
 @_project
@@ -164,6 +211,6 @@ def doctor_(as_json: bool, project: str) -> None:
         colours = {"ok": "green", "warning": "yellow", "error": "red"}
         for one in findings:
             cure = f": {one.cure}" if one.cure else ""
-            click.echo(f"{click.style(f'{one.level:7}', fg=colours[one.level])}  {one.text}{cure}")
+            _show(f"{one.text}{cure}", 9, f"{one.level:7}  ", colours[one.level])
     if worst:
         raise SystemExit(worst)

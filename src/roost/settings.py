@@ -65,12 +65,12 @@ def read(project: Project, env: str) -> Settings:
         known = ", ".join(f"`{name}`" for name in sorted({"default", *envs}))
         message = f"there is no environment `{env}` in `{project.file}`: it has {known}"
         raise RoostError(message)
-    values = _inherited(top, envs.get(env, {}))
+    values = _inherited(project, env, top, envs.get(env, {}))
     groups = tuple(values["groups"]) if "groups" in values else _default_groups(project)
     extras = tuple(values.get("extras", ()))
-    _check_names(project, "dependency group", groups, groups_of(project.tables) | _groups_of_others(project.tables))
-    if _says_its_extras(project.tables):
-        _check_names(project, "extra", extras, extras_of(project.tables))
+    _check_groups(project, groups)
+    if all(map(_says_its_extras, _packages(project))):
+        _check_names(project, "extra", extras, {name for tables in _packages(project) for name in extras_of(tables)})
     _check_inputs(project, values.get("inputs", ()))
     return Settings(
         env=env,
@@ -112,13 +112,31 @@ def _check_inputs(project: Project, patterns: Iterable[str]) -> None:
             raise RoostError(message)
 
 
-def _inherited(top: dict[str, Any], own: dict[str, Any]) -> dict[str, Any]:
+def _inherited(project: Project, env: str, top: dict[str, Any], own: dict[str, Any]) -> dict[str, Any]:
     """Return the keys of `top` with those of an environment's `own` table over them.
 
-    What one table says of the way to install is one choice: half of it makes no sense with half of another.
+    What one table says of the way to install is one choice: half of it makes no sense with half of another. Groups and
+    extras that it inherits are nothing to an environment that chooses a way without any.
+
+    Raises:
+        RoostError: groups or extras are asked for where nothing installs them.
     """
-    dropped = {"envs"} | (set(_WAYS) if own.keys() & set(_WAYS) else set())
-    return {key: value for key, value in top.items() if key not in dropped} | own
+    chooses = bool(own.keys() & set(_WAYS))
+    values = {key: value for key, value in top.items() if key != "envs" and not (chooses and key in _WAYS)} | own
+    kind = values.get("installer", "auto")
+    if kind == "auto":
+        kind = next((way for way in ("requirements", "command") if values.get(way)), kind)
+    for key in ("groups", "extras") if kind in ("requirements", "command") else ():
+        if chooses and key not in own:
+            values.pop(key, None)
+        elif values.get(key):
+            where = f"tool.roost.envs.{env}.{key}" if key in own else f"tool.roost.{key}"
+            message = (
+                f"`{where}` in `{project.file}` means nothing to the installer `{kind}`, which installs what its "
+                f"{'files say' if kind == 'requirements' else 'command does'}: remove it, or choose another `installer`"
+            )
+            raise RoostError(message)
+    return values
 
 
 def _check(project: Project, values: dict[str, Any], where: str, without: tuple[str, ...] = ()) -> None:
@@ -150,10 +168,40 @@ def _wrong(project: Project, where: str, words: str) -> RoostError:
     return RoostError(f"`{where}` in `{project.file}` must be {words}")
 
 
-def _check_names(project: Project, what: str, asked: tuple[str, ...], there: dict[str, Any]) -> None:
+def _check_groups(project: Project, asked: tuple[str, ...]) -> None:
+    """Refuse groups that are nowhere, and those that include themselves or what is nowhere."""
+    found = {folder: groups_of(tables) for folder, tables in project.all_tables.items()}
+    names = {name for groups in found.values() for name in groups}
+    _check_names(project, "dependency group", asked, names | _groups_of_others(project.tables))
+    for folder, groups in found.items():
+        for name in asked:
+            _follow_group(f"{folder}/pyproject.toml", groups, normalize(name), ())
+
+
+def _follow_group(file: str, groups: dict[str, Any], name: str, way: tuple[str, ...]) -> None:
+    if name in way:
+        circle = " → ".join(f"`{one}`" for one in (*way[way.index(name) :], name))
+        message = f"the dependency groups in `{file}` include one another in a circle, {circle}: take one of them out"
+        raise RoostError(message)
+    if way and name not in groups:
+        known = ", ".join(f"`{one}`" for one in sorted(groups))
+        message = f"the dependency group `{way[-1]}` in `{file}` includes `{name}`, which is not there: it has {known}"
+        raise RoostError(message)
+    for other in included(groups.get(name, ())):
+        _follow_group(file, groups, other, (*way, name))
+
+
+def included(group: Iterable[object]) -> list[str]:
+    """Return the groups that `group` includes, by normalized name."""
+    names = (item.get("include-group") for item in group if isinstance(item, dict))
+    return [normalize(name) for name in names if isinstance(name, str)]
+
+
+def _check_names(project: Project, what: str, asked: tuple[str, ...], there: Iterable[str]) -> None:
+    names = set(there)
     for name in asked:
-        if normalize(name) not in there:
-            known = ", ".join(f"`{name}`" for name in sorted(there)) or "none"
+        if normalize(name) not in names:
+            known = ", ".join(f"`{name}`" for name in sorted(names)) or "none"
             message = f"there is no {what} `{name}` in `{project.file}`: it has {known}"
             raise RoostError(message)
 
@@ -178,12 +226,17 @@ def extras_of(tables: dict[str, Any]) -> dict[str, Any]:
     return {normalize(name): requirements for name, requirements in extras.items()}
 
 
-def _groups_of_others(tables: dict[str, Any]) -> dict[str, Any]:
-    """Return the groups in the tables of poetry and PDM, which know others besides the dependency groups."""
+def _groups_of_others(tables: dict[str, Any]) -> set[str]:
+    """Return the names of the groups in the tables of poetry and PDM, which know more than dependency groups."""
     poetry = table(tables, "tool", "poetry")
     old = {"dev": poetry["dev-dependencies"]} if "dev-dependencies" in poetry else {}
     found = table(poetry, "group") | old | table(tables, "tool", "pdm", "dev-dependencies")
-    return {normalize(name): group for name, group in found.items()}
+    return {normalize(name) for name in found}
+
+
+def _packages(project: Project) -> list[dict[str, Any]]:
+    """Return the tables of all that can have extras: not the root of a workspace that is no project itself."""
+    return [tables for tables in project.all_tables.values() if "project" in tables] or [project.tables]
 
 
 def _says_its_extras(tables: dict[str, Any]) -> bool:
@@ -197,7 +250,7 @@ def _says_its_extras(tables: dict[str, Any]) -> bool:
 
 def _default_groups(project: Project) -> tuple[str, ...]:
     """Return uv's default groups, else `dev` where it exists."""
-    groups = groups_of(project.tables)
+    groups = {name: None for tables in project.all_tables.values() for name in groups_of(tables)}
     chosen = table(project.tables, "tool", "uv").get("default-groups")
     if chosen is None:
         return ("dev",) if "dev" in groups else ()

@@ -37,6 +37,8 @@ class VenvStatus(NamedTuple):
     python: str
     installer: str
     complete: bool
+    attempt: bool
+    """Whether it is being built, or was left behind by a build that was killed."""
     built: str
     seconds: float
     """How long the build took."""
@@ -130,13 +132,14 @@ def _env(start: str, name: str, python: str | None, building: set[str]) -> EnvSt
 def _venv(verdict: collect.Verdict, using: list[User]) -> VenvStatus:
     venv = verdict.venv
     found = marker.load(f"{venv.folder}/complete")[0] if verdict.complete else None
-    total, shared = _size(venv.path)
+    total, shared = size(venv.path)
     return VenvStatus(
         path=venv.path,
         environment=found.environment if found else "",
         python=found.python if found else "",
         installer=found.installer if found else "",
         complete=verdict.complete,
+        attempt=collect.is_attempt(venv),
         built=found.built if found else "",
         seconds=found.seconds if found else 0.0,
         packages=len(_installed(found)),
@@ -159,7 +162,12 @@ def _used(venv: Venv) -> str:
         return ""
 
 
-def _size(folder: str) -> tuple[int, int]:
+def mib(count: int) -> str:
+    """Return a number of bytes as people read it."""
+    return f"{count / 2**20:.1f} MiB"
+
+
+def size(folder: str) -> tuple[int, int]:
     """Return the bytes that the files below `folder` take on disk, and how many of them have another name."""
     total = shared = 0
     seen = set()

@@ -14,20 +14,21 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from roost import index, locks, process, report
+from roost import files, index, locks, process, report
 from roost.errors import RoostError, UsageError, VanishedError
+from roost.inputs import text_of
 
 CACHEDIR_TAG = """Signature: 8a477f597d28d172789f06886806bc55
 # Made by roost: virtualenvs that can be made again. See https://bford.info/cachedir/
 """
 JOURNAL_LIMIT = 1 << 20  # bytes; older lines move to `journal.1`, of which there is one
 _NO_FLOCK = (errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOTSUP)
+_ODD = (errno.EISDIR, errno.ENOTDIR, errno.ELOOP, errno.ENXIO, errno.EMLINK)
 _FINGERPRINT = re.compile(r"[0-9a-f]{16}", re.ASCII)
 _VENV = re.compile(r"venv-[a-z0-9]{6}", re.ASCII)
 _CURRENT = re.compile(r"/(?:\.roost|%2F[^/]*)/current/default\Z")
-_TEMPORARY = re.compile(r"\..+\.[0-9a-f]{8}")  # what `index.temporary` makes; no name that stays begins with a point
+_IN_V1 = ("index", "python", "envs", "trash")
 _ALPHABET = "abcdefghijklmnopqrstuvwxyz0123456789"
-_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 class Store:
@@ -39,6 +40,7 @@ class Store:
         self.root = index.folder(project)
         self.v1 = f"{self.root}/v1"
         self.lock = f"{self.root}/lock"
+        self._folders = (self.v1, *(f"{self.v1}/{name}" for name in _IN_V1), f"{self.root}/current")
 
     def index(self, key: str) -> str:
         """Return the path of the index called `key`."""
@@ -57,12 +59,16 @@ class Store:
 
         Raises:
             UsageError: `ROOST_DIR` is relative: from another current folder it would be another lock.
-            RoostError: it is a link, no folder, another user's, or writable by others.
+            RoostError: its path cannot be on PATH; it is a link, no folder, another user's, or writable by others; or
+                one of its own folders is none, such as a link through which roost would write elsewhere.
         """
         elsewhere = os.environ.get("ROOST_DIR")
         if elsewhere and not os.path.isabs(elsewhere):
             message = f"`ROOST_DIR` is `{elsewhere}`: it must be an absolute path"
             raise UsageError(message)
+        if ":" in self.root:
+            message = f"`{self.root}` has a `:`, which ends a folder in PATH: rename it, or set `ROOST_DIR` to another"
+            raise RoostError(message)
         try:
             info = os.lstat(self.root)
         except FileNotFoundError:
@@ -82,6 +88,8 @@ class Store:
                 f"`chmod 700 {self.root}` if you trust what is in it, else remove it",
             )
         else:
+            for path in self._folders:
+                files.refuse_other_than_folder(path)
             return
         message = f"`{self.root}` {fault}, so nothing in it can be trusted: {cure}"
         raise RoostError(message)
@@ -97,35 +105,42 @@ class Store:
             if not os.path.isdir(self.root):
                 if os.environ.get("ROOST_DIR"):
                     os.makedirs(os.path.dirname(self.root), mode=0o700, exist_ok=True)
+                else:
+                    self._refuse_as_root()
                 self._introduce()
-            for path in (self.root, self.v1, *(f"{self.v1}/{name}" for name in ("index", "python", "envs", "trash"))):
-                _make_folder(path)
-            _make_folder(f"{self.root}/current")
+            for path in (self.root, *self._folders):
+                files.make_folder(path)
             for name, text in ((".gitignore", "*\n"), ("CACHEDIR.TAG", CACHEDIR_TAG)):
                 if not os.path.lexists(f"{self.root}/{name}"):
-                    _write(f"{self.root}/{name}", text)
+                    files.write(f"{self.root}/{name}", text)
         except OSError as error:
             raise self._failure(error) from error
         self.check()
         self._refuse_tracked()
 
+    def _refuse_as_root(self) -> None:
+        owner = os.stat(self.project).st_uid
+        if os.geteuid() == 0 != owner:
+            message = (
+                f"`{self.project}` belongs to another user (uid {owner}), who could not remove what root leaves there: "
+                "run this as that user, or set `ROOST_DIR` to a folder of root's"
+            )
+            raise RoostError(message)
+
     def _introduce(self) -> None:
         """Say once that `/.roost` belongs in `.gitignore`: build backends read only the one at the root."""
         if os.environ.get("ROOST_DIR") or not os.path.exists(f"{self.project}/.git"):
             return
-        with (
-            contextlib.suppress(OSError),
-            open(f"{self.project}/.gitignore", encoding="utf-8", errors="replace") as file,
-        ):
-            if any(line.strip().strip("/") == ".roost" for line in file):
-                return
+        if any(line.strip().strip("/") == ".roost" for line in text_of(f"{self.project}/.gitignore").splitlines()):
+            return
         report.warning(f"add the line `/.roost` to `{self.project}/.gitignore`, where build backends look for it too")
 
     def _refuse_tracked(self) -> None:
         git = shutil.which("git")
         if git is None or os.environ.get("ROOST_DIR"):
             return
-        command = [git, "ls-files", "--", ".roost"]
+        # Without its monitor, which would be a program that the repository's own configuration names.
+        command = [git, "-c", "core.fsmonitor=false", "ls-files", "--", ".roost"]
         status, output = process.run(command, env=process.for_installer(os.environ), cwd=self.project)
         if status == 0 and output.strip():
             message = (
@@ -143,11 +158,11 @@ class Store:
                 "set `ROOST_DIR` to a folder on a local disk"
             )
             return RoostError(message)
-        message = (
-            f"`{error.filename or self.root}` cannot be used: {error.strerror}; make it writable, "
-            "or set `ROOST_DIR` to a folder that is"
-        )
-        return RoostError(message)
+        cure = "make it writable, or set `ROOST_DIR` to a folder that is"
+        if error.errno in _ODD:
+            cure = "it is not what roost put there, so remove it"
+        path = error.filename2 or error.filename or self.root
+        return RoostError(f"`{path}` cannot be used: {error.strerror}; {cure}")
 
     @contextlib.contextmanager
     def guarded(self) -> Iterator[None]:
@@ -170,8 +185,9 @@ class Store:
         try:
             descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_NONBLOCK, 0o600)
             try:
-                os.write(descriptor, f"{line}\n".encode())
                 full = os.fstat(descriptor).st_size > JOURNAL_LIMIT
+                if locks.is_alone(descriptor):
+                    os.write(descriptor, f"{line}\n".encode())
             finally:
                 os.close(descriptor)
             if full:
@@ -181,8 +197,9 @@ class Store:
 
     def venvs(self) -> Iterator["Venv"]:
         """Yield every venv there is, of any fingerprint, complete or not, and every lease whose venv is gone."""
-        for fingerprint in _names(f"{self.v1}/envs", _FINGERPRINT):
+        for fingerprint in files.names(f"{self.v1}/envs", _FINGERPRINT):
             folder = self.env(fingerprint)
+            files.refuse_other_than_folder(folder)
             names = {name.removesuffix(".lease") for name in os.listdir(folder)}
             yield from (Venv(fingerprint, folder, name) for name in sorted(filter(_VENV.fullmatch, names)))
 
@@ -192,7 +209,7 @@ class Store:
         The lease comes first: no venv is ever without one.
         """
         folder = self.env(fingerprint)
-        _make_folder(folder)
+        files.make_folder(folder)
         while True:
             venv = Venv(fingerprint, folder, "venv-" + "".join(secrets.choice(_ALPHABET) for _ in range(6)))
             try:
@@ -217,25 +234,25 @@ class Store:
 
         It stays where anything holds its lease (rule 7). What is renamed into `trash` is deleted by `empty_trash`.
         """
-        envs = os.open(f"{self.v1}/envs", _FOLDER)
+        envs = os.open(f"{self.v1}/envs", files.FOLDER)
         try:
-            folder = os.open(venv.fingerprint, _FOLDER, dir_fd=envs)
+            folder = os.open(venv.fingerprint, files.FOLDER, dir_fd=envs)
         finally:
             os.close(envs)
-        trash = os.open(f"{self.v1}/trash", _FOLDER)
+        trash = os.open(f"{self.v1}/trash", files.FOLDER)
         lease = None
         try:
             with contextlib.suppress(FileNotFoundError):
                 flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-                lease = os.open(f"{venv.name}.lease", flags, dir_fd=folder)
+                if stat.S_ISREG(os.stat(f"{venv.name}.lease", dir_fd=folder, follow_symlinks=False).st_mode):
+                    lease = os.open(f"{venv.name}.lease", flags, dir_fd=folder)
             if lease is not None and not locks.try_flock(lease, fcntl.LOCK_EX):
                 return False
             if marker and lease is not None:  # without a lease, it may be the marker of one that was built after a wipe
                 os.unlink("complete", dir_fd=folder)
-            with contextlib.suppress(FileNotFoundError):
-                os.rename(venv.name, f"{venv.name}-{secrets.token_hex(4)}", src_dir_fd=folder, dst_dir_fd=trash)
-            if lease is not None:
-                os.unlink(f"{venv.name}.lease", dir_fd=folder)
+            for name in (venv.name, f"{venv.name}.lease"):  # whatever a lease is that is no file, it goes, too
+                with contextlib.suppress(FileNotFoundError):
+                    os.rename(name, f"{name}-{secrets.token_hex(4)}", src_dir_fd=folder, dst_dir_fd=trash)
             with contextlib.suppress(OSError):  # not empty: other venvs of this fingerprint
                 os.rmdir(self.env(venv.fingerprint))
             return True
@@ -247,10 +264,12 @@ class Store:
     def empty_trash(self) -> None:
         """Delete what was renamed away, without following links. Needs no lock: nothing in there is in use."""
         with contextlib.suppress(OSError):
-            trash = os.open(f"{self.v1}/trash", _FOLDER)
+            trash = os.open(f"{self.v1}/trash", files.FOLDER)
             try:
                 for name in os.listdir(trash):
                     shutil.rmtree(name, ignore_errors=True, dir_fd=trash)
+                    with contextlib.suppress(OSError):  # a lease, or what was put in place of a venv
+                        os.unlink(name, dir_fd=trash)
             finally:
                 os.close(trash)
 
@@ -259,10 +278,11 @@ class Store:
 
         Also the folders of fingerprints without a venv. Only ever by a name that `index.temporary` makes.
         """
-        fingerprints = [self.env(name) for name in _names(f"{self.v1}/envs", _FINGERPRINT)]
+        fingerprints = [self.env(name) for name in files.names(f"{self.v1}/envs", _FINGERPRINT)]
+        fingerprints = [path for path in fingerprints if not os.path.islink(path)]
         for path in (self.root, f"{self.root}/current", f"{self.v1}/index", f"{self.v1}/python", *fingerprints):
             with contextlib.suppress(OSError):
-                _sweep(path, before)
+                files.sweep(path, before)
         for path in fingerprints:
             with contextlib.suppress(OSError):
                 if os.listdir(path) == ["complete"]:  # of a venv that somebody removed
@@ -272,18 +292,21 @@ class Store:
     def point(self, env: str, venv: str, link: str | None) -> None:
         """Let `current/ENV` lead to `venv`, and the project's `.venv` to that where the settings want it."""
         current = f"{self.root}/current/{env}"
-        _link(current, venv)
+        files.link(current, venv)
         if link and env == "default":
             path = f"{self.project}/{link}"
             if os.path.lexists(path) and not _is_ours(path):
                 report.warning(f"`{path}` exists and is not roost's, so it stays as it is: remove it to get the link")
             else:
-                _link(path, current)
+                files.link(path, current)
 
     def pointed(self) -> dict[str, str]:
         """Return which venv of this store `current` leads to for each environment; a copied one leads elsewhere."""
-        links = {entry.name: entry.path for entry in os.scandir(f"{self.root}/current") if entry.is_symlink()}
-        found = {name: os.readlink(path) for name, path in links.items()}
+        try:
+            links = {entry.name: entry.path for entry in os.scandir(f"{self.root}/current") if entry.is_symlink()}
+            found = {name: os.readlink(path) for name, path in links.items()}
+        except FileNotFoundError:
+            return {}
         here = f"{self.v1}/envs/"
         return {name: target for name, target in found.items() if target.startswith(here) and os.path.isdir(target)}
 
@@ -336,47 +359,11 @@ class Attempt:
         return descriptor
 
 
-def _names(folder: str, pattern: "re.Pattern[str]") -> list[str]:
-    try:
-        return sorted(filter(pattern.fullmatch, os.listdir(folder)))
-    except FileNotFoundError:
-        return []
-
-
-def _sweep(path: str, before: float) -> None:
-    folder = os.open(path, _FOLDER)
-    try:
-        for name in filter(_TEMPORARY.fullmatch, os.listdir(folder)):
-            if os.stat(name, dir_fd=folder, follow_symlinks=False).st_mtime < before:
-                os.unlink(name, dir_fd=folder)
-    finally:
-        os.close(folder)
-
-
-def _make_folder(path: str) -> None:
-    try:
-        os.mkdir(path, 0o700)
-    except FileExistsError:
-        if not stat.S_ISDIR(os.lstat(path).st_mode):
-            message = f"`{path}` is not a folder: remove it"
-            raise RoostError(message) from None
-    else:
-        os.chmod(path, 0o700)  # a strict umask may have taken our own bits
-
-
-def _write(path: str, text: str) -> None:
-    new = index.temporary(path)
-    with open(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600), "w") as file:
-        file.write(text)
-    os.replace(new, path)
+def is_venv(name: str) -> bool:
+    """Return whether `name` is one that roost gives to venvs."""
+    return _VENV.fullmatch(name) is not None
 
 
 def _is_ours(path: str) -> bool:
     """Return whether `path` is a link that roost made, perhaps before the project moved or `ROOST_DIR` did."""
     return os.path.islink(path) and _CURRENT.search(os.readlink(path)) is not None
-
-
-def _link(path: str, target: str) -> None:
-    new = index.temporary(path)
-    os.symlink(target, new)
-    os.replace(new, path)

@@ -19,14 +19,25 @@ def last_fan_out(events: Sequence[Event]) -> list[Event]:
         if found and event.at.timestamp() < min(one.begun for one in found) - GAP:
             break
         found.append(event)
-    return sorted(found, key=lambda event: (event.begun, event.event != "build"))
+    return sorted(found, key=_order)
+
+
+def last_minutes(events: Sequence[Event], minutes: float) -> list[Event]:
+    """Return the builds, failures and waits of the journal's last `minutes`."""
+    begin = max((event.at.timestamp() for event in events), default=0.0) - minutes * 60
+    found = [event for event in events if event.event in _COLOURS and event.at.timestamp() >= begin]
+    return sorted(found, key=_order)
+
+
+def _order(event: Event) -> tuple[float, bool]:
+    return event.begun, event.event != "build"
 
 
 def draw(events: Sequence[Event]) -> str:
     """Return the SVG of `events`, a row each."""
     begin = min(event.begun for event in events)
     span = max(max(event.at.timestamp() for event in events) - begin, 0.001)
-    scale = (_WIDTH - _LEFT - 70) / span
+    scale = (_WIDTH - _LEFT - 95) / span
     height = 40 + _ROW * len(events) + 30
     counts = {word: sum(event.event == word for event in events) for word in _COLOURS}
     words = f"{counts['build']} built, {counts['wait']} waited, {counts['failure']} failed, {span:.1f} s"
@@ -59,7 +70,7 @@ def _row(event: Event, number: int, begin: float, scale: float) -> str:
 
 
 def _axis(span: float, scale: float, height: int) -> list[str]:
-    step = next((step for step in (0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60, 300, 600) if span / step <= 8), 3600)
+    step = next((step for step in (0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60, 300, 600) if span / step <= 8), span / 8)
     ticks = [step * number for number in range(int(span / step) + 1)]
     return [
         f'<line x1="{_LEFT + tick * scale:.1f}" x2="{_LEFT + tick * scale:.1f}" y1="34" y2="{height - 24}" '

@@ -6,7 +6,7 @@ import time
 from collections.abc import Collection
 from typing import NamedTuple
 
-from roost import process
+from roost import process, redact
 
 
 class User(NamedTuple):
@@ -49,10 +49,11 @@ def _user(pid: int) -> User:
     command = since = ""
     with contextlib.suppress(OSError, ValueError, IndexError):
         with open(f"/proc/{pid}/cmdline", "rb") as file:
-            command = " ".join(os.fsdecode(word) for word in file.read(4096).split(b"\0") if word)
+            command = " ".join(os.fsdecode(file.read(4096).replace(b"\0", b" ")).split())  # a `-c` may be many lines
         with open(f"/proc/{pid}/stat", "rb") as file:
             ticks = int(file.read().rpartition(b")")[2].split()[19])
         with open("/proc/uptime") as file:
             age = float(file.read().split()[0]) - ticks / os.sysconf("SC_CLK_TCK")
         since = time.strftime("%Y-%m-%dT%H:%M:%S%z", time.localtime(time.time() - age))
+    command = redact.without_secrets(command)
     return User(pid, "".join(char if char.isprintable() else "?" for char in command), since)

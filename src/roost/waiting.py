@@ -3,13 +3,15 @@
 import os
 import socket
 import time
+from collections.abc import Callable
 
-from roost import process, report
+from roost import process, report, users
 from roost.errors import UsageError, WaitTimeoutError
 
 POLL = 0.02  # seconds; a waiter notices a marker at most this late
 SILENCE = 1.0  # seconds
 DEFAULT_TIMEOUT = 600.0  # seconds
+COMMAND = 160  # characters of a command that a message quotes; uv starts its build backends with a whole script
 
 
 def timeout(environ: "os._Environ[str]") -> float:
@@ -76,9 +78,36 @@ class Holder:
         """Return who it is, in words."""
         if not self.pid:
             return "a process that has not given its name"
-        place = "" if self.here else f" on `{self.host}`" if self.host != socket.gethostname() else " in a container"
-        stopped = f", which is stopped (`kill -CONT {self.pid}`)" if self.here and process.is_stopped(self.pid) else ""
-        return f"pid {self.pid}{place} (`{self.command}`) since {self.since[11:19]}{stopped}"
+        if self.here:
+            return _words(self.pid, self.command, self.since)
+        place = f"on `{self.host}`" if self.host != socket.gethostname() else "in a container"
+        return f"pid {self.pid} {place} (`{self.command}`) since {self.since[11:19]}"
+
+
+def holder(path: str) -> str:
+    """Return who a lock file says holds it, in words."""
+    return str(Holder(path))
+
+
+def left_running(path: str) -> str:
+    """Return who holds the lease at `path` of a build that ended, in words: its record names only the builder."""
+    found = users.find([path])[path]
+    if not found:  # another user's, or in another container, or the system does not tell
+        return f"what {Holder(path)} started"
+    pid, command, since = found[0]
+    program, space, rest = command.partition(" ")
+    others = f" and {len(found) - 1} more" if found[1:] else ""
+    return f"{_words(pid, f'{os.path.basename(program)}{space}{rest}', since)}{others}"
+
+
+def gist(command: str) -> str:
+    """Return as much of `command` as a message quotes."""
+    return command if len(command) <= COMMAND else f"{command[:COMMAND]}…"
+
+
+def _words(pid: int, command: str, since: str) -> str:
+    stopped = f", which is stopped (`kill -CONT {pid}`)" if process.is_stopped(pid) else ""
+    return f"pid {pid} (`{gist(command)}`) since {since[11:19]}{stopped}"
 
 
 class Wait:
@@ -90,26 +119,43 @@ class Wait:
         self.waited = 0.0
         """Seconds spent waiting so far."""
         self.holder = ""
-        self._said = False
+        self._what = ""
+        self._said = 0
+        """How often the holder was named."""
 
-    def pause(self, what: str, path: str) -> None:
-        """Sleep for one poll while waiting for `what`, which whoever stands in the file `path` holds.
+    def pause(self, what: str, path: str, who: Callable[[str], str] = holder) -> None:
+        """Sleep for one poll while waiting for `what`, which somebody holds by the file `path`; `who` says who.
 
         Raises:
             WaitTimeoutError: the time is up.
         """
         if self.waited >= self.seconds:
             message = (
-                f"gave up after {self.waited:.0f} s: {what} is held by {Holder(path)}; "
+                f"gave up after {self.waited:.0f} s: {what} is held by {who(path)}; "
                 "end it or let it finish, or set `ROOST_TIMEOUT` to more seconds"
             )
+            report.clear()
             raise WaitTimeoutError(message)
-        if not self.holder and (holder := Holder(path)).pid:
-            self.holder = str(holder)
-        if not self._said and self.waited >= SILENCE:
-            self._said = True
-            self.holder = str(Holder(path))
-            report.wait(f"waiting for {what}, held by {self.holder}")
+        if not self.holder and Holder(path).pid:
+            self.holder = who(path)
+        self._what = what
+        if self.waited >= SILENCE + self._said:
+            self._said += 1
+            if self._said == 1 or report.width():
+                self.holder = who(path)
+                self._tell()
         before = time.monotonic()
         time.sleep(POLL)
         self.waited += time.monotonic() - before
+
+    def _tell(self) -> None:
+        """Say once whom we wait for; on a terminal, go on saying for how long."""
+        if report.width():
+            report.live(f"waiting {self.waited:.0f} s for {self._what}, held by {self.holder}")
+        else:
+            report.wait(f"waiting for {self._what}, held by {self.holder}")
+
+    def end(self) -> None:
+        """Leave on a terminal, where the line that told of the wait goes, one that tells how long it was."""
+        if report.clear():
+            report.wait(f"waited {self.waited:.1f} s for {self._what}, held by {self.holder}")

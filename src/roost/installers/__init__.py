@@ -64,11 +64,11 @@ def _locked(project: Project, inputs: Inputs, name: str, reason: str) -> Install
 
 
 def _unlocked(project: Project, settings: Settings, inputs: Inputs) -> Installer:
-    if table(project.tables, "project") or table(project.tables, "dependency-groups"):
+    if table(project.tables, "project") or table(project.tables, "dependency-groups") or project.members:
         return UvInstall(project, inputs, "pyproject.toml, no uv.lock")
     if settings.installer == "auto" and (names := requirements.conventional(project, inputs)):
         return RequirementsInstall(project, inputs, names, ", ".join(names))
-    if is_package(project, inputs):
+    if is_package(project.root, project.tables, inputs):
         return UvInstall(project, inputs, "its build, no uv.lock")
     message = (
         f"`{project.file}` has no `[project]` and no `[dependency-groups]`, and there is no `uv.lock`, no other lock "

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Sequence
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from roost import process
 from roost.inputs import Inputs
@@ -59,16 +59,16 @@ class Installer(Protocol):
         ...
 
 
-def is_package(project: Project, inputs: Inputs) -> bool:
-    """Return whether the project itself can be built and installed: as uv sees it, or by its `setup.py`."""
-    told = table(project.tables, "tool", "uv").get("package")
+def is_package(folder: str, tables: dict[str, Any], inputs: Inputs) -> bool:
+    """Return whether what lies in `folder` can be built and installed: as uv sees it, or by its `setup.py`."""
+    told = table(tables, "tool", "uv").get("package")
     if isinstance(told, bool):
         return told
-    if "build-system" in project.tables or "project" in project.tables:
-        return "build-system" in project.tables
-    if inputs.read(f"{project.root}/setup.py") is not None:
+    if "build-system" in tables or "project" in tables:
+        return "build-system" in tables
+    if inputs.read(f"{folder}/setup.py") is not None:
         return True
-    return b"[metadata]" in (inputs.read(f"{project.root}/setup.cfg") or b"")  # linters keep their settings there, too
+    return b"[metadata]" in (inputs.read(f"{folder}/setup.cfg") or b"")  # linters keep their settings there, too
 
 
 def active(venv: str) -> dict[str, str]:

@@ -33,20 +33,22 @@ class PylockSync:
         found = {os.path.normpath(os.path.join(project.root, path)) for path in paths if isinstance(path, str)}
         own = normalize(str(table(project.tables, "project").get("name", "")))
         there = {normalize(str(package.get("name", ""))) for package in packages}
-        self._adds_project = project.root not in found and own not in there and is_package(project, inputs)
+        missing = project.root not in found and own not in there
+        self._adds_project = missing and is_package(project.root, project.tables, inputs)
         self.sources = sorted(found - {project.root})
+        self._builds = sources.builds([project.root, *self.sources], inputs)
 
     def install(self, target: Target, run: Run) -> str | None:
         """Install what the lock file has for the groups and extras; then the project, if that is not among it."""
-        project, settings = target.project, target.settings
+        settings = target.settings
         self._check(settings)
         what = [word for group in settings.groups for word in ("--group", group)]
         what += [word for extra in settings.extras for word in ("--extra", extra)]
-        what += ["--allow-empty-requirements", *fresh_builds(project, settings)]
+        what += ["--allow-empty-requirements", *fresh_builds(self._builds, settings)]
         failure = uv_pip(["sync", self.path, *what], target, run)
         if failure or not self._adds_project:
             return failure
-        return uv_pip(["install", "--no-deps", "--editable", ".", *fresh_builds(project, settings)], target, run)
+        return uv_pip(["install", "--no-deps", "--editable", ".", *fresh_builds(self._builds, settings)], target, run)
 
     def _check(self, settings: Settings) -> None:
         """Refuse what the lock file says that it was not made for; uv leaves it out without a word.

@@ -10,6 +10,7 @@ from roost.installers import sources
 from roost.installers.base import Run, Target
 from roost.installers.uv import uv_pip
 from roost.project import Project
+from roost.redact import without_secrets
 
 ALONE = "requirements.txt"
 FOR_DEVELOPERS = ("requirements-dev.txt", "dev-requirements.txt")
@@ -70,17 +71,13 @@ def follow(project: Project, inputs: Inputs, names: list[str]) -> Found:
     for name in names:
         if _URL.match(name):
             message = (
-                f"`tool.roost.requirements` in `{project.file}` names `{_without_secrets(name)}`: "
+                f"`tool.roost.requirements` in `{project.file}` names `{without_secrets(name)}`: "
                 "a file on a server can change unseen, so save it in the project"
             )
             raise RoostError(message)
         path = os.path.normpath(os.path.join(project.root, name))
         _follow(project, inputs, path, f"`{project.file}`", (), found)
     return found
-
-
-def _without_secrets(url: str) -> str:
-    return re.sub(r"//[^/@]*@", "//", url)
 
 
 def _follow(project: Project, inputs: Inputs, path: str, named_in: str, way: tuple[str, ...], found: Found) -> None:

@@ -1,10 +1,12 @@
 """Local sources: the folders that get built and installed from where they lie, and the files that a build reads."""
 
 import os
+import re
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 from roost.inputs import Inputs
+from roost.installers import versions
 from roost.project import Project, table
 
 # A build backend that takes the metadata from elsewhere than `pyproject.toml`. What it compiles is for `inputs`.
@@ -13,6 +15,25 @@ _OF_BACKENDS = {
     "mesonpy": ("meson.build", "meson.options"),
     "scikit_build_core.build": ("CMakeLists.txt",),
 }
+_FILE_IN_CFG = re.compile(r"^[ \t]*([\w-]+)[ \t]*=[ \t]*file:[ \t]*(.+)$", re.MULTILINE)
+
+
+class Build(NamedTuple):
+    """A local project that uv may have built before."""
+
+    name: str
+    """Empty where only its build knows it."""
+    reads_more: bool
+    """Whether it was built from files that uv does not look at before it takes an earlier build."""
+
+
+class CacheKeys(NamedTuple):
+    """What uv's `cache-keys` name, but for git: a commit would be another environment."""
+
+    files: list[str]
+    """Globs."""
+    folders: list[str]
+    variables: list[str]
 
 
 def named_by_uv_lock(project: Project, inputs: Inputs) -> list[str]:
@@ -65,17 +86,23 @@ def _paths(folder: str, inputs: Inputs) -> Iterator[str]:
             yield path.partition(";")[0].strip().removeprefix("localhost").replace("/${PROJECT_ROOT}", ".")
 
 
-def read_by_a_build(folder: str, tables: dict[str, Any]) -> list[str]:
+def archives(folders: list[str], inputs: Inputs) -> list[str]:
+    """Return the wheels and source archives that `path` entries in `folders` lead to."""
+    paths = [os.path.normpath(os.path.join(here, path)) for here in folders for path in _paths(here, inputs)]
+    return sorted({path for path in paths if not os.path.isdir(path)})
+
+
+def read_by_a_build(folder: str, tables: dict[str, Any], inputs: Inputs) -> list[str]:
     """Return the files that can change the metadata of the project in `folder`, whose `pyproject.toml` is `tables`."""
     backend = str(table(tables, "build-system").get("build-backend", "")).partition(":")[0]
-    names = ["setup.py", "setup.cfg", *_OF_BACKENDS.get(backend, ()), *dynamic(tables)]
+    names = ["setup.py", "setup.cfg", *_OF_BACKENDS.get(backend, ()), *dynamic(folder, tables, inputs)]
     return [os.path.normpath(os.path.join(folder, name)) for name in names]
 
 
-def dynamic(tables: dict[str, Any]) -> list[str]:
+def dynamic(folder: str, tables: dict[str, Any], inputs: Inputs) -> list[str]:
     """Return the files that build backends are told to read requirements, entry points or a version from.
 
-    Not a Python file for the version, nor a readme: they change daily, and nothing gets installed another way.
+    Not a readme: it changes nothing that gets installed. Of a Python file only the version counts (`versions`).
     """
     entries = dict(table(tables, "tool", "setuptools", "dynamic"))
     entries |= {f"extra {name}": entry for name, entry in table(entries, "optional-dependencies").items()}
@@ -88,16 +115,29 @@ def dynamic(tables: dict[str, Any]) -> list[str]:
     found += [hook.get("filename")]
     for files in (hook.get("files"), *table(hook, "optional-dependencies").values()):
         found += files if isinstance(files, list) else []
-    return [name for name in found if isinstance(name, str)]
+    cfg = (inputs.read(f"{folder}/setup.cfg") or b"").decode(errors="replace")
+    named = (names.split(",") for key, names in _FILE_IN_CFG.findall(cfg) if "description" not in key)
+    return [name for name in found if isinstance(name, str)] + [name.strip() for names in named for name in names]
 
 
-def cache_keys(tables: dict[str, Any]) -> tuple[list[str], list[str]]:
-    """Return the globs and the environment variables among uv's `cache-keys`.
-
-    Not `git`: a commit would be another environment. Not `dir`: its time stamp differs in each checkout.
-    """
+def cache_keys(tables: dict[str, Any]) -> CacheKeys:
+    """Return what uv's `cache-keys` name; an entry of another kind than uv knows is for uv to refuse."""
     keys = table(tables, "tool", "uv").get("cache-keys")
-    entries = keys if isinstance(keys, list) else []
-    globs = [entry if isinstance(entry, str) else table({"": entry}, "").get("file") for entry in entries]
-    variables = [table({"": entry}, "").get("env") for entry in entries]
-    return [text for text in globs if isinstance(text, str)], [text for text in variables if isinstance(text, str)]
+    entries = [
+        {"file": entry} if isinstance(entry, str) else entry for entry in (keys if isinstance(keys, list) else [])
+    ]
+    found = ([entry.get(kind) for entry in entries if isinstance(entry, dict)] for kind in ("file", "dir", "env"))
+    return CacheKeys(*([text for text in texts if isinstance(text, str)] for texts in found))
+
+
+def builds(folders: list[str], inputs: Inputs) -> list[Build]:
+    """Return what uv may build of `folders`."""
+    found = []
+    for folder in folders:
+        tables = inputs.toml(f"{folder}/pyproject.toml") or {}
+        name = table(tables, "project").get("name", "")
+        if name or "workspace" not in table(tables, "tool", "uv"):  # else a root that is no project itself
+            keys = cache_keys(tables).files
+            more = bool(dynamic(folder, tables, inputs) or list(versions.told(folder, tables, inputs)))
+            found.append(Build(str(name), more or bool(keys and "pyproject.toml" not in keys)))
+    return found

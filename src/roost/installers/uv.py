@@ -1,15 +1,15 @@
 """uv as the installer: `uv sync --locked` where there is a lock file, else `uv pip install`."""
 
 import os
-from collections.abc import Sequence
-from typing import Literal
+from collections.abc import Callable, Sequence
+from typing import Any, Literal
 
 from roost.inputs import Inputs
 from roost.installers import sources
 from roost.installers.base import Run, Target, is_package
 from roost.process import find_uv
-from roost.project import Project, table
-from roost.settings import Settings
+from roost.project import Project
+from roost.settings import Settings, extras_of, groups_of, normalize
 
 
 def uv_pip(words: Sequence[str], target: Target, run: Run) -> str | None:
@@ -19,16 +19,14 @@ def uv_pip(words: Sequence[str], target: Target, run: Run) -> str | None:
     return None if status == 0 else output
 
 
-def fresh_builds(project: Project, settings: Settings) -> list[str]:
-    """Return the words that make uv build the project again.
+def fresh_builds(builds: Sequence[sources.Build], settings: Settings) -> list[str]:
+    """Return the words that make uv build anew what it may have built from other files.
 
-    uv keeps what it built, by the files that it knows of. It knows nothing of roost's `inputs`, nor of a file that the
-    build backend reads.
+    uv keeps what it built, by the files that it knows of. It knows nothing of roost's `inputs`, nor of all that a build
+    backend reads.
     """
-    name = table(project.tables, "project").get("name")
-    if isinstance(name, str) and (settings.inputs or sources.dynamic(project.tables)):
-        return ["--refresh-package", name]
-    return []
+    names = [build.name for build in builds if settings.inputs or build.reads_more]
+    return ["--refresh"] if "" in names else [word for name in names for word in ("--refresh-package", name)]
 
 
 class UvSync:
@@ -41,6 +39,7 @@ class UvSync:
         self.reason = reason
         self.files = [f"{project.root}/{name}" for name in ("uv.lock", "uv.toml")]
         self.sources = sources.named_by_uv_lock(project, inputs)
+        self._builds = sources.builds([project.root, *self.sources], inputs)
 
     def install(self, target: Target, run: Run) -> str | None:
         """Install the groups and extras, and all members of a workspace."""
@@ -50,7 +49,7 @@ class UvSync:
         command += [word for extra in settings.extras for word in ("--extra", extra)]
         command += ["--all-packages"] if project.members else []
         command += ["--no-compile-bytecode"]  # done in the build, for all installers
-        command += fresh_builds(project, settings)
+        command += fresh_builds(self._builds, settings)
         status, output = run(command, UV_PROJECT_ENVIRONMENT=target.venv)
         if status == 0:
             return None
@@ -67,23 +66,44 @@ class UvInstall:
     def __init__(self, project: Project, inputs: Inputs, reason: str) -> None:
         """Follow the local dependencies."""
         self.reason = reason
-        self.files = [f"{project.root}/uv.toml"]
         self.sources = sources.followed(project, inputs)
-        self._package = is_package(project, inputs)
+        folders = [project.root, *self.sources]
+        self.files = [f"{project.root}/uv.toml", *sources.archives(folders, inputs)]
+        self._builds = sources.builds(folders, inputs)
+        everywhere = project.all_tables.items()
+        self._packages = [folder for folder, tables in everywhere if is_package(folder, tables, inputs)]
 
     def install(self, target: Target, run: Run) -> str | None:
-        """Install the project editable where it can be built, else its dependencies alone, as uv does."""
-        project, settings = target.project, target.settings
-        what = [word for group in settings.groups for word in ("--group", group)]
-        for member in project.members:
-            if os.path.exists(f"{member}/pyproject.toml"):
-                what += ["--editable", member]
-        if self._package:
-            extras = f"[{','.join(settings.extras)}]" if settings.extras else ""
-            what += ["--editable", f".{extras}"]
-        elif "project" in project.tables:
-            what += ["--requirements", "pyproject.toml"]
-            what += [word for extra in settings.extras for word in ("--extra", extra)]
+        """Install the root and all members: editable what can be built, else its dependencies alone, as uv does."""
+        what = [word for folder in target.project.all_tables for word in self._words(folder, target)]
         if not what:
             return None
-        return uv_pip(["install", *what, *fresh_builds(project, settings)], target, run)
+        return uv_pip(["install", *what, *fresh_builds(self._builds, target.settings)], target, run)
+
+    def _words(self, folder: str, target: Target) -> list[str]:
+        """Return what uv is told of the root or a member, each with those groups and extras that it has."""
+        project, settings = target.project, target.settings
+        name = os.path.relpath(folder, project.root)
+        file = os.path.normpath(f"{name}/pyproject.toml")
+        words = [
+            word
+            for group in _own(settings.groups, folder, project, groups_of)
+            for word in ("--group", f"{file}:{group}")
+        ]
+        extras = _own(settings.extras, folder, project, extras_of)
+        if folder in self._packages:
+            what = "." if name == "." else f"./{name}"
+            return [*words, "--editable", f"{what}[{','.join(extras)}]" if extras else what]
+        if "project" in project.all_tables[folder]:
+            words += ["--requirements", file, *(word for extra in extras for word in ("--extra", extra))]
+        return words
+
+
+def _own(
+    asked: Sequence[str], folder: str, project: Project, find: Callable[[dict[str, Any]], dict[str, Any]]
+) -> list[str]:
+    """Return which of the names `asked` are for `folder`; those that are nowhere to be seen are for the root."""
+    there = {one: set(find(tables)) for one, tables in project.all_tables.items()}
+    nowhere = {normalize(name) for name in asked}.difference(*there.values())
+    mine = there[folder] | (nowhere if folder == project.root else set())
+    return [name for name in asked if normalize(name) in mine]
