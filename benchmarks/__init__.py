@@ -1,0 +1,1 @@
+"""Roost beside what people use today, measured in turn in one run: `python -m benchmarks`."""

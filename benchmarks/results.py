@@ -1,0 +1,165 @@
+"""Results: medians, ratios, limits, and how they are shown as text and as Markdown."""
+
+import statistics
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+
+@dataclass
+class Row:
+    """How long one case took, each time."""
+
+    label: str
+    seconds: list[float] = field(default_factory=list)
+    failures: int = 0
+    starts: int = 0
+    """How many commands start in each round, where failures are counted."""
+    notes: dict[str, str] = field(default_factory=dict)
+    """More columns."""
+
+    def add(self, seconds: float, failures: int = 0) -> None:
+        """Add what was measured in one round."""
+        self.seconds.append(seconds)
+        self.failures += failures
+
+    @property
+    def median(self) -> float:
+        """The median, in seconds."""
+        return statistics.median(self.seconds)
+
+
+class Limit(NamedTuple):
+    """What was promised, and what came of it."""
+
+    what: str
+    value: float
+    most: float
+
+    def __str__(self) -> str:
+        """Return it as a sentence."""
+        verdict = "reached" if self.value <= self.most else "not reached"
+        return f"{self.what}: {self.value:.2f}, at most {self.most:.2f} ({verdict})"
+
+
+@dataclass
+class Part:
+    """One part of the benchmark."""
+
+    name: str
+    title: str
+    method: str
+    unit: str
+    """`ms` or `s`."""
+    base: str
+    """The row that the ratios are to."""
+    rows: list[Row]
+    limits: list[Limit] = field(default_factory=list)
+    rounds: int = 0
+    floor: str = ""
+    """The row that is taken off before the ratio, where what a command adds is of interest."""
+
+    def row(self, label: str) -> Row | None:
+        """Return the row with that label if it was measured."""
+        return next((row for row in self.rows if row.label == label and row.seconds), None)
+
+    def ratio(self, row: Row) -> float | None:
+        """Return how long `row` took, or what it added to the floor, in terms of the base."""
+        base = self.row(self.base)
+        if base is None or not row.seconds:
+            return None
+        floor = self.row(self.floor)
+        off = floor.median if floor else 0.0
+        return (row.median - off) / (base.median - off) if base.median > off else None
+
+    def limit(self, label: str, most: float, what: str = "") -> None:
+        """Note that the ratio of a row may be `most`, if it was measured."""
+        row = self.row(label)
+        value = self.ratio(row) if row else None
+        if value is not None:
+            relation = f"adds, in terms of what `{self.base}` adds" if self.floor else f"to `{self.base}`"
+            self.limits.append(Limit(what or f"`{label}` {relation}", value, most))
+
+    def compare(self, label: str, other: str, most: float) -> None:
+        """Note that the ratio of a row to another than the base may be `most`, if both were measured."""
+        row, against = self.row(label), self.row(other)
+        if row and against:
+            self.limits.append(Limit(f"`{label}` to `{other}`", row.median / against.median, most))
+
+    def scale(self) -> float:
+        """Return how many of the unit are a second."""
+        return 1e3 if self.unit == "ms" else 1.0
+
+
+def number(value: float) -> str:
+    """Return `value` with two or three digits that mean something."""
+    places = 0 if value >= 99.95 else 1 if value >= 9.995 else 2 if value >= 0.0995 else 3
+    return f"{value:.{places}f}"
+
+
+def cells(part: Part) -> list[list[str]]:
+    """Return a table: the heads of the columns, then the rows."""
+    more = list(dict.fromkeys(note for row in part.rows for note in row.notes))
+    counted = any(row.starts for row in part.rows)
+    ratio = f"added, of what `{part.base}` adds" if part.floor else f"of `{part.base}`"
+    table = [["", f"median, {part.unit}", "fastest", "slowest", ratio, *(["failed"] if counted else []), *more]]
+    for row in part.rows:
+        notes = [row.notes.get(note, "") for note in more]
+        if row.seconds:
+            values = [number(value * part.scale()) for value in (row.median, min(row.seconds), max(row.seconds))]
+            found = part.ratio(row)
+            shown = "" if found is None or (part.floor and found < 0) else number(found)
+            failures = f"{row.failures} of {row.starts * len(row.seconds)}" if row.starts else ""
+            table.append([f"`{row.label}`", *values, shown, *([failures] if counted else []), *notes])
+        else:
+            table.append([f"`{row.label}`", "absent", "", "", "", *([""] if counted else []), *notes])
+    return table
+
+
+def text(part: Part) -> str:
+    """Return the part as aligned text."""
+    table = [[cell.replace("`", "") for cell in line] for line in cells(part)]
+    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
+    lines = [part.title, part.method, ""]
+    for line in table:
+        first, *others = (
+            cell.ljust(width) if not place else cell.rjust(width)
+            for place, (cell, width) in enumerate(zip(line, widths, strict=True))
+        )
+        lines.append("  ".join([first, *others]).rstrip())
+    return "\n".join([*lines, *(f"limit: {limit}" for limit in part.limits)])
+
+
+def markdown(part: Part) -> str:
+    """Return the part as Markdown."""
+    head, *lines = cells(part)
+    table = [head, ["---", *("--:" for _ in head[1:])], *lines]
+    limits = [f"- {limit}" for limit in part.limits]
+    return "\n".join(
+        [f"## {part.title}", "", part.method, "", *(f"| {' | '.join(line)} |" for line in table)]
+        + (["", *limits] if limits else [])
+    )
+
+
+def between(page: str, begin: str, end: str, new: str) -> str:
+    """Return `page` with `new` between the lines `begin` and `end`.
+
+    Raises:
+        ValueError: the page lacks one of them, or has them in the other order.
+    """
+    before, found, rest = page.partition(f"{begin}\n")
+    _, closed, after = rest.partition(f"{end}\n")
+    if not found or not closed:
+        message = f"no `{begin}` … `{end}` to write between"
+        raise ValueError(message)
+    return f"{before}{begin}\n{new.strip()}\n{end}\n{after}"
+
+
+def absences(absent: Mapping[str, str]) -> list[str]:
+    """Return a line for each tool or case that is absent."""
+    return [f"{name} is absent: {reason}" for name, reason in absent.items()]
+
+
+def unmet(parts: Sequence[Part]) -> list[Limit]:
+    """Return the limits that were not reached."""
+    return [limit for part in parts for limit in part.limits if limit.value > limit.most]
