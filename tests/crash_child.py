@@ -1,12 +1,14 @@
-"""A process that forks others, each of which ends at its k-th step; then looks at what they left, and goes on.
+"""A process that forks others, to each of which something happens at its k-th step; looks at what is left, and goes on.
 
-    python -m tests.crash_child PROJECT SCENARIO FIRST STRIDE KIND
+    python -m tests.crash_child PROJECT SCENARIO FIRST STRIDE KIND WHAT
 
-Takes every STRIDE-th step from FIRST on, and prints what it found as JSON. A step is an audit event, or a call of one
+What happens is `crash`, where it ends on the spot, or `wipe`, where somebody deletes `.roost` at that moment. Takes
+every STRIDE-th step from FIRST on, and prints what it found as JSON. A step is an audit event, or a call of one
 of the operating system's functions, outside of imports; with the KIND `changes` only what changes something on disk or
 starts and ends a process: between two of those every crash leaves the same behind.
 """
 
+import contextlib
 import fcntl
 import json
 import os
@@ -14,12 +16,14 @@ import shutil
 import signal
 import sys
 import time
+import traceback
 from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
 from typing import Any
 
 from roost import collect, locks, nox_venv, protocol, waiting
+from roost.errors import RoostError
 from roost.store import Store
 from tests import whole
 
@@ -32,12 +36,13 @@ STATES = {False: "apple-1.0", True: "apple-2.0"}
 
 
 class Steps:
-    """Counts the steps of this process, and ends it at the one that is asked for."""
+    """Counts the steps of this process, and lets something happen at the one that is asked for."""
 
-    def __init__(self, last: int, *, everything: bool) -> None:
-        """Count from here on; nothing ends while `last` is 0."""
+    def __init__(self, last: int, happens: Callable[[], None], *, everything: bool) -> None:
+        """Count from here on; nothing `happens` while `last` is 0."""
         self.count = 0
         self.last = last
+        self.happens = happens
         self.everything = everything
         self.pid = os.getpid()
         self._inside = False
@@ -77,7 +82,7 @@ class Steps:
             frame = frame.f_back
         self.count += 1
         if self.count == self.last:
-            os._exit(DEAD)
+            self.happens()
         self._inside = False
 
 
@@ -111,6 +116,15 @@ class Trial:
         if found:
             raise AssertionError(found)
 
+    def start(self) -> None:
+        """Acquire and let go, whatever it is."""
+        protocol.acquire(request(self.root)).close()
+
+    def unmark(self) -> None:
+        """Let no venv count, of neither state: the next start has to build."""
+        for path in self.store.glob("v1/envs/*/complete"):
+            path.unlink()
+
     def age(self) -> None:
         """Let everything look as if it had lain there for two hours."""
         then = time.time() - 7200
@@ -124,11 +138,14 @@ class Trial:
         store = Store(str(self.root))
         store.prepare()
         lock = locks.BuildLock(store.lock)
-        if not lock.try_take(waiting.record("clean")):
-            message = "the build lock is held"
-            raise AssertionError(message)
-        collect.collect(store, 1)
-        lock.release()
+        with store.guarded():
+            if not lock.try_take(waiting.record("clean")):
+                message = "the build lock is held"
+                raise AssertionError(message)
+            try:
+                collect.collect(store, 1)
+            finally:
+                lock.release()
         store.empty_trash()
 
     # Each scenario: what comes before, and the steps that end at the k-th.
@@ -136,7 +153,7 @@ class Trial:
     def cold(self) -> Callable[[], None]:
         """Build where nothing is."""
         shutil.rmtree(self.store, ignore_errors=True)
-        return self.acquire
+        return self.start
 
     def rebuild(self) -> Callable[[], None]:
         """Build another state, and collect the old one."""
@@ -147,7 +164,7 @@ class Trial:
         (self.store / "current/default").unlink()
         self.age()
         self.swap()
-        return self.acquire
+        return self.start
 
     def refresh(self) -> Callable[[], None]:
         """Build a second venv for the same fingerprint."""
@@ -157,7 +174,7 @@ class Trial:
         """Lease what is there, and write the index."""
         for path in self.store.glob("v1/index/*"):
             path.unlink()
-        return self.acquire
+        return self.start
 
     def heal(self) -> Callable[[], None]:
         """Build after a builder that was killed, whose attempt has to go first."""
@@ -165,8 +182,8 @@ class Trial:
         made = store.new_attempt("0" * 16, waiting.record("dead"))
         (self.store / "v1/envs" / ("0" * 16) / made.venv.name / "half").mkdir()
         os.close(made.lease)
-        next(self.store.glob("v1/envs/*/complete")).unlink()
-        return self.acquire
+        self.unmark()
+        return self.start
 
     def collect(self) -> Callable[[], None]:
         """Clean, with an old venv to remove and deleted ones in the trash."""
@@ -182,26 +199,34 @@ class Trial:
         (self.root / ".venv").unlink(missing_ok=True)
         store = Store(str(self.root))
         venv = json.loads(next(self.store.glob("v1/envs/*/complete")).read_text())["venv"]
-        return lambda: store.point("default", venv, ".venv")
+
+        def point() -> None:
+            with store.guarded():
+                store.point("default", venv, ".venv")
+
+        return point
 
     def wait(self) -> Callable[[], None]:
         """Wait for a builder, which lets go after three polls."""
-        next(self.store.glob("v1/envs/*/complete")).unlink()
+        self.unmark()
 
         def wait() -> None:
-            held = os.open(self.store / "lock", os.O_RDWR)
+            try:
+                held = os.open(self.store / "lock", os.O_RDWR)
+            except FileNotFoundError:  # somebody deleted it: there is nothing to wait for
+                return
             assert locks.try_flock(held, fcntl.LOCK_EX)
             polls = []
             pause = waiting.Wait.pause
 
-            def counted(self: waiting.Wait, what: str, path: str) -> None:
+            def counted(self: waiting.Wait, what: str, path: str, who: Callable[[str], str] = waiting.holder) -> None:
                 polls.append(path)
-                pause(self, what, path)
+                pause(self, what, path, who)
                 if len(polls) == 3:
                     os.close(held)
 
             waiting.Wait.pause = counted  # type: ignore[method-assign]
-            self.acquire()
+            self.start()
 
         return wait
 
@@ -231,22 +256,31 @@ class Trial:
 SCENARIOS = ("cold", "rebuild", "refresh", "lease", "heal", "collect", "sync", "wait", "own")
 
 
-def in_child(work: Callable[[], None], last: int, *, everything: bool) -> tuple[int, int]:
-    """Fork a process that does `work` and ends at its step `last`; return its status and how many steps it took."""
+def crash() -> None:
+    """End here and now."""
+    os._exit(DEAD)
+
+
+def in_child(work: Callable[[], None], last: int, happens: Callable[[], None], *, everything: bool) -> tuple[int, int]:
+    """Fork a process that does `work`, and let it happen at the step `last`; return its status and number of steps.
+
+    It may end with an error of roost's, but with no other.
+    """
     reader, writer = os.pipe()
     pid = os.fork()
     if pid == 0:
         os.setpgid(0, 0)
         status = 1
         try:
-            steps = Steps(last, everything=everything)
-            work()
+            steps = Steps(last, happens, everything=everything)
+            with contextlib.suppress(RoostError):
+                work()
             sys.setprofile(None)
             os.write(writer, b"%d" % steps.count)
             status = 0
-        except BaseException as error:  # noqa: BLE001 - said in the parent
+        except BaseException:  # noqa: BLE001 - said in the parent
             sys.setprofile(None)
-            os.write(writer, f"-1 {error!r}".encode())
+            os.write(writer, f"-1 {traceback.format_exc()}".encode()[-4000:])
         finally:
             os._exit(status)
     os.close(writer)
@@ -276,9 +310,10 @@ def after(trial: Trial, scenario: str) -> list[str]:
     return found
 
 
-def main(root: str, scenario: str, first: str, stride: str, kind: str) -> None:
+def main(root: str, scenario: str, first: str, stride: str, kind: str, what: str) -> None:
     """Print how many steps were tried, and each fault with its step."""
     trial = Trial(Path(root))
+    happens = crash if what == "crash" else lambda: shutil.rmtree(trial.store, ignore_errors=True)
     trial.swap()
     trial.acquire()
     trial.swap()
@@ -288,11 +323,11 @@ def main(root: str, scenario: str, first: str, stride: str, kind: str) -> None:
     while True:
         try:
             work = getattr(trial, scenario)()
-        except AssertionError as error:  # an earlier crash left what is not whole
-            faults.append(f"before step {step} of {scenario}: {error}")
+            status, count = in_child(work, step, happens, everything=kind == "all")
+        except AssertionError as error:  # an earlier one left what is not whole, or this one ended with a traceback
+            faults.append(f"step {step} of {scenario}: {error}")
             break
-        status, count = in_child(work, step, everything=kind == "all")
-        if status != DEAD:
+        if status != DEAD and count < step:
             break
         tried += 1
         faults += [f"step {step} of {scenario}: {fault}" for fault in after(trial, scenario)]

@@ -4,11 +4,14 @@ import os
 import random
 import shutil
 import signal
+import sys
 import time
+from pathlib import Path
 
 import pytest
 
-from tests.support import ROOST, Project, SlowProject, finish, run, wait_for
+from roost.store import Store
+from tests.support import ROOST, Project, SlowProject, all_at_once, finish, run, wait_for
 
 KILLS = 50
 WHOLE = "import apple.late, apple.later, banana.late, banana.later, project"
@@ -49,8 +52,10 @@ def test_next_build_waits_for_the_installer_of_a_killed_builder(slow_project: Sl
     finish(builder)
     got = slow_project.python(WHOLE, env=dict(os.environ) | {"ROOST_TIMEOUT": "1.2"})
     assert got.returncode == 124
-    assert "the lease of a build that ended, whose installer still runs" in got.stderr
-    assert f"pid {builder.pid} (`roost run python`)" in got.stderr
+    backend = slow_project.builds()[-1][1]
+    assert f"waiting for the lease of a build that ended, held by pid {backend} (`" in got.stderr
+    assert f"the lease of a build that ended is held by pid {backend} (`" in got.stderr
+    assert "roost run" not in got.stderr  # that one was killed
     slow_project.file("slow.txt", "0.1")
     assert slow_project.python(WHOLE).returncode == 0
     assert slow_project.overlaps() == []
@@ -161,3 +166,58 @@ def test_leftovers_of_a_crash_are_collected(slow_project: SlowProject) -> None:
     assert len(slow_project.venvs()) == 1
     assert list((slow_project.store / "v1/trash").iterdir()) == []
     assert run([ROOST, "run", "python", "-c", WHOLE], cwd=slow_project.root).stderr == ""
+
+
+# Two processes with one number, as in two containers over one checkout, write one file again and again.
+SAME = """
+import os, sys
+from roost import index
+for _ in range(500):
+    index.write(sys.argv[1], f"{os.getpid()}", 0)
+print(os.getpid())
+"""
+
+
+def test_processes_of_one_number_do_not_write_one_temporary_file(tmp_path: Path) -> None:
+    unshare = ["unshare", *([] if os.geteuid() == 0 else ["--user", "--map-root-user"]), "--pid", "--fork"]
+    if shutil.which("unshare") is None or run([*unshare, "true"]).returncode != 0:
+        pytest.skip("this system gives no process a number of its own")
+    launch = [*unshare, sys.executable, "-c", SAME, str(tmp_path / "index")]
+    ended = [finish(child) for child in all_at_once(2, tmp_path, lambda _: launch)]
+    assert [(status, err) for status, _, err in ended] == [(0, "")] * 2
+    assert len({out for _, out, _ in ended}) == 1
+    assert [path.name for path in tmp_path.iterdir() if "index" in path.name] == ["index"]
+
+
+# As on a full disk, nothing more can be written to any file.
+FULL = """
+import resource, sys
+from roost.store import Store
+resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
+Store(sys.argv[1]).new_attempt("0" * 16, "pid 1")
+"""
+
+
+def test_attempt_whose_lease_cannot_be_recorded_is_none(project: Project) -> None:
+    """Without the record, nobody would wait for the installer of a killed builder."""
+    assert project.python("pass").returncode == 0
+    before = project.venvs()
+    got = run([sys.executable, "-c", FULL, project.root])
+    assert got.returncode == 1
+    assert "OSError: [Errno 27]" in got.stderr  # File too large
+    assert list(project.store.glob("v1/envs/" + "0" * 16 + "/*")) == []
+    assert project.venvs() == before
+
+
+def test_removal_of_a_venv_that_was_wiped_leaves_the_marker_of_the_next_one(project: Project) -> None:
+    """Whoever removes may have looked before the wipe, and holds the lock of the folder that is gone."""
+    assert project.python("pass").returncode == 0
+    store = Store(str(project.root))
+    (old,) = store.venvs()
+    shutil.rmtree(project.store)
+    assert project.python("pass").returncode == 0
+    new = project.complete()
+    assert new != [Path(old.path)]
+    store.remove(old, marker=True)
+    assert project.complete() == new
+    assert project.python("pass").stderr == ""

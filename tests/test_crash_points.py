@@ -1,16 +1,13 @@
 """A crash at every step: whatever process ends wherever, the next one starts, on a venv that is whole."""
 
 import json
-import os
-import signal
 import sys
-import time
 from pathlib import Path
 
 import pytest
 
-from tests import crash_child, whole
-from tests.support import ROOST, Project, SlowProject, finish, run, start, wait_for
+from tests import crash_child
+from tests.support import Project, run, start
 
 # In the normal suite, of the scenarios that are a build in other circumstances only every so many steps.
 STRIDES = {"refresh": 4, "heal": 4, "wait": 6}
@@ -28,23 +25,36 @@ def _project(folder: Path, wheels: Path) -> Project:
     return project
 
 
+def _at_every_step(folder: Path, wheels: Path, scenario: str, stride: int, kind: str, what: str) -> tuple[int, int]:
+    """Let `what` happen at every step of the scenario; return how many were tried, and how many there are."""
+    children = []
+    for number in range(PROCESSES):
+        project = _project(folder / f"work/{number}", wheels)
+        words = [str(project.root), scenario, str(1 + number * stride), str(PROCESSES * stride), kind, what]
+        children.append(start([sys.executable, "-m", "tests.crash_child", *words], cwd=Path(__file__).parent.parent))
+    ends = [child.communicate(timeout=1200) for child in children]
+    assert [child.returncode for child in children] == [0] * PROCESSES, ends
+    found = [json.loads(out) for out, _ in ends]
+    faults = [fault for one in found for fault in one["faults"]]
+    assert not faults, "\n".join(faults)
+    return sum(one["tried"] for one in found), max(one["steps"] for one in found)
+
+
 @pytest.mark.parametrize("scenario", crash_child.SCENARIOS)
 def test_crash_at_every_step(tmp_path: Path, wheels: Path, scenario: str, soak: float) -> None:
     """After each the next acquisition succeeds, its venv is whole and leased, and nothing is left over."""
     stride = 1 if soak else STRIDES.get(scenario, 1)
-    children = []
-    for number in range(PROCESSES):
-        project = _project(tmp_path / f"work/{number}", wheels)
-        words = [str(project.root), scenario, str(1 + number * stride), str(PROCESSES * stride)]
-        command = [sys.executable, "-m", "tests.crash_child", *words, "all" if soak else "changes"]
-        children.append(start(command, cwd=Path(__file__).parent.parent))
-    ends = [child.communicate(timeout=1200) for child in children]
-    assert [child.returncode for child in children] == [0] * PROCESSES, ends
-    found = [json.loads(out) for out, _ in ends]
-    assert [fault for one in found for fault in one["faults"]] == []
-    tried, steps = sum(one["tried"] for one in found), max(one["steps"] for one in found)
+    tried, steps = _at_every_step(tmp_path, wheels, scenario, stride, "all" if soak else "changes", "crash")
     assert tried >= steps / stride - PROCESSES  # one that waited a poll longer had more steps
     assert tried >= (4 if scenario in ("sync", "lease") else 8)
+
+
+@pytest.mark.parametrize("scenario", crash_child.SCENARIOS)
+def test_wipe_at_every_step(tmp_path: Path, wheels: Path, scenario: str, soak: float) -> None:
+    """It succeeds, or ends with a sentence of roost's; and the next acquisition is as good as ever."""
+    stride = 1 if scenario in ("sync", "lease") else 2 if soak else 12  # those two are short
+    tried, _ = _at_every_step(tmp_path, wheels, scenario, stride, "changes", "wipe")
+    assert tried >= PROCESSES
 
 
 def test_crash_points_find_a_marker_that_is_written_first(tmp_path: Path, wheels: Path) -> None:
@@ -66,63 +76,7 @@ def test_crash_points_find_a_marker_that_is_written_first(tmp_path: Path, wheels
         "building._install = _install\n"
         "crash_child.main(*sys.argv[1:])\n"
     )
-    words = [str(project.root), "rebuild", "12", "5", "changes"]
+    words = [str(project.root), "rebuild", "12", "5", "changes", "crash"]
     got = run([sys.executable, "-c", code, *words], cwd=Path(__file__).parent.parent)
     assert got.returncode == 0, got.stderr
     assert any("not ['apple-" in fault for fault in json.loads(got.stdout)["faults"]), got.stdout
-
-
-SIGNALS = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
-
-
-@pytest.mark.parametrize("whom", ["roost", "installer", "both"])
-@pytest.mark.parametrize("signum", SIGNALS)
-def test_signal_during_a_build(slow_project: SlowProject, signum: signal.Signals, whom: str) -> None:
-    """Whoever it hits: a clear end, never a venv that is not whole, and the next start succeeds."""
-    builder = slow_project.start("run", "python", "-c", "pass")
-    slow_project.begun()
-    children = run(["/bin/sh", "-c", f"cat /proc/{builder.pid}/task/*/children"]).stdout.split()
-    pids = ([] if whom == "installer" else [builder.pid]) + ([] if whom == "roost" else [int(pid) for pid in children])
-    assert children
-    for pid in pids:
-        os.kill(pid, signum)
-    status, _, err = finish(builder)
-    assert "Traceback" not in err
-    if whom == "installer":
-        assert status == 125, err
-        assert "could not be built with uv" in err
-    else:
-        assert status == (-9 if signum == signal.SIGKILL else 128 + signum), err
-    assert whole.of_markers(slow_project.store) == []
-    assert slow_project.complete() == []
-    got = slow_project.python("import apple.late, banana.late, project")
-    assert got.returncode == 0, got.stderr
-    # A backend that was ended noted no end; its flock tells whether it was gone.
-    assert not any("flock" in overlap for overlap in slow_project.overlaps())
-    assert whole.of_markers(slow_project.store) == []
-    assert len(slow_project.complete()) == len(slow_project.venvs()) == 1
-
-
-def test_killed_at_any_moment(project: Project, soak: float) -> None:
-    """SIGKILL of the whole process group, a little later each time."""
-    moments = [number / 50 for number in range(1, 31)] if soak else [number / 12 for number in range(1, 7)]
-    for moment in moments:
-        builder = start([ROOST, "sync", "--refresh"], cwd=project.root, start_new_session=True)
-        time.sleep(moment)
-        if builder.poll() is None:
-            os.killpg(builder.pid, signal.SIGKILL)
-        finish(builder)
-        assert whole.of_markers(project.store) == []
-        got = project.python("import apple.late, apple.later, banana.late, banana.later")
-        assert got.returncode == 0, got.stderr
-
-
-def test_interrupt_of_all_at_once_says_so_once(slow_project: SlowProject) -> None:
-    """A terminal sends Ctrl-C to the whole group."""
-    builder = start([ROOST, "run", "python"], cwd=slow_project.root, start_new_session=True)
-    slow_project.begun()
-    os.killpg(builder.pid, signal.SIGINT)
-    status, _, err = finish(builder)
-    assert (status, "Traceback" in err) == (130, False)
-    assert "was interrupted, its installer ended" in err
-    wait_for(lambda: not slow_project.venvs(), "the attempt's removal")

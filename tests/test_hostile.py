@@ -1,0 +1,181 @@
+"""Odd and hostile things in `.roost`: a start works or says one sentence, and touches nothing outside.
+
+Each thing of roost's is replaced by each of the shapes in `tests/odd.py`, in turn. `OUTCOMES` says what comes of it: in a
+project that is ready, where `roost-run` looks first, and in one whose next start builds.
+"""
+
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from tests import odd, whole
+from tests.support import ROOST, ROOST_RUN, Project, run
+
+PROBE = "import sys, apple; print(sys.prefix, apple.VERSION)"
+STRIDE = 17  # in the normal suite, of all cells every so many: each thing is among them, each shape, state and door
+STALE = "[tool.mine]\nx = 1\n[tool.roost]"
+DOORS = {"shell": [ROOST_RUN], "python": [ROOST, "run"]}
+
+
+def _venv(project: Project) -> Path:
+    return project.complete()[0]
+
+
+FILES: dict[str, Callable[[Project], Path]] = {
+    "lock": lambda project: project.store / "lock",
+    "index": lambda project: project.store / "v1/index/default",
+    "marker": lambda project: _venv(project).parent / "complete",
+    "lease": lambda project: Path(f"{_venv(project)}.lease"),
+    "record": lambda project: project.store / "v1/python/default",
+    "journal": lambda project: project.store / "v1/journal",
+    "pyvenv.cfg": lambda project: _venv(project) / "pyvenv.cfg",
+}
+FOLDERS: dict[str, Callable[[Project], Path]] = {
+    ".roost": lambda project: project.store,
+    "v1": lambda project: project.store / "v1",
+    "v1/index": lambda project: project.store / "v1/index",
+    "v1/python": lambda project: project.store / "v1/python",
+    "envs": lambda project: project.store / "v1/envs",
+    "fingerprint": lambda project: _venv(project).parent,
+    "venv": _venv,
+    "bin": lambda project: _venv(project) / "bin",
+    "trash": lambda project: project.store / "v1/trash",
+    "current": lambda project: project.store / "current",
+}
+# For each shape, in the order of `odd.OF_FILES` and `odd.OF_FOLDERS`: `.` starts without a word, `b` builds anew and says
+# why, `x` is refused with a sentence that names the path, `a` starts, with or without a build: the things themselves are
+# there, by a link that the index does not look at. First what a ready project does, then one that has to build.
+OUTCOMES = {
+    "lock": ("..............", "xxxxxxxxbbbbbb"),
+    "index": ("..............", "bbbbbbbbbbbbbb"),
+    "marker": ("bbbbbxb.b.bbbb", "bbbbbbbbbbbbbb"),
+    "lease": ("babbbbbb......", "bbbbbbbbbbbbbb"),
+    "record": ("..............", "bbbbbxbbbbbbbb"),
+    "journal": ("..............", "bbbbbbbbbbbbbb"),
+    "pyvenv.cfg": ("bbbbbbbbbbbbbb", "bbbbbbbbbbbbbb"),
+    ".roost": ("xxxxxxxxxb", "xxxxxxxxxb"),
+    "v1": ("xxxxxxx..b", "xxxxxxxbbb"),
+    "v1/index": ("..xxxxx...", "xxxxxxxbbb"),
+    "v1/python": ("..........", "xxxxxxxbbb"),
+    "envs": ("xaxxxxx..b", "xxxxxxxbbb"),
+    "fingerprint": ("xaxxxxx..b", "xxxxxxxbbb"),
+    "venv": ("babbbbb..b", "bbbbbbbbbb"),
+    "bin": ("babbbbb..b", "bbbbbbbbbb"),
+    "trash": ("..........", "xxxxxxxbbb"),
+    "current": ("xxxxxxx...", "xxxxxxxbbb"),
+}
+
+
+class Cell(NamedTuple):
+    """One thing in one shape."""
+
+    thing: str
+    shape: odd.Shape
+    ready: str
+    stale: str
+
+    def place(self, project: Project) -> Path:
+        """Return where the thing is."""
+        return (FILES | FOLDERS)[self.thing](project)
+
+    def __str__(self) -> str:
+        """Return what a report says."""
+        return f"{self.thing} as {self.shape.__name__}"
+
+
+def _cells() -> Iterator[Cell]:
+    for thing, (ready, stale) in OUTCOMES.items():
+        shapes = odd.OF_FILES if thing in FILES else odd.OF_FOLDERS
+        assert len(ready) == len(stale) == len(shapes), thing
+        for shape, *outcomes in zip(shapes, ready, stale, strict=True):
+            yield Cell(thing, shape, *outcomes)
+
+
+CELLS = list(_cells())
+
+
+class Bench:
+    """A project to do odd things to, and a folder beside it that must stay as it is."""
+
+    def __init__(self, project: Project) -> None:
+        """Take `project`, a small one that builds fast."""
+        self.project = project
+        self.elsewhere = project.root.parent / "elsewhere"
+        self.ran = project.root.parent / "ran"
+        project.write(dependencies=["apple"], roost="compile-bytecode = false")
+        project.lock()
+
+    def fresh(self, *, indexed: bool) -> None:
+        """Make everything as it was, and the project ready; `indexed` also for a warm start."""
+        for path in (self.project.store, self.elsewhere):
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path)
+            else:
+                path.unlink(missing_ok=True)
+        self.elsewhere.mkdir()
+        for name in ("precious", "complete", "default", "lock", "journal"):  # which roost writes by these names
+            (self.elsewhere / name).write_text("precious\n")
+        for number in range(1 + indexed):  # the first builds; for the second the inputs are old enough for an index
+            got = self.project.python(PROBE)
+            assert got.returncode == 0, got.stderr
+            assert bool(got.stderr) == (number == 0)
+
+    def look(self, cell: Cell, state: str, door: str) -> list[str]:
+        """Do to the ready project what `cell` says, start the probe by a door, and return what is wrong with that."""
+        self.fresh(indexed=state == "ready" or cell.thing == "index")
+        path = cell.place(self.project)
+        cell.shape(path, self.elsewhere)
+        if state == "stale":
+            self.project.edit("pyproject.toml", "[tool.roost]", STALE)
+        watch = odd.Watch(self.elsewhere, self.project.root, without=(self.project.store,))
+        env = dict(os.environ) | {"RAN": str(self.ran)}
+        got = run([*DOORS[door], "python", "-c", PROBE], cwd=self.project.root, env=env)
+        faults = [f"changed {name}" for name in watch.changes() if "/moved " not in name]
+        if state == "stale":
+            self.project.edit("pyproject.toml", STALE, "[tool.roost]")
+        faults += ["ran what lies elsewhere"] if self.ran.exists() else []
+        lines = got.stderr.splitlines()
+        faults += [] if all(line.startswith("roost: ") for line in lines) else ["said more than sentences"]
+        expected = cell.ready if state == "ready" else cell.stale
+        if expected == "x":
+            faults += [] if (got.returncode, got.stdout) == (125, "") else [f"ended with {got.returncode}"]
+            faults += [] if lines and f"`{path}" in lines[-1] else [f"did not name `{path}`"]
+        else:
+            faults += _of_session(got.returncode, got.stdout, self.project)
+            built = any("building" in line for line in lines)
+            faults += [] if expected == "a" or built == (expected == "b") else [f"built: {built}"]
+        return [f"{cell}, {state}, by {door}: {fault}; {got.stderr}" for fault in faults]
+
+
+def _of_session(status: int, out: str, project: Project) -> list[str]:
+    """Return what is wrong with a start that should have worked."""
+    prefix, _, version = out.strip().rpartition(" ")
+    if status != 0 or version != "2.0":
+        return [f"ended with {status}"]
+    if not prefix.startswith(f"{project.store}/v1/envs/"):
+        return [f"ran in `{prefix}`"]
+    return whole.faults(Path(prefix))
+
+
+@pytest.fixture
+def bench(project: Project, monkeypatch: pytest.MonkeyPatch) -> Bench:
+    """Provide a project to do odd things to."""
+    monkeypatch.setenv("ROOST_TIMEOUT", "20")
+    return Bench(project)
+
+
+@pytest.mark.parametrize("thing", OUTCOMES)
+def test_odd_thing_in_the_folder(bench: Bench, thing: str, soak: float) -> None:
+    """In the normal suite some of the shapes, each in one state and by one door; with `--soak` all of them."""
+    cells = [(cell, state, door) for cell in CELLS for state in ("ready", "stale") for door in DOORS]
+    chosen = [where for number, where in enumerate(cells) if soak or number % STRIDE == 0]
+    faults = []
+    for cell, state, door in chosen:
+        if cell.thing != thing or (cell.shape in odd.FOR_ROOT and os.geteuid() != 0):
+            continue
+        faults += bench.look(cell, state, door)
+    assert not faults, "\n".join(faults)
