@@ -1,149 +1,16 @@
-"""Every installer that needs nothing but uv: cold, warm, changed, and warm again."""
+"""What each installer reads, in which order they are asked, and what they refuse."""
 
 import os
 import re
 import shutil
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from tests.support import ROOST, UV, Project, all_at_once, finish, make_wheel, refused, run
-
-MANY = 16
-WHAT = (
-    "import importlib.metadata as m; "
-    "print(*sorted(f'{d.name} {d.version}' for d in m.distributions() if d.name not in ('pip', 'setuptools')))"
-)
-BACKEND = "[build-system]\nrequires = []\nbuild-backend = 'slow_backend'\nbackend-path = ['.']\n"
-
-
-def installed(project: Project, *options: str) -> str:
-    """Return what is in the environment, such as `apple 1.0 banana 1.0`."""
-    got = project.roost("run", *options, "python", "-c", WHAT)
-    assert got.returncode == 0, got.stderr
-    return got.stdout.strip()
-
-
-def said(project: Project, *options: str) -> str:
-    """Return what roost said of a start that succeeded; nothing when it was warm."""
-    got = project.roost("run", *options, "python", "-c", "pass")
-    assert got.returncode == 0, got.stderr
-    return got.stderr
-
-
-def with_uv_lock(project: Project) -> None:
-    project.lock()
-
-
-def change_uv_lock(project: Project) -> None:
-    project.edit("pyproject.toml", '["apple"]', '["apple<2"]')
-    project.lock()
-
-
-def without_lock(project: Project) -> None:
-    del project
-
-
-def change_pyproject(project: Project) -> None:
-    project.edit("pyproject.toml", '["apple"]', '["apple<2"]')
-
-
-def with_pylock(project: Project) -> None:
-    command = [UV, "--quiet", "pip", "compile", "pyproject.toml", "--group", "dev", "-o", "pylock.toml"]
-    run(command, cwd=project.root, check=True)
-
-
-def change_pylock(project: Project) -> None:
-    project.edit("pyproject.toml", '["apple"]', '["apple<2"]')
-    (project.root / "pylock.toml").unlink()
-    with_pylock(project)
-
-
-def with_requirements(project: Project) -> None:
-    project.edit("pyproject.toml", "[tool.roost]\n", '[tool.roost]\nrequirements = ["requirements.txt"]\n')
-    project.file("requirements.txt", "-r more/base.txt\nbanana\n")
-    project.file("more/base.txt", "-c pins.txt\napple  # whichever\n")
-    project.file("more/pins.txt", "apple<3\n")
-
-
-def change_requirements(project: Project) -> None:
-    project.edit("more/pins.txt", "<3", "<2")
-
-
-def with_command(project: Project) -> None:
-    words = f'["sh", "deps.sh", "{UV}", "apple<3", "banana"]'
-    project.edit("pyproject.toml", "[tool.roost]\n", f"[tool.roost]\ncommand = {words}\n")
-    project.file("deps.sh", 'uv="$1"; shift; exec "$uv" pip install "$@"\n')
-
-
-def change_command(project: Project) -> None:
-    project.edit("pyproject.toml", '"apple<3"', '"apple<2"')
-
-
-KINDS = [
-    ("uv (uv.lock)", with_uv_lock, change_uv_lock, "uv.lock"),
-    ("uv (pyproject.toml, no uv.lock)", without_lock, change_pyproject, "pyproject.toml [project] dependencies"),
-    ("pylock (pylock.toml)", with_pylock, change_pylock, "pylock.toml"),
-    ("requirements (requirements.txt)", with_requirements, change_requirements, "more/pins.txt"),
-    ("command (`command` in pyproject.toml)", with_command, change_command, "setting command"),
-]
-
-
-@pytest.fixture
-def plain(tmp_path: Path, wheels: Path) -> Project:
-    """Provide a project without a lock file that depends on `apple`, with `banana` in its group `dev`."""
-    made = Project(tmp_path / "work" / "project", wheels)
-    made.write(dependencies=["apple"], groups={"dev": ["banana"]})
-    return made
-
-
-@pytest.mark.parametrize(("kind", "prepare", "change", "part"), KINDS, ids=[case[0].split(" ")[0] for case in KINDS])
-def test_cold_warm_changed_warm(
-    plain: Project, kind: str, prepare: Callable[[Project], None], change: Callable[[Project], None], part: str
-) -> None:
-    prepare(plain)
-    first = plain.python(WHAT)
-    assert (first.returncode, first.stdout) == (0, "apple 2.0 banana 1.0\n"), first.stderr
-    assert f"building `default` with {kind}, Python 3." in first.stderr
-    assert said(plain) == ""
-    change(plain)
-    second = plain.python(WHAT)
-    assert (second.returncode, second.stdout) == (0, "apple 1.0 banana 1.0\n"), second.stderr
-    reasons = second.stderr.partition("changed: ")[2]
-    assert part in reasons, second.stderr
-    assert said(plain) == ""
-    assert len(plain.journal("build")) == len(plain.complete()) == 2
-
-
-@pytest.mark.parametrize(
-    ("kind", "prepare"), [case[:2] for case in KINDS], ids=[case[0].split(" ")[0] for case in KINDS]
-)
-def test_sixteen_cold_starts_make_one_venv(
-    plain: Project, kind: str, prepare: Callable[[Project], None], tmp_path: Path
-) -> None:
-    prepare(plain)
-    launch = [ROOST, "run", "python", "-c", "import apple.late, banana.later, sys; print(sys.prefix)"]
-    ended = [finish(child) for child in all_at_once(MANY, tmp_path, lambda _: launch, cwd=plain.root)]
-    assert [status for status, _, _ in ended] == [0] * MANY, ended
-    assert {out.strip() for _, out, _ in ended} == {str(path) for path in plain.venvs()}
-    assert len(plain.journal("build")) == len(plain.venvs()) == 1
-    assert sum(f"building `default` with {kind}" in err for _, _, err in ended) == 1
-
-
-@pytest.mark.parametrize(
-    ("kind", "prepare"), [case[:2] for case in KINDS], ids=[case[0].split(" ")[0] for case in KINDS]
-)
-def test_bytecode_is_compiled_in_the_build_unless_told_not_to(
-    plain: Project, kind: str, prepare: Callable[[Project], None]
-) -> None:
-    prepare(plain)
-    said(plain)
-    assert list(plain.venvs()[0].rglob("apple/__pycache__/late.*.pyc")), kind
-    plain.edit("pyproject.toml", "[tool.roost]\n", "[tool.roost]\ncompile-bytecode = false\n")
-    assert "changed: setting compile-bytecode" in said(plain)
-    newest = max(plain.complete(), key=lambda path: path.stat().st_ctime)
-    assert not list(newest.rglob("apple/__pycache__/later.*.pyc"))
+import roost
+from roost.errors import NoInterpreterError
+from tests.kinds import BACKEND, installed, said, with_command, with_pylock, with_requirements
+from tests.support import UV, Project, make_wheel, refused, run
 
 
 def test_order_of_choice_and_what_is_said_of_two_locks(plain: Project) -> None:
@@ -255,7 +122,7 @@ def test_requirement_file_on_a_server_is_refused_without_its_password(plain: Pro
     with_requirements(plain)
     plain.edit("pyproject.toml", '["requirements.txt"]', '["https://me:hush@example.invalid/r.txt"]')
     text = refused(plain)
-    assert "names `https://example.invalid/r.txt`: a file on a server can change unseen" in text
+    assert "names `https://****@example.invalid/r.txt`: a file on a server can change unseen" in text
     assert "hush" not in text
 
 
@@ -361,9 +228,28 @@ def test_tool_that_is_not_on_path_is_named(
     assert f"`pipx install {tool}`" in text
 
 
-def test_required_version_of_uv_is_honoured(plain: Project) -> None:
-    plain.edit("pyproject.toml", "no-index = true", 'no-index = true\nrequired-version = "==0.1.2"')
-    assert "==0.1.2" in refused(plain)
+@pytest.mark.parametrize("file", ["pyproject.toml", "uv.toml"])
+def test_required_version_of_uv_is_honoured(plain: Project, file: str) -> None:
+    """By whatever installer: roost runs uv for all of them. No Python is missing, so nox must not skip a session."""
+    with_command(plain)
+    if file == "uv.toml":
+        plain.file(file, f'required-version = "==0.1.2"\nno-index = true\nfind-links = ["{plain.wheels}"]\n')
+    else:
+        plain.edit(file, "no-index = true", 'no-index = true\nrequired-version = "==0.1.2"')
+    sentence = f"`{plain.root}` does not allow `{UV}`, which roost runs: `pip install 'uv==0.1.2'` beside roost"
+    assert sentence in refused(plain)
+    with pytest.raises(roost.RoostError) as caught:
+        roost.acquire(plain.root)
+    assert not isinstance(caught.value, NoInterpreterError)
+    plain.edit(file, "==0.1.2", ">=0.1.2")
+    assert installed(plain) == "apple 2.0 banana 1.0"
+
+
+def test_settings_of_uv_that_it_cannot_read(plain: Project) -> None:
+    plain.file("uv.toml", "index = 3\n")
+    text = refused(plain)
+    assert f"uv can't look for a Python in `{plain.root}`: Failed to parse: " in text
+    assert "no Python satisfies" not in text
 
 
 def test_project_of_setup_py_alone(plain: Project) -> None:
