@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.support import ROOST, ROOST_RUN, Project, run, start, wait_for
+from tests.test_index import JUNK
 
 SHELLS = {name: shutil.which(name) for name in ("dash", "bash", "ksh", "mksh", "zsh", "busybox")}
 PROBE = "import os, sys; print(sys.prefix, sys.argv[1:], os.environ['VIRTUAL_ENV'], os.environ['PATH'].split(':')[0])"
@@ -30,6 +31,10 @@ class Shell:
         (folder / "roost").write_text(f'#!/bin/sh\n: >"{self.note}"\nexec "{ROOST}" "$@"\n')
         for path in (self.script, folder / "roost"):
             path.chmod(0o755)
+
+    def only_note(self) -> None:
+        """Let `roost` note that it was called, and do no more: for many calls."""
+        (self.note.parent / "roost").write_text(f'#!/bin/sh\n: >"{self.note}"\n')
 
     def handed_over(self) -> bool:
         """Return whether it did since the last question."""
@@ -110,6 +115,16 @@ def _add(path: str) -> Callable[[Project], None]:
     return change
 
 
+def _edit_index(old: str, new: str) -> Callable[[Project], None]:
+    def change(project: Project) -> None:
+        index = project.store / "v1/index/default"
+        text = index.read_text()
+        assert old in text
+        index.write_text(text.replace(old, new, 1))
+
+    return change
+
+
 def _replace_lease(project: Project) -> None:
     lease = next(project.store.glob("v1/envs/*/*.lease"))
     shutil.copy(lease, f"{lease}.new")
@@ -121,7 +136,7 @@ def _link_roost(project: Project) -> None:
     project.store.symlink_to("elsewhere")
 
 
-CHANGES = {
+CHANGES: dict[str, Callable[[Project], object]] = {
     "pyproject.toml touched": _touch("pyproject.toml"),
     "lock file touched": _touch("uv.lock"),
     "lock file removed": _remove("uv.lock"),
@@ -134,6 +149,12 @@ CHANGES = {
     "command added": _add(".roost/v1/envs/*/venv-*/bin/new"),
     "lease removed": _remove(".roost/v1/envs/*/*.lease"),
     "lease replaced": _replace_lease,
+    "request for a Python appears": lambda project: project.file(".python-version", "3"),
+    "folder of roost's is open to others": lambda project: project.store.chmod(0o777),
+    "index of another boot": _edit_index("\nboot ", "\nboot x"),
+    "index of another format": _edit_index("roost index 1\n", "roost index 0\n"),
+    "index of another project": _edit_index("\nproject ", "\nproject /x"),
+    "index with a paragraph too many": _edit_index("\n\t\n", "\n\t\nx\n\t\n"),
     "index removed": _remove(".roost/v1/index/default"),
     ".roost is a link": _link_roost,
 }
@@ -200,6 +221,7 @@ def test_lease_that_is_held_exclusively_is_handed_over(project: Project, dash: S
 def test_index_that_was_cut_short_is_handed_over(project: Project, dash: Shell) -> None:
     """Wherever it was cut, and without a word from the shell."""
     _warm(project)
+    dash.only_note()
     index = project.store / "v1/index/default"
     whole = index.read_bytes()
     for length in range(0, len(whole) - 1, 37):
@@ -209,8 +231,21 @@ def test_index_that_was_cut_short_is_handed_over(project: Project, dash: Shell) 
         assert dash.handed_over(), length
 
 
+def test_index_that_is_junk_is_handed_over(project: Project, shell: Shell) -> None:
+    """But for null bytes, which shells drop: what is left of those is compared like any index."""
+    _warm(project)
+    shell.only_note()
+    index = project.store / "v1/index/default"
+    text = index.read_text()
+    for what, change in JUNK.items():
+        if "\0" not in change(text):
+            index.write_text(change(text))
+            assert run([shell.script, "python", "-c", "pass"], cwd=project.root).stderr == ""
+            assert shell.handed_over(), what
+
+
 @pytest.mark.parametrize(
-    "name", ["with space", 'it\'s "quoted"', "-n", "ünï", "$HOME `id` *", "back\\slash", "new\nline"]
+    "name", ["with space", 'it\'s "quoted"', "-n", "ünï", "$HOME `id` *", "back\\slash", "new\nline", "a\ttab"]
 )
 def test_odd_project_paths(tmp_path: Path, wheels: Path, shell: Shell, name: str) -> None:
     project = Project(tmp_path / "work" / "odd" / name, wheels)
@@ -220,7 +255,7 @@ def test_odd_project_paths(tmp_path: Path, wheels: Path, shell: Shell, name: str
     got = run([shell.script, "python", "-c", "import sys, apple; print(sys.prefix)"], cwd=project.root)
     assert got.returncode == 0, got.stderr
     assert got.stdout.rstrip("\n") == str(project.venvs()[0])
-    assert shell.handed_over() == ("\n" in name)
+    assert shell.handed_over() == any(char in name for char in "\n\t")
 
 
 def test_member_of_a_workspace_and_link_to_the_project(project: Project, dash: Shell, tmp_path: Path) -> None:
