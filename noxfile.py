@@ -13,7 +13,7 @@ nox.options.default_venv_backend = "roost"
 nox.options.sessions = ["lint", "types", "tests"]
 nox.options.error_on_missing_interpreters = False
 
-PYTHONS = ["3.11", "3.12", "3.13"]
+PYTHONS = ["3.11", "3.12", "3.13", "3.14"]
 
 
 @nox.session
@@ -41,10 +41,34 @@ def lowest(session: nox.Session) -> None:
     project = tomllib.loads(Path("pyproject.toml").read_text())["project"]
     wanted = [*project["dependencies"], *project["optional-dependencies"]["nox"]]
     session.install(*(re.sub(r">=", "==", requirement) for requirement in wanted))
-    session.run("pytest", "tests/test_run.py", "tests/test_concurrency.py", "tests/test_nox.py", *session.posargs)
+    tests = ("run", "concurrency", "nox", "terminal", "completion", "reports")
+    session.run("pytest", *(f"tests/test_{name}.py" for name in tests), *session.posargs)
+
+
+@nox.session
+def docs(session: nox.Session) -> None:
+    """Build the documentation into `_site`; a link that leads nowhere is an error."""
+    session.run("python", "-m", "tools.site", *session.posargs)
+    session.run("pytest", "tests/test_docs.py", "tests/test_docs_ci.py")
+
+
+@nox.session(venv_backend="uv")
+def package(session: nox.Session) -> None:
+    """Build the wheel and the sdist, look what is in them, and test the wheel where nothing of the source tree is."""
+    out = Path(session.virtualenv.location, "dist")  # not `create_tmp`: the tests' projects would lie in this one
+    session.run("uv", "build", "--quiet", "--clear", "--out-dir", str(out), external=True)
+    (wheel,) = out.glob("*.whl")
+    session.install("--group", "test", f"roost[nox] @ {wheel.absolute().as_uri()}")
+    session.run("pytest", "tests/test_package.py", "tests/test_run.py", "tests/test_nox.py", *session.posargs)
+
+
+@nox.session
+def pictures(session: nox.Session) -> None:
+    """Draw the README's pictures anew, from what roost says and does here."""
+    session.run("python", "-m", "tools.pictures")
 
 
 @nox.session
 def benchmark(session: nox.Session) -> None:
-    """Measure a warm start against `uv run`."""
-    session.run("python", "benchmarks/warm.py", *session.posargs)
+    """Measure roost beside its peers, and write the results into `docs`."""
+    session.run("python", "-m", "benchmarks", *session.posargs)

@@ -8,6 +8,7 @@ import pytest
 
 from tests import support
 from tests.hooked import frameworks, hooked  # noqa: F401 - fixtures for all tests
+from tests.peers import add_tool, open_index, shared_folder  # noqa: F401 - likewise
 from tests.support import Project, SlowProject
 
 REPOSITORY = Path(__file__).resolve().parent.parent
@@ -118,6 +119,14 @@ def project(tmp_path: Path, wheels: Path) -> Project:
     made = Project(tmp_path / "work" / "project", wheels)
     made.write(dependencies=["apple"], groups={"dev": ["banana"]})
     made.lock()
+    return made
+
+
+@pytest.fixture
+def plain(tmp_path: Path, wheels: Path) -> Project:
+    """Provide a project without a lock file that depends on `apple`, with `banana` in its group `dev`."""
+    made = Project(tmp_path / "work" / "project", wheels)
+    made.write(dependencies=["apple"], groups={"dev": ["banana"]})
     return made
 
 

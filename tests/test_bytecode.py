@@ -100,6 +100,28 @@ def test_broken_bytecode_is_not_handed_over(project: Project) -> None:
     assert got.returncode == 0, got.stderr
 
 
+def test_bytecode_of_a_source_that_was_edited_in_place_is_not_handed_over(
+    project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The edit reaches all venvs and uv's cache through the link: each process would compile for itself."""
+    monkeypatch.setenv("UV_CACHE_DIR", str(tmp_path / "cache"))
+    project.write(dependencies=["apple"])
+    project.lock()
+    assert project.python("pass").returncode == 0
+    (before,) = project.venvs()
+    source = site_packages(before) / "apple/later.py"
+    source.write_text(source.read_text().replace("2.0", "2.1"))
+    later = source.stat().st_mtime + 2
+    os.utime(source, (later, later))
+    project.edit("pyproject.toml", '["apple"]', '["apple", "banana"]')
+    project.lock()
+    assert project.roost("sync").returncode == 0  # a session would compile it and hide the fault
+    (now,) = set(project.venvs()) - {before}
+    assert (site_packages(now) / "apple/later.py").samefile(source)
+    assert not bytecode(now, "apple/later").samefile(bytecode(before, "apple/later"))
+    assert int.from_bytes(bytecode(now, "apple/later").read_bytes()[8:12], "little") == int(later)
+
+
 def test_source_that_does_not_compile_stops_nothing(project: Project, tmp_path: Path) -> None:
     """Distributions hold templates, and modules of other Pythons."""
     folder = tmp_path / "odd"

@@ -87,12 +87,12 @@ JUNK: dict[str, Callable[[str], str]] = {
     "another venv": lambda text: text.replace("\nvenv /", "\nvenv /x/"),
     "another lease": lambda text: text.replace("\nlease ", "\nlease 1"),
     "lease no number": lambda text: text.replace("\nlease ", "\nlease x"),
-    "lines of junk": lambda text: text.partition("\n\n")[0] + "\n\njunk\n\njunk\n",
+    "lines of junk": lambda text: text.partition("\n\t\n")[0] + "\n\t\njunk\n\t\njunk\n\t\n",
     "null bytes": lambda text: "\0" * len(text),
     "null in a path": lambda text: text[:-2] + "\0\n",
     "null in the venv": lambda text: text.replace("\nvenv /", "\nvenv /\0"),
-    "head alone": lambda text: text.partition("\n\n")[0] + "\n\n",
-    "no fields": lambda _: "roost index 1\n\n\n",
+    "head alone": lambda text: text.partition("\n\t\n")[0] + "\n\t\n",
+    "no fields": lambda _: "roost index 1\n\t\n\t\n\t\n",
 }
 
 

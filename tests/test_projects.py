@@ -180,5 +180,5 @@ def test_order_of_requests_for_a_python(project: Project) -> None:
 
 def test_python_of_one_environment(project: Project) -> None:
     project.edit("pyproject.toml", "[tool.roost]\n", '[tool.roost]\n[tool.roost.envs.new]\npython = "3.99"\n')
-    assert "`3.99`, which `tool.roost.python`" in refused(project, "--env", "new")
+    assert "`3.99`, which `tool.roost.envs.new.python`" in refused(project, "--env", "new")
     assert project.python("pass").returncode == 0

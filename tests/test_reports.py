@@ -6,6 +6,7 @@ import re
 import shutil
 import subprocess
 import xml.etree.ElementTree as ET
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -96,14 +97,32 @@ def test_status_in_a_pipe_fits_and_has_no_colour(project: Project) -> None:
     project.python("pass")
     got = project.roost("status").stdout
     assert "\x1b" not in got
-    head, empty, name, path, built, kept = got.splitlines()
+    head, empty, name, path, built, used, kept = got.splitlines()
     venv = project.complete()[0]
     assert head == f"default  ready     {venv.name}"
     assert empty == ""
     assert re.fullmatch(rf"{venv.name}  default, Python 3\.\d+\.\d+, 2 packages, \d+\.\d MiB", name)
     assert path == f"  {venv.relative_to(project.root)}"
     assert re.fullmatch(r"  built \d{4}-\d\d-\d\d \d\d:\d\d:\d\d in \d+\.\d s by uv \(uv\.lock\).*", built)
+    assert re.fullmatch(r"  last used \d{4}-\d\d-\d\d \d\d:\d\d:\d\d", used)
     assert kept == "  kept: `current` leads to it"
+
+
+def test_status_tells_a_superseded_venv_from_what_a_killed_build_left(slow_project: SlowProject) -> None:
+    slow_project.file("slow.txt", "0")
+    slow_project.roost("sync")
+    slow_project.roost("sync", "--refresh")
+    slow_project.file("slow.txt", "5")
+    builder = slow_project.start("sync", "--refresh")
+    slow_project.begun(3)
+    said = slow_project.roost("status").stdout
+    assert said.count("  superseded by another venv for the same state\n") == 1
+    assert said.count("  being built\n") == 1
+    builder.kill()
+    finish(builder)
+    wait_for(lambda: "left behind by a build that was killed" in slow_project.roost("status").stdout, "its installer")
+    found = [(venv["complete"], venv["attempt"]) for venv in _json(slow_project, "status")["venvs"]]
+    assert sorted(found) == [(False, False), (False, True), (True, False)]
 
 
 def test_status_knows_each_python_and_environment(project: Project) -> None:
@@ -143,6 +162,41 @@ def test_why_says_parts_and_packages(project: Project, wheels: Path) -> None:
     assert found["ready"] is False
 
 
+def test_why_after_a_build_says_what_that_changed(project: Project) -> None:
+    project.python("pass")
+    before = project.complete()[0].name
+    was = {name: (project.root / name).read_text() for name in ("pyproject.toml", "uv.lock")}
+    project.write(dependencies=["apple<2"], groups={"dev": ["cherry"]})
+    project.lock()
+    project.python("pass")  # within the same second, as it may be
+    first, second, *rest = project.roost("why").stdout.splitlines()
+    assert re.fullmatch("`default` is ready: nothing changed since it was built [-0-9: ]{19}", first)
+    assert re.fullmatch(f"What changed by that build, since {before} was built [-0-9: ]{{19}}:", second)
+    assert rest[-3:] == ["    apple 2.0 → 1.0", "    + cherry 1.0", "    - banana 1.0"]
+    found = _json(project, "why")
+    assert (found["ready"], found["parts"], found["packages"]) == (True, [], [])
+    assert found["last_build"]["venv"] == before
+    assert found["last_build"]["packages"] == ["apple 2.0 → 1.0", "+ cherry 1.0", "- banana 1.0"]
+    for name, text in was.items():
+        project.file(name, text)
+    first, *rest = project.roost("why").stdout.splitlines()
+    assert first.startswith("`default` is ready. It differs from ")
+    assert rest[-3:] == ["    apple 1.0 → 2.0", "    + banana 1.0", "    - cherry 1.0"]
+
+
+def test_newest_is_newest_also_within_a_second_and_across_time_zones(project: Project) -> None:
+    """By the instant, and not by the text of the stamp."""
+    project.python("pass")
+    (marker,) = project.store.glob("v1/envs/*/complete")
+    values = json.loads(marker.read_text())
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}[+-]\d\d:\d\d", values["built"])
+    project.edit("pyproject.toml", "[tool.roost]\n", "[tool.mine]\nx = 1\n[tool.roost]\n")
+    project.python("pass", env=dict(os.environ) | {"TZ": "Etc/GMT+9"})  # nine hours behind, so its text is smaller
+    (name,) = {venv.name for venv in project.complete()} - {os.path.basename(values["venv"])}
+    project.edit("pyproject.toml", "x = 1", "x = 2")
+    assert project.roost("why").stdout.startswith(f"`default` changed since {name} was built ")
+
+
 def test_why_shows_settings_and_interpreters_with_their_values(project: Project) -> None:
     project.python("pass")
     project.write(dependencies=["apple"], groups={"dev": ["banana"]}, roost="groups = []\ncompile-bytecode = false")
@@ -173,6 +227,19 @@ def test_timeline_draws_the_last_fan_out(slow_project: SlowProject, tmp_path: Pa
     bars = list(tree.iter("{http://www.w3.org/2000/svg}g"))
     assert len(bars) == 3
     assert "1 built, 2 waited, 0 failed" in picture.read_text()
+
+
+def test_timeline_of_a_time_span(project: Project, tmp_path: Path) -> None:
+    project.python("pass")
+    journal = project.store / "v1/journal"
+    (line,) = [json.loads(text) for text in journal.read_text().splitlines()]
+    for hours in (1, 3):
+        earlier = datetime.fromisoformat(line["at"]) - timedelta(hours=hours)
+        journal.write_text(json.dumps(line | {"at": earlier.isoformat()}) + "\n" + journal.read_text())
+    picture = tmp_path / "out.svg"
+    for words, count in (([], 1), (["--since", "90"], 2), (["--since", "600"], 3)):
+        project.roost("log", "--timeline", picture, *words)
+        assert f"{count} built, 0 waited, 0 failed" in picture.read_text()
 
 
 def test_timeline_of_nothing_and_to_nowhere(project: Project, tmp_path: Path) -> None:
@@ -230,6 +297,41 @@ def test_doctor_finds_what_is_odd(project: Project, slow_project: SlowProject) -
     assert f"warning  `{project.root}/.venv` is a link into `.roost`: " in text
     assert "ok       git hooks that call roost: pre-push" in text
     del slow_project
+
+
+def test_doctor_knows_hooks_of_frameworks(project: Project) -> None:
+    run(["git", "init", "-q"], cwd=project.root, check=True)
+    assert "ok       no git hook calls roost\n" in project.roost("doctor").stdout
+    for path in (project.root / ".git/hooks").iterdir():
+        path.unlink()
+    project.file(".pre-commit-config.yaml", "repos: [{repo: local, hooks: [{id: mypy, entry: roost-run mypy}]}]\n")
+    said = project.roost("doctor").stdout
+    assert f"ok       `{project.root}/.pre-commit-config.yaml` has hooks that call roost\n" in said
+    hooks = f"{project.root}/.git/hooks"
+    assert f"warning  git has no hooks in `{hooks}`, so they do not run: `pre-commit install`\n" in said
+    project.file(".git/hooks/pre-commit", "#!/bin/sh\nexec pre-commit\n")
+    assert "so they do not run" not in project.roost("doctor").stdout
+
+
+def test_doctor_says_how_large_a_copy_is(project: Project) -> None:
+    project.python("pass")
+    said = project.roost("doctor").stdout
+    assert f"ok       uv links packages from its cache `{os.environ['UV_CACHE_DIR']}`: " in said
+    said = project.roost("doctor", env=dict(os.environ) | {"UV_LINK_MODE": "copy"}).stdout
+    assert re.search(r"warning  uv does not link packages .*, so each venv is a full copy \(0\.\d MiB\): unset", said)
+    assert "ok       set in the environment: " in said
+    assert "`UV_LINK_MODE=copy`" in said
+
+
+def test_doctor_report_holds_no_secret(project: Project) -> None:
+    secret = "hunter2"  # noqa: S105 - to be looked for
+    env = dict(os.environ) | {"UV_INDEX_URL": f"https://me:{secret}@example.invalid/simple", "UV_PUBLISH_TOKEN": secret}
+    for words in (["doctor"], ["doctor", "--json"]):
+        got = project.roost(*words, env=env | {"HOME": str(project.root.parent)})
+        assert got.returncode == 0
+        assert secret not in got.stdout
+        assert str(project.root.parent) not in got.stdout
+        assert "~/project/.roost" in got.stdout
 
 
 def test_doctor_finds_leftovers_and_foreign_files(slow_project: SlowProject) -> None:

@@ -1,0 +1,1 @@
+"""What makes roost's own documentation: its pages, its pictures, its changelog."""
