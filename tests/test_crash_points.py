@@ -10,7 +10,7 @@ from tests import crash_child
 from tests.support import Project, run, start
 
 # In the normal suite, of the scenarios that are a build in other circumstances only every so many steps.
-STRIDES = {"refresh": 4, "heal": 4, "wait": 6}
+STRIDES = {"rebuild": 3, "own": 2, "refresh": 4, "heal": 4, "wait": 6}
 PROCESSES = 2
 
 

@@ -58,7 +58,7 @@ def blocks(*kinds: str) -> Iterator[Block]:
 @pytest.fixture(scope="session")
 def tools(session_folder: Path) -> Path:
     """Provide wheels with commands of the names that the pages use."""
-    folder = session_folder / "tools"
+    folder = session_folder / "programs"
     folder.mkdir()
     for name, command in TOOLS.items():
         points = f"[console_scripts]\n{command} = {name}.late:main\n"

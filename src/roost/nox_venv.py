@@ -143,6 +143,16 @@ def sweep(folder: str) -> None:
             if not os.path.lexists(venv):
                 os.unlink(f"{venv}.lock")
             os.close(descriptor)
+    if os.path.isdir(folder):
+        for venv in _without_lock(folder):
+            shutil.rmtree(venv, ignore_errors=True)
+
+
+def _without_lock(folder: str) -> list[str]:
+    """Return what the installer of a killed builder went on writing into a venv that had been swept."""
+    # Of one that is being made, the lock is there first.
+    found = [entry.path for entry in os.scandir(folder) if entry.name.startswith("venv-") and entry.is_dir()]
+    return [venv for venv in found if not os.path.lexists(f"{venv}.lock")]
 
 
 def _half_written(venv: str) -> list[str]:

@@ -23,7 +23,9 @@ def told(folder: str, tables: dict[str, Any], inputs: Inputs) -> Iterator[tuple[
         path = os.path.normpath(os.path.join(folder, name))
         content = inputs.read(path) if name.endswith(".py") else None
         if content is not None:
-            yield path, "\n".join(_TELLING.findall(content.decode(errors="replace")))
+            # Without a `=` the pattern would try each way to part a long word.
+            lines = [line for line in content.decode(errors="replace").split("\n") if "=" in line]
+            yield path, "\n".join(filter(_TELLING.match, lines))
 
 
 def _names(folder: str, tables: dict[str, Any], inputs: Inputs) -> Iterator[str]:
