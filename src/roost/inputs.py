@@ -102,7 +102,7 @@ class Inputs:
         try:
             # Without O_NONBLOCK the open of a FIFO waits for its writer.
             descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-        except (FileNotFoundError, NotADirectoryError):
+        except (FileNotFoundError, NotADirectoryError, ValueError):  # the last: a null byte in its name
             self.signatures[path] = ABSENT
             return None
         except OSError as error:
@@ -186,7 +186,7 @@ class Inputs:
         try:
             info = os.stat(path)
             entries = sorted(os.scandir(path), key=lambda entry: entry.name)
-        except OSError:
+        except (OSError, ValueError):  # a null byte in the pattern
             self.folders[path] = ABSENT
             return []
         self.folders[path] = describe(info)
@@ -201,7 +201,7 @@ class Inputs:
         """Return whether there is a folder at `path`; that it comes or goes is noticed."""
         try:
             info = os.stat(path)
-        except OSError:
+        except (OSError, ValueError):
             self.folders[path] = ABSENT
             return False
         self.folders[path] = describe(info)

@@ -102,7 +102,7 @@ def edited(folders: Sequence[str]) -> list[str]:
     found: dict[str, str] = {}
     for one in _recorded(folders):
         size = _size(one.path)
-        if one.distribution in found or not one.size.isdigit() or size in (-1, int(one.size)):
+        if one.distribution in found or not one.size.isdecimal() or size == -1 or str(size) == one.size:
             continue
         if one.path.endswith("/RECORD"):
             continue  # where a wheel's leaves itself out, uv adds it with the size from before that

@@ -5,7 +5,7 @@ import socket
 import time
 from collections.abc import Callable
 
-from roost import process, report, users
+from roost import index, process, report, users
 from roost.errors import UsageError, WaitTimeoutError
 
 POLL = 0.04  # seconds; a waiter notices a marker at most this late, and each look costs 0.4 ms of a busy core
@@ -63,13 +63,14 @@ class Holder:
     def __init__(self, path: str) -> None:
         """Read the record in `path`; one that is missing or torn leaves the fields empty."""
         try:
-            with open(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
+            with open(index.open_own(path), "rb") as file:
                 text = file.read(4096).decode(errors="replace")
         except OSError:
             text = ""
-        fields = dict(line.split(" ", 1) for line in text.splitlines() if " " in line)
-        self.pid = int(fields["pid"]) if fields.get("pid", "").isdigit() else 0
-        self.command = "".join(char if char.isprintable() else "?" for char in fields.get("command", ""))
+        plain = "".join(char if char.isprintable() or char == "\n" else "?" for char in text)
+        fields = dict(line.split(" ", 1) for line in plain.split("\n") if " " in line)
+        self.pid = int(fields["pid"]) if fields.get("pid", "").isdecimal() else 0
+        self.command = fields.get("command", "")
         self.since = fields.get("since", "")
         self.host = fields.get("host", "")
         self.here = self.host == socket.gethostname() and fields.get("namespace") == _namespace()
