@@ -69,7 +69,6 @@ class States:
         self.go(self.count)
         again = self.start()
         assert again.returncode == 0, (context, again.stderr)
-        assert self.start().stderr == "", context
 
 
 @pytest.fixture
@@ -179,7 +178,7 @@ def test_marker_that_cannot_be_flushed_leaves_the_one_before(states: States, str
         assert whole.leftovers(states.project.store) == []
 
 
-@pytest.mark.parametrize("size", [0, 1, 100, 1000, 2000, 4000, 100_000])
+@pytest.mark.parametrize("size", [0, 100, 1000, 4000, 100_000])
 def test_limit_on_the_size_of_files(states: States, size: int) -> None:
     """As a quota does, it fails what writes more: roost, uv, or nobody."""
     states.next()
@@ -213,7 +212,7 @@ def test_disk_that_gets_full(
         states = States(project, lambda words: place.inside(project.root, *words))
         kind, unit = ROOMS[room]
         ended = set()
-        for more in range(60) if soak else (0, 1, 3, 6, 10, 16, 99):
+        for more in range(60) if soak else (0, 2, 6, 12, 99):
             states.next()
             there, free = map(int, place.do("stat", "-f", "-c", kind, disk).split())
             place.do("mount", "-o", f"remount,{room}={(there - free + more) * unit}", disk)

@@ -4,6 +4,7 @@ Each thing of roost's is replaced by each of the shapes in `tests/odd.py`, in tu
 project that is ready, where `roost-run` looks first, and in one whose next start builds.
 """
 
+import json
 import os
 import shutil
 from collections.abc import Callable, Iterator
@@ -16,7 +17,7 @@ from tests import odd, whole
 from tests.support import ROOST, ROOST_RUN, Project, run
 
 PROBE = "import sys, apple; print(sys.prefix, apple.VERSION)"
-STRIDE = 17  # in the normal suite, of all cells every so many: each thing is among them, each shape, state and door
+STRIDE = 29  # in the normal suite, of all cells every so many: all things, states and doors are among them, most shapes
 STALE = "[tool.mine]\nx = 1\n[tool.roost]"
 DOORS = {"shell": [ROOST_RUN], "python": [ROOST, "run"]}
 
@@ -179,3 +180,132 @@ def test_odd_thing_in_the_folder(bench: Bench, thing: str, soak: float) -> None:
             continue
         faults += bench.look(cell, state, door)
     assert not faults, "\n".join(faults)
+
+
+@pytest.mark.parametrize("shape", [odd.link, odd.fifo, odd.file], ids=lambda shape: shape.__name__)
+def test_odd_thing_in_place_of_a_venv_is_collected(bench: Bench, shape: odd.Shape) -> None:
+    """With its lease, whatever that is; and nothing of it is left, nor missing elsewhere."""
+    for thing in ("venv", "lease"):
+        bench.fresh(indexed=False)
+        path = (FILES | FOLDERS)[thing](bench.project)
+        (bench.project.store / "current/default").unlink()  # it would spare the venv
+        shape(path, bench.elsewhere)
+        watch = odd.Watch(bench.elsewhere)
+        assert bench.project.python("import apple").returncode == 0
+        for lease in bench.project.store.glob("v1/envs/*/*.lease"):
+            os.utime(lease, (1, 1), follow_symlinks=False)
+        os.utime(path.parent, (1, 1))
+        got = bench.project.roost("clean")
+        assert (got.returncode, got.stderr) == (0, "")
+        assert len(bench.project.complete()) == len(list(bench.project.store.glob("v1/envs/*/venv-??????"))) == 1
+        assert whole.leftovers(bench.project.store) == []
+        assert watch.changes() == []
+
+
+def test_what_somebody_removed_is_made_again(bench: Bench, soak: float) -> None:
+    bench.fresh(indexed=True)
+    lookers = ["status", "why", "log", "key", "clean", "doctor", "sync"]
+    for number, name in enumerate(("lock", "index", "record", "journal", "v1/index", "v1/python", "trash", "current")):
+        path = (FILES | FOLDERS)[name](bench.project)
+        chosen = lookers if soak else [lookers[(number + more) % len(lookers)] for more in (0, 3)]
+        for words in (text.split() for text in [*chosen, "run python -c pass"]):
+            if path.is_dir():
+                shutil.rmtree(path)
+            else:
+                path.unlink(missing_ok=True)
+            got = bench.project.roost(*words)
+            assert (got.returncode, got.stderr) == (0, ""), (name, words)
+    assert len(bench.project.venvs()) == 1
+
+
+def test_index_in_whose_place_is_a_folder_leaves_nothing_behind(bench: Bench) -> None:
+    bench.fresh(indexed=True)
+    path = bench.project.store / "v1/index/default"
+    odd.folder(path, bench.elsewhere)
+    for _ in range(3):
+        assert bench.project.python("import apple").stderr == ""
+    assert [other.name for other in path.parent.iterdir()] == ["default"]
+
+
+def newer(text: str) -> str:
+    """Return a file as a later version may write it: JSON with more in it, or more lines."""
+    try:
+        return json.dumps({"format": 2, "more": json.loads(text)})
+    except ValueError:
+        return f"version 2\n{text}more\n"
+
+
+def test_files_of_a_newer_format(bench: Bench) -> None:
+    """None is taken for one of ours, and what another version keeps beside stays as it is."""
+    bench.fresh(indexed=True)
+    other = bench.project.store / "v2/envs/3f9c2a7be1d04c55/venv-aaaaaa"
+    other.mkdir(parents=True)
+    (other / "file").write_text("precious\n")
+    for name in ("index", "marker", "record", "lock", "journal"):
+        path = FILES[name](bench.project)
+        path.write_text(newer(path.read_text()))
+        os.utime(bench.project.root / "uv.lock")
+        for door in DOORS.values():
+            got = run([*door, "python", "-c", PROBE], cwd=bench.project.root)
+            assert _of_session(got.returncode, got.stdout, bench.project) == [], (name, got.stderr)
+        for words in ("status", "log", "clean --all"):
+            assert bench.project.roost(*words.split()).returncode == 0
+        assert (other / "file").read_text() == "precious\n"
+
+
+def test_files_of_another_project(bench: Bench, wheels: Path, soak: float) -> None:
+    """Its marker, its index and its venv, put where ours would be: what they name is never run."""
+    other = Bench(Project(bench.project.root.parent / "other/project", wheels))
+    other.fresh(indexed=True)
+    for program in ("python", "python3"):
+        theirs = _venv(other.project) / "bin" / program
+        theirs.unlink()
+        theirs.write_text(odd.SCRIPT)
+        theirs.chmod(0o755)
+    watch = odd.Watch(other.project.root)
+    for name in ("index", "marker", "record", "lease"):
+        for as_link in (False, True):
+            bench.fresh(indexed=True)
+            path, source = FILES[name](bench.project), FILES[name](other.project)
+            path.unlink()
+            if as_link:
+                path.symlink_to(source)
+            else:
+                shutil.copy2(source, path)
+            for door in DOORS.values() if soak else [DOORS["python" if as_link else "shell"]]:
+                env = dict(os.environ) | {"RAN": str(bench.ran)}
+                got = run([*door, "python", "-c", PROBE], cwd=bench.project.root, env=env)
+                assert _of_session(got.returncode, got.stdout, bench.project) == [], (name, got.stderr)
+    assert not bench.ran.exists()
+    assert watch.changes() == []
+
+
+def test_odd_journal_is_read_as_far_as_it_is_one(bench: Bench) -> None:
+    """Nothing is waited for, neither a writer nor an end."""
+    bench.fresh(indexed=False)
+    path = FILES["journal"](bench.project)
+    text = path.read_text()
+    for shape in odd.OF_FILES:
+        if shape in odd.FOR_ROOT and os.geteuid() != 0:
+            continue
+        shape(path, bench.elsewhere)
+        got = bench.project.roost("log")
+        assert (got.returncode, got.stderr) == (0, ""), shape
+        assert bool(got.stdout) == (shape in (odd.hardlink, odd.writable, odd.huge)), shape
+        if path.is_dir():
+            shutil.rmtree(path)
+        else:
+            path.unlink()
+        path.write_text(text)
+
+
+def test_venv_by_a_link_is_not_taken_for_one(bench: Bench) -> None:
+    """Even the thing itself, moved away: whoever moved it may do as he likes there."""
+    bench.fresh(indexed=False)
+    venv = _venv(bench.project)
+    odd.moved(venv, bench.elsewhere)
+    FILES["index"](bench.project).unlink(missing_ok=True)  # a warm start looks at the files, which are the same
+    got = bench.project.python("import sys; print(sys.prefix)")
+    assert f"`{venv.name}` is a link, or lies behind one\n" in got.stderr
+    assert (got.returncode, got.stdout) == (0, f"{_venv(bench.project)}\n")
+    assert _venv(bench.project) != venv

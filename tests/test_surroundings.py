@@ -41,13 +41,13 @@ def both_ways(project: Project, *prefix: str, **options: Any) -> None:
     assert whole.of_markers(project.store) == []
 
 
-VARIABLES = ["TMPDIR", "HOME", "PATH", "LANG LC_ALL", "HOME PATH TMPDIR USER LOGNAME SHELL PWD"]
+VARIABLES = ["TMPDIR", "HOME", "PATH", "HOME PATH TMPDIR USER LOGNAME SHELL PWD"]
 
 
 @pytest.mark.parametrize("names", VARIABLES)
 def test_variables_that_are_not_set(project: Project, names: str) -> None:
     env = {name: value for name, value in os.environ.items() if name not in names.split()}
-    assert len(env) < len(os.environ) or names == "LANG LC_ALL"
+    assert len(env) < len(os.environ)
     if "PATH" in names:  # which Python is meant, nothing says then
         assert project.python("pass").returncode == 0
     both_ways(project, env=env)
@@ -70,7 +70,7 @@ def test_empty_path_when_ready(project: Project) -> None:
     both_ways(project, env=dict(os.environ) | {"PATH": ""})
 
 
-@pytest.mark.parametrize("mask", ["000", "022", "077", "027"])
+@pytest.mark.parametrize("mask", ["000", "077"])
 def test_mask_for_new_files(project: Project, mask: str) -> None:
     """What roost makes is nobody else's under any of them, and the command keeps its own."""
     both_ways(project, *under("umask", mask))
@@ -125,9 +125,7 @@ def test_result_that_cannot_be_written_is_an_error(project: Project) -> None:
         with open("/dev/full", "w") as full:
             got = project.roost(*words.split(), stdout=full)
         said = "roost: standard output cannot be written: No space left on device\n"
-        assert (got.returncode, got.stderr.splitlines(keepends=True)[-1:]) == (125, [said]), (words, got.stderr)
-        assert "Traceback" not in got.stderr
-        assert "Exception ignored" not in got.stderr
+        assert (got.returncode, got.stderr) == (125, said), words
     assert project.roost("run", "python", "-c", "pass", stdout=subprocess.DEVNULL).returncode == 0
 
 

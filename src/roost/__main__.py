@@ -76,9 +76,7 @@ def _said(text: str, status: int) -> int:
 
 def main() -> int:
     """Be `roost`; return the exit status."""
-    status = _guarded(_roost)
-    unwritten = _unwritten()
-    return status or unwritten
+    return _guarded(_roost)
 
 
 if __name__ == "__main__":

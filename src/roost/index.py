@@ -228,13 +228,11 @@ def write(path: str, text: str, youngest: int) -> None:
     finally:
         os.close(descriptor)
     coarse = now % 10**9 == 0 and youngest % 10**9 == 0
-    young = youngest >= now - (COARSE_BLUR if coarse else BLUR)
+    if youngest >= now - (COARSE_BLUR if coarse else BLUR):
+        os.unlink(new)
+        return
     try:
-        if not young:
-            os.rename(new, path)
+        os.rename(new, path)
     except OSError:  # a folder is in its way
-        young = True
+        os.unlink(new)
         raise
-    finally:
-        if young:
-            os.unlink(new)

@@ -63,6 +63,7 @@ class Inputs:
         self.folders: dict[str, str] = {}  # listed for globs: the index compares them, a build may write in them
         self.youngest = 0  # ns, the latest ctime of all that is there
         self.variables: set[str] = set()  # of the environment: no `stat` notices a change of one
+        self._listings = 0  # for one pattern: several `**` lead to a folder by many ways
         self._contents: dict[str, bytes | None] = {}
         self._tables: dict[str, dict[str, Any]] = {}
 
@@ -150,14 +151,18 @@ class Inputs:
         """
         ways = ([self._expand(root, _parts(one), pattern), [""]] for one in _alternatives(pattern))
         tried = (path for way in ways for path in chain(*way))
-        matches = 0
-        for count, path in enumerate(tried):
-            matches += bool(path)
-            if matches > COUNT_LIMIT or count > 2 * COUNT_LIMIT:  # the empty ones are alternatives that were tried
-                message = f"the pattern `{pattern}` matches more than {COUNT_LIMIT} paths in `{root}`: narrow it"
-                raise RoostError(message)
-            if path:
-                yield path
+        matches = self._listings = 0
+        try:
+            for count, path in enumerate(tried):
+                matches += bool(path)
+                if matches > COUNT_LIMIT or count > 2 * COUNT_LIMIT:  # the empty ones are alternatives that were tried
+                    message = f"the pattern `{pattern}` matches more than {COUNT_LIMIT} paths in `{root}`: narrow it"
+                    raise RoostError(message)
+                if path:
+                    yield path
+        except RecursionError:
+            message = f"the pattern `{pattern[:80]}` leads too deep in `{root}`: narrow it"
+            raise RoostError(message) from None
 
     def _expand(self, here: str, parts: list[str], pattern: str) -> Iterator[str]:
         if not parts:
@@ -183,6 +188,7 @@ class Inputs:
                     yield from self._expand(entry.path, rest, pattern)
 
     def _list(self, path: str, pattern: str) -> list[os.DirEntry[str]]:
+        self._listings += 1
         try:
             info = os.stat(path)
             entries = sorted(os.scandir(path), key=lambda entry: entry.name)
@@ -191,7 +197,7 @@ class Inputs:
             return []
         self.folders[path] = describe(info)
         self.youngest = max(self.youngest, info.st_ctime_ns)
-        if len(self.folders) > COUNT_LIMIT:  # a warm start looks at each of them
+        if max(len(self.folders), self._listings // 2) > COUNT_LIMIT:  # a warm start looks at each of them
             what = f"more than {COUNT_LIMIT} folders, such as `{path}`"
             message = f"the pattern `{pattern}` leads through {what}: narrow it"
             raise RoostError(message)

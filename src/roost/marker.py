@@ -51,7 +51,7 @@ class Marker(NamedTuple):
         """When it was built, in seconds since the epoch: what tells the newer of two, across a change of time zone."""
         try:
             return datetime.fromisoformat(self.built).timestamp()
-        except (ValueError, OverflowError):
+        except ValueError:
             return 0.0
 
 

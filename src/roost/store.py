@@ -267,9 +267,11 @@ class Store:
             trash = os.open(f"{self.v1}/trash", files.FOLDER)
             try:
                 for name in os.listdir(trash):
-                    shutil.rmtree(name, ignore_errors=True, dir_fd=trash)
-                    with contextlib.suppress(OSError):  # a lease, or what was put in place of a venv
-                        os.unlink(name, dir_fd=trash)
+                    with contextlib.suppress(FileNotFoundError):  # others empty it, too
+                        if stat.S_ISDIR(os.stat(name, dir_fd=trash, follow_symlinks=False).st_mode):
+                            shutil.rmtree(name, ignore_errors=True, dir_fd=trash)
+                        else:  # a lease, or what was put in place of a venv: `rmtree` would open it, and wait at a FIFO
+                            os.unlink(name, dir_fd=trash)
             finally:
                 os.close(trash)
 
@@ -279,7 +281,6 @@ class Store:
         Also the folders of fingerprints without a venv. Only ever by a name that `index.temporary` makes.
         """
         fingerprints = [self.env(name) for name in files.names(f"{self.v1}/envs", _FINGERPRINT)]
-        fingerprints = [path for path in fingerprints if not os.path.islink(path)]
         for path in (self.root, f"{self.root}/current", f"{self.v1}/index", f"{self.v1}/python", *fingerprints):
             with contextlib.suppress(OSError):
                 files.sweep(path, before)
@@ -292,6 +293,7 @@ class Store:
     def point(self, env: str, venv: str, link: str | None) -> None:
         """Let `current/ENV` lead to `venv`, and the project's `.venv` to that where the settings want it."""
         current = f"{self.root}/current/{env}"
+        files.make_folder(f"{self.root}/current")
         files.link(current, venv)
         if link and env == "default":
             path = f"{self.project}/{link}"
