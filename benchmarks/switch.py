@@ -9,18 +9,29 @@ from benchmarks.project import Workshop
 from benchmarks.results import Part
 
 BRANCHES = ("other", "main")  # there, and back
+# As `uv init --package` writes it: most projects that have tests are installed into their environment.
+PACKAGE = """
+[build-system]
+requires = ["hatchling"]
+build-backend = "hatchling.build"
+"""
 
 
 def make(shop: Workshop) -> Path:
     """Return a project with a branch for each state."""
     project, bench = shop.project("switch"), shop.bench
     (project / ".gitignore").write_text("/.roost\n/.venv\n")
+    (project / "bench").mkdir()
+    (project / "bench/__init__.py").touch()
     for branch, state in (("main", shop.state), ("other", shop.other)):
         if branch == "main":
             bench.do("git", "init", "--quiet", folder=project)
         else:
             bench.do("git", "switch", "--quiet", "--create", branch, folder=project)
         state.write(project)
+        with (project / "pyproject.toml").open("a") as file:
+            file.write(PACKAGE)
+        bench.do(bench.path("uv"), "lock", "--quiet", folder=project)
         bench.do("git", "add", "--all", folder=project)
         bench.do("git", "commit", "--quiet", "--message", branch, folder=project)
         bench.do(bench.path("roost"), "sync", folder=project)
@@ -64,7 +75,8 @@ def run(shop: Workshop, rounds: int) -> Part:
         name="switch",
         title="A branch switch, there and back",
         method=f"`git switch` to a branch whose lock file has {shop.differences} distributions otherwise, the command, "
-        "`git switch` back, the command. Both states were seen before. `git` is part of each time.",
+        "`git switch` back, the command. Both states were seen before. `git` is part of each time. The project is a "
+        "package itself, whose `pyproject.toml` names its dependencies: uv builds it anew after each switch.",
         unit="ms",
         base="uv sync",
         rows=list(rows.values()),

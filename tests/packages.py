@@ -1,6 +1,11 @@
 """Small local packages for tests: workspace members, path dependencies, and projects with metadata from elsewhere."""
 
+import base64
+import hashlib
+import importlib.metadata
+import re
 import shutil
+import zipfile
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -70,3 +75,32 @@ class Look:
         moved = [path for path, was in self.signatures.items() if index.signature(path) != was]
         assert moved or not found, f"a warm start would not have noticed {found}"
         return found
+
+
+def pack(name: str, folder: Path, done: set[str] | None = None) -> None:
+    """Make the wheel that `name` was installed from, and those of what it requires, but for what is `done`.
+
+    Raises:
+        importlib.metadata.PackageNotFoundError: one of them is not installed.
+    """
+    done = set() if done is None else done
+    found = importlib.metadata.distribution(name)
+    done.add(name)
+    info = f"{found.name.replace('-', '_')}-{found.version}.dist-info"
+    files = {
+        str(path): path.read_binary()
+        for path in found.files or ()
+        if not str(path).startswith("..") and path.suffix != ".pyc"
+    }
+    files = {path: data for path, data in files.items() if not path.endswith(("/RECORD", "/INSTALLER", "/REQUESTED"))}
+    lines = []
+    with zipfile.ZipFile(folder / f"{info.removesuffix('.dist-info')}-py3-none-any.whl", "w") as archive:
+        for path, data in files.items():
+            digest = base64.urlsafe_b64encode(hashlib.sha256(data).digest()).rstrip(b"=").decode()
+            lines.append(f"{path},sha256={digest},{len(data)}\n")
+            archive.writestr(path, data)
+        archive.writestr(f"{info}/RECORD", "".join([*lines, f"{info}/RECORD,,\n"]))
+    for requirement in found.requires or ():
+        other = re.split(r"[^\w.-]", requirement, maxsplit=1)[0]
+        if "extra ==" not in requirement and "python_version" not in requirement and other not in done:
+            pack(other, folder, done)

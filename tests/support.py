@@ -310,4 +310,4 @@ def settle(project: Project) -> Path:
 def uses_index(project: Project) -> bool:
     """Return whether a start is answered by the index alone."""
     got = project.run("python", "--version", env=dict(os.environ) | {"PYTHONPROFILEIMPORTTIME": "1"})
-    return "roost.protocol" not in got.stderr
+    return "roost.protocol" not in got.stderr and "roost.recall" not in got.stderr

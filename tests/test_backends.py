@@ -1,16 +1,12 @@
 """Real build backends, as far as the tests' own environment has them: their wheels are made from what is installed."""
 
-import base64
-import hashlib
 import importlib.metadata
-import re
-import zipfile
 from pathlib import Path
 
 import pytest
 
 from tests.nox_support import HERE_PYTHON, OTHER_PYTHON, with_other_python
-from tests.packages import installed, package, said, uv_table
+from tests.packages import installed, pack, package, said, uv_table
 from tests.support import ROOST, Project, all_at_once, builds, finish, make_wheel, settle, uses_index
 
 BACKENDS = {
@@ -28,30 +24,6 @@ BACKENDS = {
 }
 
 
-def pack(name: str, folder: Path, done: set[str]) -> None:
-    """Make the wheel that `name` was installed from, and those of what it requires."""
-    found = importlib.metadata.distribution(name)
-    done.add(name)
-    info = f"{found.name.replace('-', '_')}-{found.version}.dist-info"
-    files = {
-        str(path): path.read_binary()
-        for path in found.files or ()
-        if not str(path).startswith("..") and path.suffix != ".pyc"
-    }
-    files = {path: data for path, data in files.items() if not path.endswith(("/RECORD", "/INSTALLER", "/REQUESTED"))}
-    lines = []
-    with zipfile.ZipFile(folder / f"{info.removesuffix('.dist-info')}-py3-none-any.whl", "w") as archive:
-        for path, data in files.items():
-            digest = base64.urlsafe_b64encode(hashlib.sha256(data).digest()).rstrip(b"=").decode()
-            lines.append(f"{path},sha256={digest},{len(data)}\n")
-            archive.writestr(path, data)
-        archive.writestr(f"{info}/RECORD", "".join([*lines, f"{info}/RECORD,,\n"]))
-    for requirement in found.requires or ():
-        other = re.split(r"[^\w.-]", requirement, maxsplit=1)[0]
-        if "extra ==" not in requirement and "python_version" not in requirement and other not in done:
-            pack(other, folder, done)
-
-
 @pytest.fixture(params=BACKENDS)
 def backed(request: pytest.FixtureRequest, tmp_path: Path) -> Project:
     """Provide a project that is built by a real backend, with its version in a Python file."""
@@ -59,7 +31,7 @@ def backed(request: pytest.FixtureRequest, tmp_path: Path) -> Project:
     folder = tmp_path / "backend"
     folder.mkdir()
     try:
-        pack(name, folder, set())
+        pack(name, folder)
     except importlib.metadata.PackageNotFoundError as error:
         pytest.skip(f"{error.name} is not in the environment of the tests, so there is nothing to make its wheel from")
     make_wheel(folder, "editables", "0.5")

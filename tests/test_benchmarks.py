@@ -18,7 +18,8 @@ from benchmarks.bench import Bench, Case
 from benchmarks.project import Recipe, Workshop
 from benchmarks.results import Part, Row
 from benchmarks.sessions import disk
-from tests.support import UV, run
+from tests.packages import pack
+from tests.support import UV, make_wheel, run
 
 SCRIPTS = Path(sysconfig.get_path("scripts"))
 PRESENT = ("roost", "roost-run", "nox", "pre-commit", "prek")  # of the tools, in the environment of the tests
@@ -243,7 +244,11 @@ def shop(bench: Bench, wheels: Path) -> Workshop:
     """Provide a workshop with what the tests have: tiny wheels, and no tox and no hatch."""
     for name in PRESENT:
         bench.add(name, SCRIPTS / name)
-    tables = f'[tool.uv]\nno-index = true\nfind-links = ["{wheels}"]\n'
+    backend = bench.work / "backend"
+    backend.mkdir()
+    pack("hatchling", backend)
+    make_wheel(backend, "editables", "0.5")  # which it asks for
+    tables = f'[tool.uv]\nno-index = true\nfind-links = ["{wheels}", "{backend}"]\n'
     return Workshop(bench, Recipe(["apple", "banana"], ["apple<2", "cherry"], "cherry", "apple", tables), starts=2)
 
 

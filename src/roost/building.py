@@ -15,7 +15,6 @@ from roost.installers.base import Target
 from roost.marker import Marker
 from roost.store import Attempt, Store, Venv
 
-BUILDING = "ROOST_BUILDING"  # in an installer's environment: the store it builds for
 _HEALTH = """
 import json, sys, sysconfig
 paths = sysconfig.get_paths()
@@ -31,7 +30,7 @@ def refuse_nested(store: Store) -> None:
         RoostError: this process is part of a build of the same project.
     """
     holder = waiting.Holder(store.lock)
-    if os.environ.get(BUILDING) == store.root or (holder.here and holder.pid in process.ancestors(os.getpid())):
+    if os.environ.get(process.BUILDING) == store.root or (holder.here and holder.pid in process.ancestors(os.getpid())):
         message = (
             f"this command is part of the build of `{store.root}`, and needs an environment that is not built yet: "
             "call the tool without roost there"
@@ -124,7 +123,7 @@ def _install(store: Store, state: State, made: Attempt) -> str | None:
 
 def _run(store: Store, state: State, made: Attempt, command: Sequence[str], **more: str) -> process.Completed:
     """Run one step of the build, which holds the attempt's lease for as long as anything of it runs (rule 9)."""
-    env = process.for_installer(os.environ, **{BUILDING: store.root} | more)
+    env = process.for_installer(os.environ, **{process.BUILDING: store.root} | more)
     watch = functools.partial(_show, state, made) if report.width() else None
     try:
         return process.run(command, env=env, cwd=state.project.root, log=made.open_log, watch=watch, keep=[made.lease])

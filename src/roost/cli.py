@@ -1,64 +1,56 @@
 """The command line, but for the warm path of `roost run` (see `roost.launch`)."""
 
+import importlib
 import io
-import os
 import sys
 from typing import Any
 
 import click
 
 import roost
-from roost import (
-    collect,
-    completion,
-    fingerprint,
-    index,
-    interpreter,
-    launch,
-    locks,
-    protocol,
-    report,
-    reports,
-    settings,
-    waiting,
-)
-from roost.errors import RoostError, UsageError
-from roost.hooks import hook
-from roost.inputs import Inputs
-from roost.nox_cli import nox
-from roost.project import find
-from roost.store import Store
+from roost import completion, launch, options, report
+from roost.errors import UsageError
 
-EPILOG = {
-    "run": """\b
+RUN = """\b
 Examples:
   roost run pytest -q
   roost run --env docs -- sphinx-build docs _site
-  roost run --external make test""",
-    "sync": """\b
-Examples:
-  roost sync
-  source "$(roost sync)/bin/activate"
-  roost sync --all --refresh""",
-    "clean": """\b
-Examples:
-  roost clean          what is neither in use nor kept
-  roost clean --all    what is not in use""",
-    "key": """\b
-Example:
-  key=$(roost key)     the same for the same inputs, Python and path""",
+  roost run --external make test"""
+
+
+class Lazy(click.Group):
+    """A group that imports a command when it is asked for: each imports what it needs, and most start often."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the names of all."""
+        return sorted([*super().list_commands(ctx), *COMMANDS])
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Return the command of that name."""
+        if cmd_name in COMMANDS:
+            module, name = COMMANDS[cmd_name]
+            found = getattr(importlib.import_module(f"roost.{module}"), name)
+            assert isinstance(found, click.Command)  # noqa: S101 - for mypy
+            return found
+        return super().get_command(ctx, cmd_name)
+
+
+COMMANDS = {
+    "sync": ("sync_command", "sync"),
+    "clean": ("commands", "clean"),
+    "key": ("commands", "key"),
+    "status": ("reports", "status"),
+    "why": ("reports", "why"),
+    "log": ("reports", "log"),
+    "doctor": ("reports", "doctor_"),
+    "completion": ("completion", "completion"),
+    "hook": ("hooks", "hook"),
+    "nox": ("nox_cli", "nox"),
 }
-_env = click.option(
-    "--env",
-    metavar="NAME",
-    shell_complete=completion.envs,
-    help="The environment.  [default: $ROOST_ENV, else `default`]",
-)
-_quiet = click.option("-q", "--quiet", is_flag=True, help="Say nothing but warnings and errors.")
-_project = click.option("--project", metavar="DIR", default=".", help="A folder in the project.  [default: .]")
 
 
 @click.group(
+    cls=Lazy,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog="Exit status: the command's own; 2 usage, 124 a wait ran out, 125 another failure of roost's, 126 not "
     "executable, 127 not in the environment. ROOST_TIMEOUT (seconds, 600) bounds every wait; ROOST_DIR moves `.roost`; "
@@ -73,15 +65,15 @@ def cli(context: click.Context) -> None:
 
 @cli.command(
     short_help="Make sure of the environment, and run COMMAND in it.",
-    epilog=EPILOG["run"],
+    epilog=RUN,
     context_settings={"ignore_unknown_options": False, "allow_interspersed_args": False},
 )
-@_env
+@options.env
 @click.option("--python", metavar="X", help="Another Python than the project's, such as `3.13`.")
-@_project
+@options.project
 @click.option("--directory", metavar="DIR", help="Go there first.")
 @click.option("--external", is_flag=True, help="Take the command from PATH where the environment lacks it.")
-@_quiet
+@options.quiet
 @click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED, shell_complete=completion.commands)
 def run(env: str | None, command: tuple[str, ...], **options: Any) -> None:
     """Make sure of the environment, and run COMMAND in it.
@@ -93,101 +85,6 @@ def run(env: str | None, command: tuple[str, ...], **options: Any) -> None:
     for name, value in options.items():
         setattr(told, name, value)
     launch.run(told)
-
-
-@cli.command(short_help="Make sure of the environment, and print its path.", epilog=EPILOG["sync"])
-@_env
-@click.option("--all", "every", is_flag=True, help="All environments of the project, one after the other.")
-@click.option("--refresh", is_flag=True, help="Build anew, even where there is a valid one.")
-@_quiet
-@_project
-def sync(env: str | None, every: bool, refresh: bool, quiet: bool, project: str) -> None:
-    """Make sure of the environment, point `.roost/current/NAME` at it, and print its path."""
-    if quiet:
-        report.be_quiet()
-    if env and every:
-        message = "`--env` and `--all` exclude each other"
-        raise UsageError(message)
-    failures = []
-    for name in _all_envs(project) if every else [env or _default_env()]:
-        try:
-            click.echo(_sync(project, name, refresh=refresh))
-        except RoostError as error:
-            if not every:
-                raise
-            failures.append(error)
-            report.error(str(error))
-    if failures:
-        raise SystemExit(failures[0].status)
-
-
-def _sync(project: str, env: str, *, refresh: bool) -> str:
-    start = os.path.realpath(project)
-    asked = protocol.Request(start, env, None, waiting.timeout(os.environ), "roost sync", refresh)
-    with protocol.acquire(asked) as environment:
-        found = find(start, Inputs())
-        store = Store(found.root)
-        with store.guarded():
-            store.point(env, environment.venv, settings.read(found, env).link)
-        return environment.venv
-
-
-def _default_env() -> str:
-    return os.environ.get("ROOST_ENV") or "default"
-
-
-def _all_envs(project: str) -> list[str]:
-    return settings.names(find(os.path.realpath(project), Inputs()))
-
-
-@cli.command(short_help="Remove the venvs that nobody uses or needs.", epilog=EPILOG["clean"])
-@click.option("--all", "every", is_flag=True, help="Also the newest ones, which `keep` would spare.")
-@_project
-def clean(every: bool, project: str) -> None:
-    """Remove the venvs that are neither in use, nor used within the hour, nor kept."""
-    found = find(os.path.realpath(project), Inputs())
-    store = Store(found.root)
-    store.check()
-    if not os.path.isdir(store.root):
-        report.step(f"there is nothing to remove in `{found.root}`")
-        return
-    store.prepare()
-    lock = locks.BuildLock(store.lock)
-    with store.guarded():
-        if not lock.try_take(waiting.record("roost clean")):
-            message = (
-                f"nothing was removed: the build lock is held by {waiting.Holder(store.lock)}; try again after that"
-            )
-            raise RoostError(message)
-        try:
-            verdicts = collect.collect(store, 0 if every else settings.read(found, "default").keep)
-        finally:
-            lock.release()
-    store.empty_trash()
-    for verdict in verdicts:
-        word = f"kept {verdict.venv.path}: {verdict.keeps}" if verdict.keeps else f"removed {verdict.venv.path}"
-        click.echo(word)
-
-
-@cli.command(short_help="Print the fingerprint, as a cache key for CI.", epilog=EPILOG["key"])
-@_env
-@_project
-def key(env: str | None, project: str) -> None:
-    """Print the fingerprint of the environment, as a cache key for CI. Builds nothing."""
-    name = env or _default_env()
-    draft = fingerprint.draft(os.path.realpath(project), name, None)
-    record = Store(draft.project.root).python(index.key(name, None))
-    chosen, before = interpreter.recorded(record, draft.request, draft.inputs)
-    click.echo(draft.with_interpreter(chosen or interpreter.choose(draft.project, draft.request, before)).fingerprint)
-
-
-cli.add_command(reports.status)
-cli.add_command(reports.why)
-cli.add_command(reports.log)
-cli.add_command(reports.doctor_)
-cli.add_command(completion.completion)
-cli.add_command(hook)
-cli.add_command(nox)
 
 
 def main(words: list[str]) -> int:

@@ -5,9 +5,7 @@ import os
 import click
 from click.shell_completion import CompletionItem, get_completion_class
 
-from roost import index, settings
-from roost.inputs import Inputs
-from roost.project import find
+from roost import index
 
 VARIABLE = "_ROOST_COMPLETE"  # as click names it, after the program
 
@@ -15,6 +13,10 @@ VARIABLE = "_ROOST_COMPLETE"  # as click names it, after the program
 def envs(context: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
     """Return the environments of the project that begin with `incomplete`."""
     del param
+    from roost import settings  # noqa: PLC0415 - every command imports this module
+    from roost.inputs import Inputs  # noqa: PLC0415
+    from roost.project import find  # noqa: PLC0415
+
     try:
         names = settings.names(find(os.path.realpath(context.params.get("project") or "."), Inputs()))
     except Exception:  # noqa: BLE001 - a line that is being typed is no place for a traceback
@@ -26,6 +28,9 @@ def commands(context: click.Context, param: click.Parameter, incomplete: str) ->
     """Return what `current` has in its `bin` for the first word, and let the shell offer files after that."""
     if context.params.get(param.name or "") or "/" in incomplete:
         return [CompletionItem(incomplete, type="file")]
+    from roost.inputs import Inputs  # noqa: PLC0415 - as above
+    from roost.project import find  # noqa: PLC0415
+
     env = context.params.get("env") or os.environ.get("ROOST_ENV") or "default"
     try:
         root = find(os.path.realpath(context.params.get("project") or "."), Inputs()).root

@@ -13,7 +13,7 @@ import sys
 
 import click
 
-from roost import completion, process, report
+from roost import options, process, report
 from roost.errors import RoostError
 from roost.inputs import Inputs
 from roost.project import find
@@ -26,13 +26,6 @@ roost={roost}
 [ -x "$roost" ] || roost=$(command -v roost) || exit 0
 {call} || :
 """
-_env = click.option(
-    "--env",
-    metavar="NAME",
-    shell_complete=completion.envs,
-    help="The environment.  [default: $ROOST_ENV, else `default`]",
-)
-_project = click.option("--project", metavar="DIR", default=".", help="A folder in the project.  [default: .]")
 
 
 @click.group(short_help="Git hooks that sync after a checkout, without a framework.")
@@ -46,7 +39,7 @@ Examples:
   roost hook install
   roost hook install --project backend     a project below the top of the repository"""
 )
-@_project
+@options.project
 def install(project: str) -> None:
     """Put the syncing hooks into the repository's hook folder.
 
@@ -77,7 +70,7 @@ def install(project: str) -> None:
 Example:
   roost hook uninstall"""
 )
-@_project
+@options.project
 def uninstall(project: str) -> None:
     """Remove what `install` put there, unless it was edited since."""
     for path in (f"{_places(os.path.realpath(project))[1]}/{stage}" for stage in STAGES):
@@ -96,8 +89,8 @@ def uninstall(project: str) -> None:
 Example, in a hook of your own:
   roost hook sync post-checkout "$@" """,
 )
-@_env
-@_project
+@options.env
+@options.project
 @click.argument("words", nargs=-1, type=click.UNPROCESSED, metavar="[STAGE] [ARGUMENTS]...")
 def sync_(env: str | None, project: str, words: tuple[str, ...]) -> None:
     """Be a syncing hook: never fail, and do nothing during a rebase, bisect or cherry-pick.

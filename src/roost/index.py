@@ -8,6 +8,7 @@ The file is lines of text, so that a shell script can use it too (`hooks/roost-r
     lease 1234567
     boot 0a1b2c3d-4e5f-6789-abcd-ef0123456789
     member /home/me/project/packages/a
+    link .venv
     <tab>
     /home/me/pyproject.toml
     /home/me/project/pyproject.toml
@@ -108,7 +109,7 @@ def open_own(path: str) -> int:
 class Index:
     """One index file, read but not yet compared with the disk."""
 
-    __slots__ = ("boot", "expected", "lease", "members", "paths", "project", "venv")
+    __slots__ = ("boot", "contents", "expected", "head", "lease", "link", "members", "paths", "project", "venv")
 
     def __init__(self, text: str) -> None:
         """Parse `text`.
@@ -118,16 +119,22 @@ class Index:
         """
         if "\0" in text:
             raise ValueError(FORMAT)
-        head, paths, self.expected, end = text.split(f"\n{BREAK}\n")
-        kind, project, venv, lease, boot, *members = head.split("\n")
+        self.head, paths, self.expected, *more, end = text.split(f"\n{BREAK}\n")
+        kind, project, venv, lease, boot, *others = self.head.split("\n")
         if kind != FORMAT or end or not (project.startswith("project ") and venv.startswith("venv ")):
             raise ValueError(FORMAT)
         self.boot = boot.removeprefix("boot ")
         self.project = project[8:]
         self.venv = venv[5:]
         self.lease = int(lease.removeprefix("lease "))
-        self.members = [line.removeprefix("member ") for line in members]
+        self.members = [line[7:] for line in others if line.startswith("member ")]
+        self.link = next((line[5:] for line in others if line.startswith("link ")), None)
         self.paths = paths.split("\n")
+        self.contents = more[0].split("\n") if more else []  # for `roost.recall`
+
+    def text(self) -> str:
+        """Return it as the file has it."""
+        return f"\n{BREAK}\n".join([self.head, "\n".join(self.paths), self.expected, ""])
 
     def holds(self) -> bool:
         """Return whether everything is as it was, also what was absent, and the machine did not start anew since."""
@@ -174,8 +181,8 @@ def load(project: str, name: str) -> Index | None:
     return index if index.project == project else None  # a copied project brings the index of its original
 
 
-def find(start: str, name: str) -> Index | None:
-    """Return the index that answers for `start`, an absolute path without links inside a project."""
+def find(start: str, name: str) -> tuple[Index, str] | None:
+    """Return the index that answers for `start`, an absolute path without links inside a project, and its member."""
     nearest = None
     here = start
     while True:
@@ -184,7 +191,7 @@ def find(start: str, name: str) -> Index | None:
         if nearest is not None:
             index = load(here, name)
             if index and (here == nearest or nearest in index.members):
-                return index
+                return index, nearest
         above = os.path.dirname(here)
         if above == here:
             return None
@@ -192,23 +199,32 @@ def find(start: str, name: str) -> Index | None:
 
 
 def warm(start: str, name: str) -> tuple[Index, int] | None:
-    """Return the index for `start` and the descriptor of a lease on its venv, or None when that takes more than this.
+    """Return the index for `start` and the descriptor of a lease on its venv, or None where that takes more."""
+    found = find(start, name)
+    if found is None:
+        return None
+    index, nearest = found
+    descriptor = lease(index)
+    if descriptor is not None:
+        return index, descriptor
+    from roost import recall  # noqa: PLC0415 - not on a warm start
+
+    return recall.warm(index.project, nearest, name)
+
+
+def lease(index: Index) -> int | None:
+    """Return the descriptor of a lease on the venv of `index`, or None where that does not hold any more.
 
     Rule 5: first the lease, then the look at everything that the venv's validity rests on.
     """
-    index = find(start, name)
-    if index is None:
-        return None
     try:
         lease = locks.try_lease(f"{index.venv}.lease", index.lease)
     except OSError:
         return None
-    if lease is None:
-        return None
-    if not index.holds():
+    if lease is not None and not index.holds():
         os.close(lease)
         return None
-    return index, lease
+    return lease
 
 
 def write(path: str, text: str, youngest: int) -> None:

@@ -214,6 +214,10 @@ class Inputs:
         self.youngest = max(self.youngest, info.st_ctime_ns)
         return stat.S_ISDIR(info.st_mode)
 
+    def contents(self) -> dict[str, bytes]:
+        """Return what the inputs hold that were read whole, by path."""
+        return {path: content for path, content in self._contents.items() if content is not None}
+
     def moved(self) -> str | None:
         """Return the first input that is not what it was when it was read, or None."""
         return next((path for path, was in self.signatures.items() if signature(path) != was), None)

@@ -14,6 +14,8 @@ from typing import NamedTuple
 
 from roost.errors import RoostError
 
+BUILDING = "ROOST_BUILDING"  # in an installer's environment: the store it builds for
+
 # Git tells its hooks about the commit under way. An installer that clones a git dependency with these set would write
 # into that commit's index. What follows here is about reaching a server, and stays.
 _GIT_ABOUT_SERVERS = (

@@ -12,7 +12,7 @@ import os
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from roost import building, collect, fingerprint, index, interpreter, inventory, locks, marker, waiting
+from roost import building, collect, fingerprint, index, interpreter, inventory, locks, marker, recall, waiting
 from roost.environment import Environment
 from roost.errors import RoostError, VanishedError
 from roost.fingerprint import State
@@ -235,7 +235,8 @@ def _write_index(request: Request, held: Held) -> None:
     found, state = held.marker, held.state
     # The folder itself, since its ctime tells of a chmod: `hooks/roost-run` cannot look at its mode (rule 8).
     marked = f"{held.store.env(state.fingerprint)}/complete"
-    files = [held.store.root, marked, f"{found.venv}/pyvenv.cfg", *found.folders]
+    name = index.key(request.env, request.python)
+    files = [held.store.root, marked, f"{found.venv}/pyvenv.cfg", *found.folders, held.store.python(name)]
     seen = {path: index.signature(path) for path in files}
     seen |= state.inputs.folders | state.inputs.signatures
     if (
@@ -244,20 +245,18 @@ def _write_index(request: Request, held: Held) -> None:
         or marker.check(held.store, state)[0] != found
     ):
         return
-    lines = [
+    head = [
         index.FORMAT,
         f"project {state.project.root}",
         f"venv {found.venv}",
         f"lease {found.lease}",
         f"boot {index.boot()}",
         *(f"member {path}" for path in state.project.members),
-        index.BREAK,
-        *seen,
-        index.BREAK,
-        *(f"{sign} {path}" for path, sign in seen.items() if sign != index.ABSENT),
-        index.BREAK,
-        "",
+        *([f"link {state.settings.link}"] if state.settings.link else []),
     ]
+    expected = [f"{sign} {path}" for path, sign in seen.items() if sign != index.ABSENT]
+    text = "\n".join([*head, index.BREAK, *seen, index.BREAK, *expected, index.BREAK, ""])
     with contextlib.suppress(OSError):
-        path = held.store.index(index.key(request.env, request.python))
-        index.write(path, "\n".join(lines), state.inputs.youngest)
+        path = held.store.index(name)
+        index.write(path, text, state.inputs.youngest)
+        recall.write(f"{path}:{state.fingerprint}", text, state.inputs.contents(), state.inputs.youngest)

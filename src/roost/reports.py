@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 import click
 
-from roost import changes, completion, doctor, journal, protocol, timeline, waiting
+from roost import changes, doctor, journal, options, protocol, timeline, waiting
 from roost import status as statuses
 from roost.errors import RoostError, UsageError
 from roost.inputs import Inputs
@@ -17,14 +17,7 @@ from roost.project import find
 from roost.status import EnvStatus, Status, VenvStatus, mib
 from roost.store import Store
 
-_project = click.option("--project", metavar="DIR", default=".", help="A folder in the project.  [default: .]")
 _json = click.option("--json", "as_json", is_flag=True, help="For programs: a documented object, with its version.")
-_env = click.option(
-    "--env",
-    metavar="NAME",
-    shell_complete=completion.envs,
-    help="The environment.  [default: $ROOST_ENV, else `default`]",
-)
 _COLOURS = {"ready": "green", "building": "cyan", "stale": "yellow", "missing": "yellow", "drifted": "red"}
 
 
@@ -54,7 +47,7 @@ Examples:
   roost status --json | jq -r '.environments[].status'""",
 )
 @_json
-@_project
+@options.project
 def status(as_json: bool, project: str) -> None:
     """Show each environment and venv: state, packages, size, who runs in it, and whether it is kept."""
     found = statuses.look(os.path.realpath(project))
@@ -107,9 +100,9 @@ def _when(at: str) -> str:
 Example:
   roost why --env docs""",
 )
-@_env
+@options.env
 @_json
-@_project
+@options.project
 def why(env: str | None, as_json: bool, project: str) -> None:
     """Say what changed since the last complete venv: the inputs, and the packages from → to."""
     name = env or os.environ.get("ROOST_ENV") or "default"
@@ -165,7 +158,7 @@ Examples:
 @click.option("--timeline", "picture", metavar="FILE", help="Draw an SVG of the last fan-out instead.")
 @click.option("--since", "minutes", type=click.FloatRange(0), metavar="MINUTES", help="Draw this time span instead.")
 @_json
-@_project
+@options.project
 def log(count: int, picture: str | None, minutes: float | None, as_json: bool, project: str) -> None:
     """Show the journal: who built, who waited for whom, how long, and what was removed."""
     events = list(journal.read(Store(find(os.path.realpath(project), Inputs()).root)))
@@ -200,7 +193,7 @@ Example:
   roost doctor --json > report.json    for an issue; it holds no secrets""",
 )
 @_json
-@_project
+@options.project
 def doctor_(as_json: bool, project: str) -> None:
     """Try what roost relies on here, and say what is wrong and how to mend it."""
     findings = doctor.examine(os.path.realpath(project))

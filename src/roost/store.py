@@ -26,6 +26,7 @@ _NO_FLOCK = (errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOTSUP)
 _ODD = (errno.EISDIR, errno.ENOTDIR, errno.ELOOP, errno.ENXIO, errno.EMLINK)
 _FINGERPRINT = re.compile(r"[0-9a-f]{16}", re.ASCII)
 _VENV = re.compile(r"venv-[a-z0-9]{6}", re.ASCII)
+_PAST = re.compile(r".+:[0-9a-f]{16}", re.ASCII)  # an index of one state: `roost.recall`
 _CURRENT = re.compile(r"/(?:\.roost|%2F[^/]*)/current/default\Z")
 _IN_V1 = ("index", "python", "envs", "trash")
 _ALPHABET = "abcdefghijklmnopqrstuvwxyz0123456789"
@@ -289,6 +290,11 @@ class Store:
                 if os.listdir(path) == ["complete"]:  # of a venv that somebody removed
                     os.unlink(f"{path}/complete")
                 os.rmdir(path)
+        kept = set(files.names(f"{self.v1}/envs", _FINGERPRINT))
+        for name in files.names(f"{self.v1}/index", _PAST):
+            if name.rpartition(":")[2] not in kept:
+                with contextlib.suppress(OSError):
+                    os.unlink(self.index(name))
 
     def point(self, env: str, venv: str, link: str | None) -> None:
         """Let `current/ENV` lead to `venv`, and the project's `.venv` to that where the settings want it."""

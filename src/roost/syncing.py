@@ -7,11 +7,8 @@ and prek restore some in every partially staged commit, and the next `roost run`
 import os
 from collections.abc import Mapping, Sequence
 
-from roost import building, index, process, protocol, report, settings, waiting
+from roost import index, pointing, process, report
 from roost.errors import RoostError
-from roost.inputs import Inputs
-from roost.project import find
-from roost.store import Store
 
 STAGES = ("post-checkout", "post-merge", "post-rewrite")
 # In git's folder while it goes through several states, none of which is the one that will stay. Not `MERGE_HEAD`: it is
@@ -38,7 +35,7 @@ def sync(project: str, env: str, words: Sequence[str]) -> None:
     """
     stage, arguments = stage_of(words, os.environ)
     try:
-        if _is_about_all(stage, arguments) and building.BUILDING not in os.environ:
+        if _is_about_all(stage, arguments) and process.BUILDING not in os.environ:
             _sync(os.path.realpath(project), env, stage)
     except (RoostError, OSError) as error:
         gist = (str(error).splitlines() or [""])[0].rstrip(":")
@@ -59,18 +56,29 @@ def _is_about_all(stage: str, arguments: Sequence[str]) -> bool:
 def _sync(start: str, env: str, stage: str) -> None:
     if not _has_project(start) or _is_synced(start, env) or _is_passing(start, stage):
         return
+    again = pointing.again(start, env)
+    if again:
+        if again.moved:
+            _say_again(env, again.venv, again.current)
+        return
+    _sync_anew(start, env)
+
+
+def _sync_anew(start: str, env: str) -> None:
+    from roost import protocol, waiting  # noqa: PLC0415 - most of the time of a start
+
     request = protocol.Request(start, env, None, waiting.timeout(os.environ), "roost hook sync")
     before = protocol.ask(request)
     if before.marker and before.marker.venv == _pointed(before.store.root, env):
         return
     with protocol.acquire(request) as environment:
-        project = find(start, Inputs())
-        store = Store(project.root)
-        with store.guarded():
-            store.point(env, environment.venv, settings.read(project, env).link)
+        pointing.point(start, env, environment.venv)
         if before.marker:  # a build has said so itself
-            name = os.path.basename(environment.venv)
-            report.step(f"`{env}` is `{name}` again, which was built for this state: `{store.root}/current/{env}`")
+            _say_again(env, environment.venv, f"{before.store.root}/current/{env}")
+
+
+def _say_again(env: str, venv: str, current: str) -> None:
+    report.step(f"`{env}` is `{os.path.basename(venv)}` again, which was built for this state: `{current}`")
 
 
 def _has_project(start: str) -> bool:
