@@ -9,20 +9,21 @@ from benchmarks.project import Workshop
 from benchmarks.results import Part
 
 BRANCHES = ("other", "main")  # there, and back
-# As `uv init --package` writes it: most projects that have tests are installed into their environment.
 PACKAGE = """
 [build-system]
 requires = ["hatchling"]
 build-backend = "hatchling.build"
+[tool.hatch.build]
+dev-mode-dirs = ["src"]
 """
 
 
-def make(shop: Workshop) -> Path:
-    """Return a project with a branch for each state."""
-    project, bench = shop.project("switch"), shop.bench
+def make(shop: Workshop, name: str, more: str = "") -> Path:
+    """Return a project with a branch for each state; `more` goes to the end of its `pyproject.toml`."""
+    project, bench = shop.project(name), shop.bench
     (project / ".gitignore").write_text("/.roost\n/.venv\n")
-    (project / "bench").mkdir()
-    (project / "bench/__init__.py").touch()
+    (project / "src/bench").mkdir(parents=True)
+    (project / "src/bench/__init__.py").touch()
     for branch, state in (("main", shop.state), ("other", shop.other)):
         if branch == "main":
             bench.do("git", "init", "--quiet", folder=project)
@@ -30,7 +31,7 @@ def make(shop: Workshop) -> Path:
             bench.do("git", "switch", "--quiet", "--create", branch, folder=project)
         state.write(project)
         with (project / "pyproject.toml").open("a") as file:
-            file.write(PACKAGE)
+            file.write(more)
         bench.do(bench.path("uv"), "lock", "--quiet", folder=project)
         bench.do("git", "add", "--all", folder=project)
         bench.do("git", "commit", "--quiet", "--message", branch, folder=project)
@@ -40,16 +41,17 @@ def make(shop: Workshop) -> Path:
     return project
 
 
-def there_and_back(bench: Bench, command: Sequence[str]) -> Callable[[], int]:
-    """Return what switches to the other branch and back, and runs `command` after each switch."""
+def there_and_back(bench: Bench, project: Path, command: Sequence[str]) -> Callable[[], int]:
+    """Return what switches to the other branch of `project` and back, and runs `command` after each switch."""
     git = bench.path("git")
 
     def work() -> int:
         failures = 0
-        for branch in BRANCHES:
-            failures += bench.run(git, "switch", "--quiet", branch)
-            if command:
-                failures += bench.run(*command)
+        with contextlib.chdir(project):
+            for branch in BRANCHES:
+                failures += bench.run(git, "switch", "--quiet", branch)
+                if command:
+                    failures += bench.run(*command)
         return failures
 
     return work
@@ -68,15 +70,20 @@ def run(shop: Workshop, rounds: int) -> Part:
         "uv sync": [uv, "sync", "--quiet"],
         f"uv run {shop.recipe.tool}": [uv, "run", "--quiet", *words],
     }
-    with contextlib.chdir(make(shop)):
-        cases = [Case(label, there_and_back(bench, command)) for label, command in commands.items()]
-        rows = bench.in_turn(cases, rounds)
+    package, other = make(shop, "switch", PACKAGE), make(shop, "switch-plain")
+    cases = [Case(label, there_and_back(bench, package, command)) for label, command in commands.items()]
+    cases += [
+        Case(f"{label}, no package", there_and_back(bench, other, commands[label]))
+        for label in ("roost sync", "uv sync")
+    ]
+    rows = bench.in_turn(cases, rounds)
     part = Part(
         name="switch",
         title="A branch switch, there and back",
         method=f"`git switch` to a branch whose lock file has {shop.differences} distributions otherwise, the command, "
         "`git switch` back, the command. Both states were seen before. `git` is part of each time. The project is a "
-        "package itself, whose `pyproject.toml` names its dependencies: uv builds it anew after each switch.",
+        "package itself, built by hatchling, and its `pyproject.toml` names the dependencies, so uv builds it anew "
+        "after each switch. It need not where the project is no package.",
         unit="ms",
         base="uv sync",
         rows=list(rows.values()),
