@@ -151,3 +151,28 @@ def test_interrupt_of_all_at_once_says_so_once(slow_project: SlowProject) -> Non
     assert (status, "Traceback" in err) == (130, False)
     assert "was interrupted, its installer ended" in err
     wait_for(lambda: not slow_project.venvs(), "the attempt's removal")
+
+
+@pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGHUP])
+def test_commands_of_the_command_line_end_with_the_signals_status(
+    slow_project: SlowProject, signum: signal.Signals
+) -> None:
+    """The library that reads the command line makes one exception of all interrupts."""
+    builder = slow_project.start("sync")
+    slow_project.begun()
+    builder.send_signal(signum)
+    status, _, err = finish(builder)
+    assert (status, err.splitlines()[-1]) == (128 + signum, "roost: interrupted; nothing was run")
+
+
+@pytest.mark.parametrize("signum", SIGNALS[1:])
+def test_signal_while_a_command_starts_or_ends(project: Project, signum: signal.Signals, soak: float) -> None:
+    """No traceback of ours; Python itself has one for Ctrl-C in its first milliseconds."""
+    assert project.roost("sync").returncode == 0
+    for number in range(200 if soak else 12):
+        command = project.start("sync")
+        time.sleep(0.01 * (number % 20))
+        command.send_signal(signum)
+        status, _, err = finish(command)
+        assert status in (0, 128 + signum, -signum) or (signum == signal.SIGINT and status == 1), err
+        assert "roost/" not in err.partition("Traceback")[2], err

@@ -32,6 +32,7 @@ def _guarded(command: "Callable[[], int]") -> int:
     except RoostError as error:
         return _said(str(error), error.status)
     except KeyboardInterrupt as error:
+        _end_at_once()
         signum = error.signum if isinstance(error, Interrupted) else 2
         return _said("interrupted; nothing was run", 128 + signum)
     except OSError as error:
@@ -39,6 +40,8 @@ def _guarded(command: "Callable[[], int]") -> int:
         if isinstance(error, FileNotFoundError) and not where:  # as `os.getcwd` says it
             return _said("the current folder does not exist any more: `cd` to one that does", RoostError.status)
         return _unwritten() or _said(f"{where}{error.strerror or error}", RoostError.status)
+    finally:
+        _end_at_once()
 
 
 def _unwritten() -> int:
@@ -62,9 +65,20 @@ def _end_as_interrupted() -> None:
         del frame
         raise Interrupted(signum)
 
+    if _signal.getsignal(_signal.SIGINT) == _signal.SIG_DFL:  # as `hooks/roost` left it
+        _signal.signal(_signal.SIGINT, _signal.default_int_handler)
     for signum in (_signal.SIGTERM, _signal.SIGHUP):
         if _signal.getsignal(signum) == _signal.SIG_DFL:  # `nohup` ignores SIGHUP
             _signal.signal(signum, interrupt)
+
+
+def _end_at_once() -> None:
+    """Let a signal end the process without a word: all is in order by now, and Python would show a traceback."""
+    import _signal  # noqa: PLC0415 - as above
+
+    for signum in (_signal.SIGINT, _signal.SIGTERM, _signal.SIGHUP):
+        if callable(_signal.getsignal(signum)):
+            _signal.signal(signum, _signal.SIG_DFL)
 
 
 def _said(text: str, status: int) -> int:

@@ -100,6 +100,6 @@ def main(words: list[str]) -> int:
     except click.ClickException as error:
         error.show(sys.stderr)
         return UsageError.status
-    except click.Abort:
-        raise KeyboardInterrupt from None
+    except click.Abort as error:  # click's word for what `error.__cause__` says exactly
+        raise (error.__cause__ or KeyboardInterrupt()) from None
     return status if isinstance(status, int) else 0
