@@ -9,7 +9,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from roost.errors import RoostError
@@ -68,6 +68,7 @@ _CALLERS_OWN = frozenset(
     }
 )
 _GLANCE = 0.1  # seconds between two looks at how far a program is
+_INTERRUPTS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _GRACE = 5.0  # seconds that an installer gets to end by itself after SIGTERM
 
 
@@ -108,23 +109,29 @@ def run(
         RoostError: the program cannot be started.
     """
     descriptor = log() if log else None
+    first = _first_in_child() if log else None
+    with contextlib.ExitStack() as held:
+        if first:
+            held.enter_context(_no_interrupts())
+        try:
+            child = subprocess.Popen(
+                list(command),
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE if descriptor is None else descriptor,
+                stderr=subprocess.STDOUT,
+                env=dict(env),
+                cwd=cwd,
+                pass_fds=keep,
+                preexec_fn=first,  # noqa: PLW1509 - never with threads, see there
+            )
+        except OSError as error:
+            if descriptor is not None:
+                os.close(descriptor)
+            message = f"`{command[0]}` cannot be started: {error.strerror}"
+            raise RoostError(message) from error
+        interrupts = held.pop_all()
     try:
-        child = subprocess.Popen(
-            list(command),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE if descriptor is None else descriptor,
-            stderr=subprocess.STDOUT,
-            env=dict(env),
-            cwd=cwd,
-            pass_fds=keep,
-            preexec_fn=_die_with_parent() if log else None,  # noqa: PLW1509 - never with threads, see there
-        )
-    except OSError as error:
-        if descriptor is not None:
-            os.close(descriptor)
-        message = f"`{command[0]}` cannot be started: {error.strerror}"
-        raise RoostError(message) from error
-    try:
+        interrupts.close()  # here, so that one that waited ends the child
         if descriptor is None:
             raw = child.communicate()[0]
         else:
@@ -173,9 +180,20 @@ def _end(child: "subprocess.Popen[bytes]") -> None:
             time.sleep(0.01)
 
 
-def _die_with_parent() -> Callable[[], None] | None:
+@contextlib.contextmanager
+def _no_interrupts() -> Iterator[None]:
+    """Let signals wait while a child is made: there would be nobody yet to end it."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, _INTERRUPTS)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _first_in_child() -> Callable[[], None] | None:
     """Return what makes a child on Linux get SIGKILL when its parent ends (prctl(2), PR_SET_PDEATHSIG).
 
+    A signal that came to both meanwhile ends it, and not in Python's own handler, of which exec would know nothing.
     Not with other threads about: the signal goes by the thread that forked, and code between fork and exec may hang.
     """
     if sys.platform != "linux" or threading.active_count() > 1:
@@ -184,13 +202,18 @@ def _die_with_parent() -> Callable[[], None] | None:
 
     prctl = ctypes.CDLL(None).prctl
     parent = os.getpid()
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, ())
 
-    def die_with_parent() -> None:
+    def first() -> None:
+        for signum in _INTERRUPTS:
+            if callable(signal.getsignal(signum)):
+                signal.signal(signum, signal.SIG_DFL)
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
         prctl(1, signal.SIGKILL)
         if os.getppid() != parent:  # it ended before the call
             os._exit(1)
 
-    return die_with_parent
+    return first
 
 
 def ancestors(pid: int) -> list[int]:
