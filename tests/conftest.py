@@ -52,7 +52,14 @@ sys.addaudithook(_guard)
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Add how long to look for what a short run would not find."""
-    parser.addoption("--soak", type=float, default=0.0, metavar="SECONDS", help="try every crash point, and so on")
+    parser.addoption(
+        "--soak",
+        type=float,
+        default=0.0,
+        metavar="SECONDS",
+        help="the long form of every test: all crash points, repeats of races and combinations of parameters; "
+        "what goes on by chance does so for SECONDS (default: 0, the short forms)",
+    )
 
 
 @pytest.fixture(scope="session")
@@ -68,6 +75,36 @@ def pytest_configure(config: pytest.Config) -> None:
     if not temporary.startswith(str(REAL_HOME)):
         _guarded.append(f"{REAL_HOME}/")
     _guarded.append(f"{REPOSITORY}/.roost/")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what only a soak runs, unless it is asked for by its name."""
+    if config.getoption("--soak") or any("[" in word for word in config.args):
+        return
+    indices: dict[tuple[object, str], set[int]] = {}
+    for item in items:
+        for name, index in _indices(item).items():
+            indices.setdefault((getattr(item, "function", None), name), set()).add(index)
+    left_out = [item for item in items if not _is_short(item, indices)]
+    config.hook.pytest_deselected(items=left_out)
+    items[:] = [item for item in items if item not in left_out]
+
+
+def _indices(item: pytest.Item) -> dict[str, int]:
+    """Return of each parameter of a test which of its values this one has."""
+    return dict(item.callspec.indices) if hasattr(item, "callspec") else {}
+
+
+def _is_short(item: pytest.Item, indices: dict[tuple[object, str], set[int]]) -> bool:
+    """Return whether a test with its parameters is in the normal suite; `indices` are those of all its variants."""
+    for mark in item.iter_markers("normally"):
+        if any(item.callspec.params[name] not in values for name, values in mark.kwargs.items()):  # type: ignore[attr-defined]
+            return False
+    for mark in item.iter_markers("paired"):
+        fewer = min(len(indices[item.function, name]) for name in mark.args)  # type: ignore[attr-defined]
+        if len({_indices(item)[name] % fewer for name in mark.args}) > 1:
+            return False
+    return item.get_closest_marker("soak") is None
 
 
 @pytest.fixture(scope="session")

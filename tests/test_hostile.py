@@ -17,7 +17,7 @@ from tests import odd, whole
 from tests.support import ROOST, ROOST_RUN, Project, run
 
 PROBE = "import sys, apple; print(sys.prefix, apple.VERSION)"
-STRIDE = 29  # in the normal suite, of all cells every so many: all things, states and doors are among them, most shapes
+STRIDE = 41  # in the normal suite, of all cells every so many: all things, states and doors are among them, most shapes
 STALE = "[tool.mine]\nx = 1\n[tool.roost]"
 DOORS = {"shell": [ROOST_RUN], "python": [ROOST, "run"]}
 

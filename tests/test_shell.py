@@ -12,7 +12,7 @@ import pytest
 from tests.support import ROOST, ROOST_RUN, Project, run, start, wait_for
 from tests.test_index import JUNK
 
-SHELLS = {name: shutil.which(name) for name in ("dash", "bash", "ksh", "mksh", "zsh", "busybox")}
+SHELLS = {name: path for name in ("dash", "bash", "ksh", "mksh", "zsh", "busybox") if (path := shutil.which(name))}
 PROBE = "import os, sys; print(sys.prefix, sys.argv[1:], os.environ['VIRTUAL_ENV'], os.environ['PATH'].split(':')[0])"
 
 
@@ -46,10 +46,7 @@ class Shell:
 @pytest.fixture(params=SHELLS)
 def shell(request: pytest.FixtureRequest, tmp_path: Path) -> Shell:
     """Provide a `roost-run` for each shell that is there."""
-    path = SHELLS[request.param]
-    if path is None:
-        pytest.skip(f"`{request.param}` is not installed")
-    return Shell(tmp_path / "shell", path)
+    return Shell(tmp_path / "shell", SHELLS[request.param])
 
 
 @pytest.fixture
@@ -166,6 +163,7 @@ def test_whatever_changed_is_handed_over(project: Project, dash: Shell, change: 
     _warm(project)
     assert run([dash.script, "python", "-c", "pass"], cwd=project.root).returncode == 0
     assert not dash.handed_over()
+    dash.only_note()
     CHANGES[change](project)
     run([dash.script, "python", "-c", "pass"], cwd=project.root)
     assert dash.handed_over()
@@ -176,6 +174,7 @@ def test_whatever_changed_is_handed_over(project: Project, dash: Shell, change: 
 )
 def test_odd_surroundings_are_handed_over(project: Project, dash: Shell, env: dict[str, str]) -> None:
     _warm(project)
+    dash.only_note()
     run([dash.script, "python", "-c", "pass"], cwd=project.root, env=dict(os.environ) | env)
     assert dash.handed_over()
 
@@ -183,6 +182,7 @@ def test_odd_surroundings_are_handed_over(project: Project, dash: Shell, env: di
 @pytest.mark.parametrize("words", [[], ["-h"], ["--env", "default", "python", "-V"], ["./here"], [""], ["absent"]])
 def test_odd_commands_are_handed_over(project: Project, dash: Shell, words: list[str]) -> None:
     _warm(project)
+    dash.only_note()
     run([dash.script, *words], cwd=project.root)
     assert dash.handed_over()
 
@@ -247,6 +247,7 @@ def test_index_that_is_junk_is_handed_over(project: Project, shell: Shell) -> No
 @pytest.mark.parametrize(
     "name", ["with space", 'it\'s "quoted"', "-n", "ünï", "$HOME `id` *", "back\\slash", "new\nline", "a\ttab"]
 )
+@pytest.mark.paired("shell", "name")
 def test_odd_project_paths(tmp_path: Path, wheels: Path, shell: Shell, name: str) -> None:
     project = Project(tmp_path / "work" / "odd" / name, wheels)
     project.write(dependencies=["apple"], name="odd")

@@ -35,10 +35,15 @@ def _runs(pid: int) -> bool:
         return False
 
 
+SHORT = {"roost": SIGNALS, "installer": SIGNALS[:2], "both": SIGNALS[::2], "backend": SIGNALS[:1]}
 CASES = [(signum, whom) for whom in ("roost", "installer", "both") for signum in SIGNALS]
+CASES += [(signal.SIGKILL, "backend"), (signal.SIGTERM, "backend")]
 
 
-@pytest.mark.parametrize(("signum", "whom"), [*CASES, (signal.SIGKILL, "backend"), (signal.SIGTERM, "backend")])
+@pytest.mark.parametrize(
+    ("signum", "whom"),
+    [pytest.param(*case, marks=() if case[0] in SHORT[case[1]] else pytest.mark.soak) for case in CASES],
+)
 def test_signal_during_a_build(slow_project: SlowProject, signum: signal.Signals, whom: str) -> None:
     """Whoever it hits: a clear end; and what roost started ends with it, unless roost is killed."""
     builder = slow_project.start("run", "python", "-c", "pass")

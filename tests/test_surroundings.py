@@ -94,6 +94,7 @@ def test_few_open_files(project: Project, count: int) -> None:
 
 @pytest.mark.parametrize("closed", ["0", "1", "2", "012"])
 @pytest.mark.parametrize("door", DOORS, ids=["python", "shell"])
+@pytest.mark.paired("closed", "door")
 def test_closed_standard_streams(project: Project, closed: str, door: list[str]) -> None:
     """Cold, slow and warm; the command finds them closed, too, and nothing of roost's in their place."""
     code = (
