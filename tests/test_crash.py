@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from roost.store import Store
-from tests.support import ROOST, Project, SlowProject, all_at_once, finish, run, wait_for
+from tests.support import ROOST, Project, SlowProject, all_at_once, finish, run, runs, wait_for
 
 KILLS = 50
 WHOLE = "import apple.late, apple.later, banana.late, banana.later, project"
@@ -83,15 +83,7 @@ def test_uv_dies_with_its_builder(slow_project: SlowProject) -> None:
     assert len(children) == 1
     builder.kill()
     finish(builder)
-
-    def gone() -> bool:
-        try:
-            with open(f"/proc/{children[0]}/stat") as file:
-                return file.read().rpartition(")")[2].split()[0] == "Z"
-        except FileNotFoundError:
-            return True
-
-    wait_for(gone, "the end of uv")
+    wait_for(lambda: not runs(int(children[0])), "the end of uv")
 
 
 @pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])

@@ -9,7 +9,19 @@ from pathlib import Path
 import pytest
 
 from tests.nox_support import nox, session, write_noxfile
-from tests.support import PATIENCE, ROOST, ROOST_RUN, Project, SlowProject, all_at_once, finish, run, settle, wait_for
+from tests.support import (
+    PATIENCE,
+    ROOST,
+    ROOST_RUN,
+    Project,
+    SlowProject,
+    all_at_once,
+    finish,
+    run,
+    runs,
+    settle,
+    wait_for,
+)
 
 # A daemon as they are written: it forks twice, has a session of its own, and closes only its standard streams.
 DAEMON = """
@@ -83,7 +95,7 @@ class Daemon:
         """Let it end, and wait for that."""
         self.stop_file.touch()
         if self.pid_file.exists():
-            wait_for(lambda: not os.path.exists(f"/proc/{self.pid}"), "the end of the daemon")
+            wait_for(lambda: not runs(self.pid), "the end of the daemon")
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests import whole
-from tests.support import ROOST, Project, SlowProject, builds, finish, start, wait_for
+from tests.support import ROOST, Project, SlowProject, builds, finish, runs, start, wait_for
 
 if TYPE_CHECKING:
     import subprocess
@@ -25,14 +25,6 @@ def _children(pid: int) -> list[int]:
         with open(f"/proc/{pid}/task/{task}/children") as file:
             found += [int(child) for child in file.read().split()]
     return found
-
-
-def _runs(pid: int) -> bool:
-    try:
-        with open(f"/proc/{pid}/stat") as file:
-            return file.read().rpartition(")")[2].split()[0] not in ("Z", "X")
-    except OSError:
-        return False
 
 
 SHORT = {"roost": SIGNALS, "installer": SIGNALS[:2], "both": SIGNALS[::2], "backend": SIGNALS[:1]}
@@ -64,8 +56,8 @@ def test_signal_during_a_build(slow_project: SlowProject, signum: signal.Signals
         assert status == 128 + signum, err
         assert "the build of `default` was interrupted, its installer ended" in err
         assert err.endswith("roost: interrupted; nothing was run\n")
-        assert not _runs(installer)
-        assert whom == "both" or not _runs(backend)  # once uv is gone nobody knows whose it is; its lease tells
+        assert not runs(installer)
+        assert whom == "both" or not runs(backend)  # once uv is gone nobody knows whose it is; its lease tells
     assert slow_project.complete() == []
     got = slow_project.python("import apple.late, banana.late, project")
     assert got.returncode == 0, got.stderr
@@ -129,7 +121,7 @@ def test_installer_that_ignores_the_end_is_killed(project: Project) -> None:
     assert status == 130
     assert "was interrupted, its installer ended" in err
     assert (project.root / "noted").exists()
-    assert not _runs(int((project.root / "pid").read_text()))
+    assert not runs(int((project.root / "pid").read_text()))
     assert project.venvs() == []
 
 
@@ -143,7 +135,7 @@ def test_second_interrupt_does_not_wait_for_the_installer(project: Project) -> N
     assert status == 130
     assert "Traceback" not in err
     assert err.endswith("roost: interrupted; nothing was run\n")
-    wait_for(lambda: not _runs(int((project.root / "pid").read_text())), "the end of the installer")
+    wait_for(lambda: not runs(int((project.root / "pid").read_text())), "the end of the installer")
     assert project.complete() == []
 
 
