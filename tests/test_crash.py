@@ -19,14 +19,14 @@ WHOLE = "import apple.late, apple.later, banana.late, banana.later, project"
 
 @pytest.mark.parametrize("seed", range(5))
 @pytest.mark.normally(seed=[0])
-def test_killed_builders_with_installers_left_behind(slow_project: SlowProject, seed: int) -> None:
+def test_killed_builders_with_installers_left_behind(slow_project: SlowProject, seed: int, soak: float) -> None:
     """SIGKILL at random moments of a slow build in the source tree: the next start succeeds and is whole.
 
-    Ten a seed, fifty in all. The backend goes on after its builder and uv are gone, and no other may run beside it.
+    Ten a seed, fifty in all, in the normal suite six. The backend goes on after its builder and uv are gone, and no other may run beside it.
     """
     slow_project.file("slow.txt", "0.25")
     chance = random.Random(seed)
-    for number in range(KILLS // 5):
+    for number in range(KILLS // 5 if soak else 6):
         begun = sum(what == "begin" for _, _, what in slow_project.builds())
         builder = slow_project.start("run", "python", "-c", "pass")
         if number % 2:
@@ -87,6 +87,7 @@ def test_uv_dies_with_its_builder(slow_project: SlowProject) -> None:
 
 
 @pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.normally(signum=[signal.SIGINT])  # the others in `test_signals.py`
 def test_interrupted_build_leaves_nothing_that_counts(slow_project: SlowProject, signum: signal.Signals) -> None:
     builder = slow_project.start("run", "python", "-c", "pass")
     slow_project.begun()

@@ -10,7 +10,7 @@ from tests import crash_child
 from tests.support import Project, run, start
 
 # In the normal suite, of the scenarios that are a build in other circumstances only every so many steps.
-STRIDES = {"cold": 3, "rebuild": 8, "own": 5, "refresh": 8, "heal": 8, "wait": 8}
+STRIDES = {"cold": 5, "rebuild": 10, "own": 5, "refresh": 8, "heal": 8, "wait": 8}
 FEW = ("sync", "lease", "collect")  # scenarios of few steps
 
 
@@ -53,7 +53,7 @@ def test_crash_at_every_step(tmp_path: Path, wheels: Path, scenario: str, soak: 
 @pytest.mark.parametrize("scenario", crash_child.SCENARIOS)
 def test_wipe_at_every_step(tmp_path: Path, wheels: Path, scenario: str, soak: float) -> None:
     """It succeeds, or ends with a sentence of roost's; and the next acquisition is as good as ever."""
-    stride = (1 if scenario in FEW else 2) if soak else (3 if scenario in FEW else 24)
+    stride = (1 if scenario in FEW else 2) if soak else (4 if scenario in FEW else 24)
     tried, _ = _at_every_step(tmp_path, wheels, scenario, stride, "changes", "wipe")
     assert tried >= 2
 

@@ -183,6 +183,7 @@ def test_odd_thing_in_the_folder(bench: Bench, thing: str, soak: float) -> None:
 
 
 @pytest.mark.parametrize("shape", [odd.link, odd.fifo, odd.file], ids=lambda shape: shape.__name__)
+@pytest.mark.normally(shape=[odd.link, odd.fifo])
 def test_odd_thing_in_place_of_a_venv_is_collected(bench: Bench, shape: odd.Shape) -> None:
     """With its lease, whatever that is; and nothing of it is left, nor missing elsewhere."""
     for thing in ("venv", "lease"):

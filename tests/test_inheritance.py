@@ -131,13 +131,15 @@ def _doors(project: Project, daemon: Daemon) -> dict[str, list[str]]:
 
 @pytest.mark.parametrize("door", ["roost run", "roost run, which builds", "roost-run", "acquire"])
 def test_daemon_of_a_session_keeps_its_lease_and_nothing_else(
-    project: Project, daemon: Daemon, tmp_path: Path, door: str
+    project: Project, daemon: Daemon, tmp_path: Path, door: str, soak: float
 ) -> None:
     if "builds" not in door:
         settle(project)
     assert run(_doors(project, daemon)[door], cwd=project.root).returncode == 0
     venv = project.venvs()[0]
     assert daemon.opened(project.store) == [f"{venv}.lease"]
+    if door != "roost run" and not soak:  # what follows is the same behind all of them
+        return
 
     env = dict(os.environ) | NO_WAIT
     project.edit("pyproject.toml", '["apple"]', '["apple<2"]')

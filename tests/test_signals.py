@@ -89,6 +89,7 @@ def test_signal_at_any_moment(project: Project, signum: signal.Signals, soak: fl
 
 
 @pytest.mark.parametrize("signum", SIGNALS)
+@pytest.mark.normally(signum=[signal.SIGKILL, signal.SIGTERM])
 def test_signal_to_one_who_waits_hits_nobody_else(slow_project: SlowProject, signum: signal.Signals) -> None:
     slow_project.file("slow.txt", "2.5")
     builder = slow_project.start("run", "python", "-c", "pass")
