@@ -81,28 +81,32 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     """Leave out what only a soak runs, unless it is asked for by its name."""
     if config.getoption("--soak") or any("[" in word for word in config.args):
         return
-    indices: dict[tuple[object, str], set[int]] = {}
+    seen: dict[tuple[object, str], list[object]] = {}
     for item in items:
-        for name, index in _indices(item).items():
-            indices.setdefault((getattr(item, "function", None), name), set()).add(index)
-    left_out = [item for item in items if not _is_short(item, indices)]
+        for name, value in _parameters(item).items():
+            values = seen.setdefault((getattr(item, "function", None), name), [])
+            if value not in values:
+                values.append(value)
+    left_out = [item for item in items if not _is_short(item, seen)]
     config.hook.pytest_deselected(items=left_out)
     items[:] = [item for item in items if item not in left_out]
 
 
-def _indices(item: pytest.Item) -> dict[str, int]:
-    """Return of each parameter of a test which of its values this one has."""
-    return dict(item.callspec.indices) if hasattr(item, "callspec") else {}
+def _parameters(item: pytest.Item) -> dict[str, object]:
+    """Return the parameters of a test."""
+    return dict(item.callspec.params) if hasattr(item, "callspec") else {}
 
 
-def _is_short(item: pytest.Item, indices: dict[tuple[object, str], set[int]]) -> bool:
-    """Return whether a test with its parameters is in the normal suite; `indices` are those of all its variants."""
+def _is_short(item: pytest.Item, seen: dict[tuple[object, str], list[object]]) -> bool:
+    """Return whether a test with its parameters is in the normal suite; `seen` has those of all its variants."""
+    given = _parameters(item)
     for mark in item.iter_markers("normally"):
-        if any(item.callspec.params[name] not in values for name, values in mark.kwargs.items()):  # type: ignore[attr-defined]
+        if any(given[name] not in values for name, values in mark.kwargs.items()):
             return False
     for mark in item.iter_markers("paired"):
-        fewer = min(len(indices[item.function, name]) for name in mark.args)  # type: ignore[attr-defined]
-        if len({_indices(item)[name] % fewer for name in mark.args}) > 1:
+        columns = {name: seen[getattr(item, "function", None), name] for name in mark.args}
+        fewer = min(map(len, columns.values()))
+        if len({values.index(given[name]) % fewer for name, values in columns.items()}) > 1:
             return False
     return item.get_closest_marker("soak") is None
 
