@@ -52,7 +52,14 @@ sys.addaudithook(_guard)
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Add how long to look for what a short run would not find."""
-    parser.addoption("--soak", type=float, default=0.0, metavar="SECONDS", help="try every crash point, and so on")
+    parser.addoption(
+        "--soak",
+        type=float,
+        default=0.0,
+        metavar="SECONDS",
+        help="the long form of every test: all crash points, repeats of races and combinations of parameters; "
+        "what goes on by chance does so for SECONDS (default: 0, the short forms)",
+    )
 
 
 @pytest.fixture(scope="session")
@@ -68,6 +75,40 @@ def pytest_configure(config: pytest.Config) -> None:
     if not temporary.startswith(str(REAL_HOME)):
         _guarded.append(f"{REAL_HOME}/")
     _guarded.append(f"{REPOSITORY}/.roost/")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what only a soak runs, unless it is asked for by its name."""
+    if config.getoption("--soak") or any("[" in word for word in config.args):
+        return
+    seen: dict[tuple[object, str], list[object]] = {}
+    for item in items:
+        for name, value in _parameters(item).items():
+            values = seen.setdefault((getattr(item, "function", None), name), [])
+            if value not in values:
+                values.append(value)
+    left_out = [item for item in items if not _is_short(item, seen)]
+    config.hook.pytest_deselected(items=left_out)
+    items[:] = [item for item in items if item not in left_out]
+
+
+def _parameters(item: pytest.Item) -> dict[str, object]:
+    """Return the parameters of a test."""
+    return dict(item.callspec.params) if hasattr(item, "callspec") else {}
+
+
+def _is_short(item: pytest.Item, seen: dict[tuple[object, str], list[object]]) -> bool:
+    """Return whether a test with its parameters is in the normal suite; `seen` has those of all its variants."""
+    given = _parameters(item)
+    for mark in item.iter_markers("normally"):
+        if any(given[name] not in values for name, values in mark.kwargs.items()):
+            return False
+    for mark in item.iter_markers("paired"):
+        columns = {name: seen[getattr(item, "function", None), name] for name in mark.args}
+        fewer = min(map(len, columns.values()))
+        if len({values.index(given[name]) % fewer for name, values in columns.items()}) > 1:
+            return False
+    return item.get_closest_marker("soak") is None
 
 
 @pytest.fixture(scope="session")

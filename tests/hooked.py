@@ -19,6 +19,7 @@ from typing import Any
 
 import pytest
 import tomli
+from filelock import FileLock
 from packaging.requirements import Requirement
 
 from tests.support import UV, Project, run
@@ -111,20 +112,24 @@ class Frameworks:
     """roost's repository, and the folders in which pre-commit and prek keep what they installed."""
 
     def __init__(self, folder: Path) -> None:
-        """Prepare everything below `folder`; nothing is installed yet."""
+        """Prepare everything below `folder`, unless that was done; nothing is installed yet."""
         self.repository = folder / "roost.git"
-        self.repository.mkdir()
-        snapshot(self.repository)
         self.wheels = folder / "packed"
+        self.tools = folder / "tools"  # prek looks for uv on PATH, and would fetch it
+        self.home = folder / "frameworks"
+        if not self.tools.exists():
+            self._fill()
+
+    def _fill(self) -> None:
+        self.repository.mkdir(parents=True)
+        snapshot(self.repository)
         self.wheels.mkdir()
         tables = tomli.loads((REPOSITORY / "pyproject.toml").read_text())
         wanted = [*tables["build-system"]["requires"], *tables["project"]["dependencies"], "nox"]
         for name in _closure(wanted):
             pack(name, self.wheels)
-        self.tools = folder / "tools"  # prek looks for uv on PATH, and would fetch it
         self.tools.mkdir()
         (self.tools / "uv").symlink_to(UV)
-        self.home = folder / "frameworks"
 
     def variables(self) -> dict[str, str]:
         """Return the variables that let both programs install without an index, each in its own folder."""
@@ -187,9 +192,10 @@ class HookedProject(Project):
 
 
 @pytest.fixture(scope="session")
-def frameworks(session_folder: Path) -> Frameworks:
-    """Provide roost's repository, and pre-commit and prek with roost installed from it."""
-    return Frameworks(session_folder)
+def frameworks(shared_folder: Path) -> Frameworks:
+    """Provide roost's repository, and pre-commit and prek with roost installed from it: once for all workers."""
+    with FileLock(shared_folder / "frameworks.lock"):
+        return Frameworks(shared_folder / "frameworks")
 
 
 @pytest.fixture

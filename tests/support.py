@@ -263,6 +263,15 @@ def wait_for(condition: Callable[[], object], what: str) -> Any:
     return found
 
 
+def runs(pid: int) -> bool:
+    """Return whether a process has not ended; one that nobody has waited for yet has."""
+    try:
+        with open(f"/proc/{pid}/stat") as file:
+            return file.read().rpartition(")")[2].split()[0] not in ("Z", "X")
+    except OSError:
+        return False
+
+
 @contextlib.contextmanager
 def stopped(pid: int) -> Iterator[None]:
     """Keep the process `pid`, which the caller started, stopped for a while."""

@@ -11,21 +11,22 @@ from pathlib import Path
 import pytest
 
 from roost.store import Store
-from tests.support import ROOST, Project, SlowProject, all_at_once, finish, run, wait_for
+from tests.support import ROOST, Project, SlowProject, all_at_once, finish, run, runs, wait_for
 
 KILLS = 50
 WHOLE = "import apple.late, apple.later, banana.late, banana.later, project"
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_killed_builders_with_installers_left_behind(slow_project: SlowProject, seed: int) -> None:
+@pytest.mark.normally(seed=[0])
+def test_killed_builders_with_installers_left_behind(slow_project: SlowProject, seed: int, soak: float) -> None:
     """SIGKILL at random moments of a slow build in the source tree: the next start succeeds and is whole.
 
-    Ten a seed, fifty in all. The backend goes on after its builder and uv are gone, and no other may run beside it.
+    Ten a seed, fifty in all, in the normal suite six. The backend goes on after its builder and uv are gone, and no other may run beside it.
     """
     slow_project.file("slow.txt", "0.25")
     chance = random.Random(seed)
-    for number in range(KILLS // 5):
+    for number in range(KILLS // 5 if soak else 6):
         begun = sum(what == "begin" for _, _, what in slow_project.builds())
         builder = slow_project.start("run", "python", "-c", "pass")
         if number % 2:
@@ -82,18 +83,11 @@ def test_uv_dies_with_its_builder(slow_project: SlowProject) -> None:
     assert len(children) == 1
     builder.kill()
     finish(builder)
-
-    def gone() -> bool:
-        try:
-            with open(f"/proc/{children[0]}/stat") as file:
-                return file.read().rpartition(")")[2].split()[0] == "Z"
-        except FileNotFoundError:
-            return True
-
-    wait_for(gone, "the end of uv")
+    wait_for(lambda: not runs(int(children[0])), "the end of uv")
 
 
 @pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.normally(signum=[signal.SIGINT])  # the others in `test_signals.py`
 def test_interrupted_build_leaves_nothing_that_counts(slow_project: SlowProject, signum: signal.Signals) -> None:
     builder = slow_project.start("run", "python", "-c", "pass")
     slow_project.begun()
@@ -109,12 +103,12 @@ def test_interrupted_build_leaves_nothing_that_counts(slow_project: SlowProject,
     assert slow_project.python(WHOLE).returncode == 0
 
 
-def test_git_clean_while_others_start(project: Project) -> None:
+def test_git_clean_while_others_start(project: Project, soak: float) -> None:
     """They end with success or a clear error; what starts after it is whole."""
     run(["git", "init", "--quiet"], cwd=project.root, check=True)
     run(["git", "add", "pyproject.toml", "uv.lock"], cwd=project.root, check=True)
     chance = random.Random(7)
-    for _ in range(12):
+    for _ in range(12 if soak else 5):
         starting = [project.start("run", "python", "-c", "import apple.late, banana.late") for _ in range(4)]
         time.sleep(chance.uniform(0, 0.5))
         cleaned = run(["git", "clean", "-fdxq"], cwd=project.root)

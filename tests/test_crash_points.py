@@ -10,8 +10,7 @@ from tests import crash_child
 from tests.support import Project, run, start
 
 # In the normal suite, of the scenarios that are a build in other circumstances only every so many steps.
-STRIDES = {"rebuild": 3, "own": 2, "refresh": 4, "heal": 4, "wait": 6}
-PROCESSES = 2
+STRIDES = {"cold": 5, "rebuild": 10, "own": 5, "refresh": 8, "heal": 8, "wait": 8}
 
 
 def _project(folder: Path, wheels: Path) -> Project:
@@ -28,12 +27,13 @@ def _project(folder: Path, wheels: Path) -> Project:
 def _at_every_step(folder: Path, wheels: Path, scenario: str, stride: int, kind: str, what: str) -> tuple[int, int]:
     """Let `what` happen at every step of the scenario; return how many were tried, and how many there are."""
     children = []
-    for number in range(PROCESSES):
+    processes = 1 if stride > 1 or scenario in ("sync", "lease") else 2  # each first makes its two venvs
+    for number in range(processes):
         project = _project(folder / f"work/{number}", wheels)
-        words = [str(project.root), scenario, str(1 + number * stride), str(PROCESSES * stride), kind, what]
+        words = [str(project.root), scenario, str(1 + number * stride), str(processes * stride), kind, what]
         children.append(start([sys.executable, "-m", "tests.crash_child", *words], cwd=Path(__file__).parent.parent))
     ends = [child.communicate(timeout=1200) for child in children]
-    assert [child.returncode for child in children] == [0] * PROCESSES, ends
+    assert [child.returncode for child in children] == [0] * processes, ends
     found = [json.loads(out) for out, _ in ends]
     faults = [fault for one in found for fault in one["faults"]]
     assert not faults, "\n".join(faults)
@@ -45,16 +45,16 @@ def test_crash_at_every_step(tmp_path: Path, wheels: Path, scenario: str, soak: 
     """After each the next acquisition succeeds, its venv is whole and leased, and nothing is left over."""
     stride = 1 if soak else STRIDES.get(scenario, 1)
     tried, steps = _at_every_step(tmp_path, wheels, scenario, stride, "all" if soak else "changes", "crash")
-    assert tried >= steps / stride - PROCESSES  # one that waited a poll longer had more steps
-    assert tried >= (4 if scenario in ("sync", "lease") else 8)
+    assert tried >= steps / stride - 2  # one that waited a poll longer had more steps
+    assert tried >= 4
 
 
 @pytest.mark.parametrize("scenario", crash_child.SCENARIOS)
 def test_wipe_at_every_step(tmp_path: Path, wheels: Path, scenario: str, soak: float) -> None:
     """It succeeds, or ends with a sentence of roost's; and the next acquisition is as good as ever."""
-    stride = 1 if scenario in ("sync", "lease") else 2 if soak else 12  # those two are short
+    stride = 1 if scenario in ("sync", "lease") else 2 if soak else 4 if scenario == "collect" else 24
     tried, _ = _at_every_step(tmp_path, wheels, scenario, stride, "changes", "wipe")
-    assert tried >= PROCESSES
+    assert tried >= 2
 
 
 def test_crash_points_find_a_marker_that_is_written_first(tmp_path: Path, wheels: Path) -> None:

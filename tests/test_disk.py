@@ -179,6 +179,7 @@ def test_marker_that_cannot_be_flushed_leaves_the_one_before(states: States, str
 
 
 @pytest.mark.parametrize("size", [0, 100, 1000, 4000, 100_000])
+@pytest.mark.normally(size=[0, 1000, 100_000])
 def test_limit_on_the_size_of_files(states: States, size: int) -> None:
     """As a quota does, it fails what writes more: roost, uv, or nobody."""
     states.next()

@@ -27,6 +27,7 @@ def test_hook_that_passes_builds_first_and_says_nothing_the_second_time(hooked: 
 
 
 @BOTH
+@pytest.mark.normally(program=[PREK])
 def test_hook_that_fails_shows_the_tools_own_output_and_stops_the_commit(hooked: HookedProject, program: Path) -> None:
     code = 'import apple; print("apple", apple.VERSION, "is sour"); raise SystemExit(3)'
     hooked.hooks(f"{{id: run, args: [python, -c, '{code}']}}")
@@ -40,6 +41,7 @@ def test_hook_that_fails_shows_the_tools_own_output_and_stops_the_commit(hooked:
 
 
 @BOTH
+@pytest.mark.normally(program=[PRE_COMMIT])
 def test_hook_split_over_several_processes_builds_once(hooked: HookedProject, program: Path) -> None:
     code = f'import os; {WHOLE}; print("process", os.getpid())'
     hooked.hooks(
@@ -69,6 +71,7 @@ def test_eight_hooks_that_prek_runs_at_once_build_once(hooked: HookedProject) ->
 
 
 @BOTH
+@pytest.mark.normally(program=[PREK])
 def test_options_of_run_and_roost_env_choose_the_environment(hooked: HookedProject, program: Path) -> None:
     hooked.edit("pyproject.toml", "[tool.roost]", "[tool.roost]\n[tool.roost.envs.bare]\ngroups = []")
     code = 'import importlib.util as u; print("banana:", u.find_spec("banana") is not None)'
@@ -85,6 +88,7 @@ def test_options_of_run_and_roost_env_choose_the_environment(hooked: HookedProje
 
 
 @BOTH
+@pytest.mark.normally(program=[PRE_COMMIT])
 def test_commit_with_the_short_path_of_a_gui_client_gets_the_venv_of_the_terminal(
     hooked: HookedProject, program: Path
 ) -> None:
@@ -103,6 +107,7 @@ def test_commit_with_the_short_path_of_a_gui_client_gets_the_venv_of_the_termina
 
 @BOTH
 @pytest.mark.parametrize("first", ["hook", "terminal"])
+@pytest.mark.paired("program", "first")
 def test_frameworks_own_virtualenv_never_decides_for_a_python(hooked: HookedProject, program: Path, first: str) -> None:
     """Both put the virtualenv that roost is installed in first on PATH, and name it in `VIRTUAL_ENV`."""
     code = f'{WHOLE}; import os; print("base", os.path.realpath(sys._base_executable))'

@@ -53,6 +53,7 @@ def test_configurations_of_the_page_are_valid_and_name_hooks_that_there_are(
 
 
 @BOTH
+@pytest.mark.normally(program=[PREK])
 def test_args_reach_each_tool_and_only_pylint_gets_filenames(
     hooked: HookedProject, program: Path, tmp_path: Path
 ) -> None:
@@ -80,6 +81,7 @@ def test_args_reach_each_tool_and_only_pylint_gets_filenames(
 
 
 @BOTH
+@pytest.mark.normally(program=[PRE_COMMIT])
 def test_tool_that_the_environment_lacks_is_one_sentence(hooked: HookedProject, program: Path) -> None:
     """No other mypy runs instead: there is one on PATH, as there is on most machines."""
     hooked.hooks("{id: mypy}")
@@ -107,6 +109,7 @@ def test_tool_hooks_run_before_a_push_and_not_after_a_checkout(hooked: HookedPro
 
 
 @BOTH
+@pytest.mark.normally(program=[PRE_COMMIT])
 def test_lock_file_that_changes_starts_a_type_checker(hooked: HookedProject, program: Path) -> None:
     """A new version of a dependency breaks types without any change of the project's own code."""
     hooked.hooks("{id: mypy}")
@@ -123,6 +126,7 @@ def test_lock_file_that_changes_starts_a_type_checker(hooked: HookedProject, pro
 
 
 @BOTH
+@pytest.mark.normally(program=[PREK])
 def test_nox_sessions_run_in_the_projects_environment(hooked: HookedProject, program: Path) -> None:
     """Nox comes with the hook; the project brings neither nox nor roost."""
     lines = ["import nox", "@nox.session", "def taste(session): session.run('python', '-c', 'import apple, banana')"]

@@ -12,6 +12,7 @@ CODE = "import apple, sys; print(sys.prefix)"
 
 
 @BOTH
+@pytest.mark.normally(program=[PREK])
 def test_try_repo(hooked: HookedProject, program: Path) -> None:
     """It takes the manifest's own `args`, and pylint is the one whose words can be told apart then."""
     got = run([program, "try-repo", hooked.frameworks.repository, "pylint", "--all-files"], cwd=hooked.root)
@@ -20,6 +21,7 @@ def test_try_repo(hooked: HookedProject, program: Path) -> None:
 
 
 @BOTH
+@pytest.mark.normally(program=[PRE_COMMIT])
 def test_autoupdate_to_the_newest_tag(hooked: HookedProject, program: Path) -> None:
     hooked.hooks(f"{{id: run, args: [python, -c, '{CODE}'], verbose: true}}")
     hooked.install(program)

@@ -44,6 +44,7 @@ def grape(tmp_path: Path) -> Path:
 
 
 @BOTH
+@pytest.mark.normally(program=[PRE_COMMIT])
 def test_git_dependency_cloned_during_a_hook_leaves_the_commit_alone(
     hooked: HookedProject, grape: Path, tmp_path: Path, program: Path
 ) -> None:
@@ -94,6 +95,7 @@ def test_partially_staged_commits_keep_two_venvs_and_never_build_a_third(hooked:
 
 
 @BOTH
+@pytest.mark.normally(program=[PREK])
 def test_each_worktree_has_its_own_venv_and_imports_its_own_code(
     hooked: HookedProject, tmp_path: Path, program: Path
 ) -> None:

@@ -79,6 +79,7 @@ def test_checkout_switches_and_says_one_line(moving: HookedProject) -> None:
     assert len(moving.journal("build")) == 2
 
 
+@pytest.mark.normally(way=["core.hooksPath", "prek"])
 def test_checkout_that_needs_no_other_venv_says_and_does_nothing(moving: HookedProject) -> None:
     before = moving.store.joinpath("current/default").lstat().st_ino
     assert said(moving, "checkout", "-b", "side") == []
@@ -96,6 +97,7 @@ def test_merge_of_another_lock_file_syncs(moving: HookedProject) -> None:
     assert current(moving) == "1.0"
 
 
+@pytest.mark.normally(way=["roost hook install", "pre-commit"])
 def test_checkout_builds_what_was_never_built(moving: HookedProject) -> None:
     run(["rm", "-rf", moving.store], check=True)
     first = said(moving, "checkout", "old")
@@ -119,6 +121,7 @@ def test_rebase_syncs_once_at_its_end(moving: HookedProject) -> None:
     assert len(moving.journal("build")) == builds
 
 
+@pytest.mark.normally(way=["prek"])
 def test_rebase_that_stops_and_is_aborted_does_nothing(moving: HookedProject) -> None:
     moving.write(dependencies=["cherry"])
     moving.lock()
@@ -132,6 +135,7 @@ def test_rebase_that_stops_and_is_aborted_does_nothing(moving: HookedProject) ->
     assert os.readlink(moving.store / "current/default") == before
 
 
+@pytest.mark.normally(way=["core.hooksPath"])
 def test_bisect_and_cherry_pick_do_nothing(moving: HookedProject) -> None:
     said(moving, "checkout", "old")
     for number in range(3):
@@ -147,6 +151,7 @@ def test_bisect_and_cherry_pick_do_nothing(moving: HookedProject) -> None:
     assert len(moving.journal("build")) == 1
 
 
+@pytest.mark.normally(way=["pre-commit"])
 def test_files_restored_are_no_checkout(moving: HookedProject) -> None:
     """It is what pre-commit and prek do around every partially staged commit."""
     before = os.readlink(moving.store / "current/default")
@@ -154,6 +159,7 @@ def test_files_restored_are_no_checkout(moving: HookedProject) -> None:
     assert os.readlink(moving.store / "current/default") == before
 
 
+@pytest.mark.normally(way=["roost hook install"])
 def test_checkout_of_a_state_that_cannot_be_built_succeeds(moving: HookedProject) -> None:
     moving.git("checkout", "--quiet", "-b", "broken")
     moving.edit("pyproject.toml", '"apple"', '"cherry"')
@@ -170,6 +176,7 @@ def test_checkout_of_a_state_that_cannot_be_built_succeeds(moving: HookedProject
     assert "is not valid TOML" in said(moving, "checkout", "broken")[-1]
 
 
+@pytest.mark.normally(way=["core.hooksPath"])
 def test_state_without_a_project_is_no_fault(moving: HookedProject) -> None:
     moving.git("checkout", "--quiet", "--orphan", "empty")
     moving.git("rm", "-rf", "--quiet", "pyproject.toml", "uv.lock")

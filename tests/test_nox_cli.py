@@ -54,6 +54,7 @@ def test_exit_status_and_help_are_those_of_nox(project: Project) -> None:
 
 @parallel
 @pytest.mark.parametrize("words", [("-j", "2"), ("-j2",), ("--parallel=2",)])
+@pytest.mark.normally(words=[("-j", "2"), ("--parallel=2",)])
 def test_parallel_sessions_need_a_noxfile_that_registers_the_backend(project: Project, words: tuple[str, ...]) -> None:
     sessions = session("first", PREFIX) + session("second", PREFIX)
     write_noxfile(project, sessions, UNAWARE)

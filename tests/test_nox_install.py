@@ -200,6 +200,7 @@ BY_HAND = {
 
 @pytest.mark.parametrize("way", BY_HAND)
 @pytest.mark.parametrize("step", ["run", "run_install"])
+@pytest.mark.paired("way", "step")
 def test_installer_by_hand_leaves_the_shared_venv_as_it_was(project: Project, way: str, step: str) -> None:
     project.file("requirements.txt", "cherry\n")
     shared, before = _shared(project)

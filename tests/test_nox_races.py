@@ -19,7 +19,6 @@ from tests.nox_support import (
 )
 from tests.support import ROOST, Project, SlowProject, all_at_once, finish, run, start, wait_for
 
-MANY = 6
 LOOPS = 3
 SHOW = 'session.run("python", "-c", "import sys, apple.late, banana.later; print(\'in\', sys.prefix)")'
 parallel = pytest.mark.skipif(
@@ -27,38 +26,47 @@ parallel = pytest.mark.skipif(
 )
 
 
+@pytest.fixture
+def many(soak: float) -> int:
+    """Provide how many processes start at once."""
+    return 6 if soak else 4
+
+
 def _places(outputs: list[str]) -> list[str]:
     return [line.removeprefix("in ") for out in outputs for line in out.splitlines() if line.startswith("in ")]
 
 
 @pytest.mark.parametrize("loop", range(LOOPS))
-def test_six_nox_at_once_on_a_cold_checkout(slow_project: SlowProject, tmp_path: Path, loop: int) -> None:
+@pytest.mark.normally(loop=[0])
+def test_nox_at_once_on_a_cold_checkout(slow_project: SlowProject, tmp_path: Path, loop: int, many: int) -> None:
     """Each runs three sessions; one of them installs, which builds the project in its source tree once more."""
     del loop
     slow_project.file("slow.txt", "0.2")
     installs = ["session.install('cherry')", "session.run('cherry')"]
     write_noxfile(slow_project, session("first", SHOW) + session("second", SHOW) + session("third", *installs, SHOW))
-    ended = [finish(child) for child in all_at_once(MANY, tmp_path, lambda _: [NOX], cwd=slow_project.root)]
-    assert [status for status, _, _ in ended] == [0] * MANY, ended
+    ended = [finish(child) for child in all_at_once(many, tmp_path, lambda _: [NOX], cwd=slow_project.root)]
+    assert [status for status, _, _ in ended] == [0] * many, ended
     shared = {place for place in _places([out for _, out, _ in ended]) if ".nox/" not in place}
     own = {place for place in _places([out for _, out, _ in ended]) if ".nox/" in place}
     assert shared == {str(path) for path in slow_project.venvs()}
     assert len(shared) == len(slow_project.journal("build")) == 1
-    assert len(own) == MANY
+    assert len(own) == many
     assert slow_project.overlaps() == []
 
 
-def test_installs_of_the_source_tree_never_build_in_it_at_once(slow_project: SlowProject, tmp_path: Path) -> None:
+def test_installs_of_the_source_tree_never_build_in_it_at_once(
+    slow_project: SlowProject, tmp_path: Path, many: int
+) -> None:
     slow_project.file("slow.txt", "0.2")
     write_noxfile(slow_project, session("first", "session.install('.')", SHOW))
-    ended = [finish(child) for child in all_at_once(MANY, tmp_path, lambda _: [NOX], cwd=slow_project.root)]
-    assert [status for status, _, _ in ended] == [0] * MANY, ended
+    ended = [finish(child) for child in all_at_once(many, tmp_path, lambda _: [NOX], cwd=slow_project.root)]
+    assert [status for status, _, _ in ended] == [0] * many, ended
     # Once for the shared venv, and twice for each session: as an editable with all else, then as it is installed.
-    assert sum(what == "begin" for _, _, what in slow_project.builds()) == 1 + 2 * MANY
+    assert sum(what == "begin" for _, _, what in slow_project.builds()) == 1 + 2 * many
     assert slow_project.overlaps() == []
 
 
-def test_nox_without_the_build_lock_builds_many_times(slow_project: SlowProject, tmp_path: Path) -> None:
+def test_nox_without_the_build_lock_builds_many_times(slow_project: SlowProject, tmp_path: Path, many: int) -> None:
     """Show that the gate is a real one."""
     broken = tmp_path / "broken"
     broken.mkdir()
@@ -67,15 +75,16 @@ def test_nox_without_the_build_lock_builds_many_times(slow_project: SlowProject,
     )
     write_noxfile(slow_project, session("first", SHOW))
     env = dict(os.environ) | {"PYTHONPATH": str(broken)}
-    for child in all_at_once(MANY, tmp_path, lambda _: [NOX], cwd=slow_project.root, env=env):
+    for child in all_at_once(many, tmp_path, lambda _: [NOX], cwd=slow_project.root, env=env):
         finish(child)
     assert slow_project.overlaps() or len(slow_project.journal("build")) > 1
 
 
 @parallel
 @pytest.mark.parametrize("loop", range(LOOPS))
+@pytest.mark.normally(loop=[0])
 def test_four_parallel_sessions_in_each_of_three_nox_and_hooks_beside(
-    project: Project, tmp_path: Path, loop: int
+    project: Project, tmp_path: Path, loop: int, many: int
 ) -> None:
     del loop
     pythons = [HERE_PYTHON, OTHER_PYTHON] if OTHER_PYTHON else [HERE_PYTHON]
@@ -87,9 +96,9 @@ def test_four_parallel_sessions_in_each_of_three_nox_and_hooks_beside(
     write_noxfile(project, "".join(bodies))
     launch = [[NOX, "-j", "4"], [NOX, "-j", "4"], [NOX], [ROOST, "run", "python", "-c", "import apple.late"]]
     env = with_other_python()
-    children = all_at_once(MANY, tmp_path, lambda number: launch[number % len(launch)], cwd=project.root, env=env)
+    children = all_at_once(many, tmp_path, lambda number: launch[number % len(launch)], cwd=project.root, env=env)
     ended = [finish(child) for child in children]
-    assert [status for status, _, _ in ended] == [0] * MANY, ended
+    assert [status for status, _, _ in ended] == [0] * many, ended
     shared = {place for place in _places([out for _, out, _ in ended]) if ".nox/" not in place}
     # `roost run` asks for no Python: that may be one of the two, or a third.
     assert len(shared) == len(pythons)
@@ -97,32 +106,34 @@ def test_four_parallel_sessions_in_each_of_three_nox_and_hooks_beside(
     assert len(project.journal("build")) == len(project.venvs()) <= len(pythons) + 1
 
 
-def test_killed_builder_leaves_the_others_unharmed(slow_project: SlowProject, tmp_path: Path) -> None:
+def test_killed_builder_leaves_the_others_unharmed(slow_project: SlowProject, tmp_path: Path, many: int) -> None:
     slow_project.file("slow.txt", "1")
     write_noxfile(slow_project, session("first", SHOW))
     first = start([NOX], cwd=slow_project.root)
     slow_project.begun()
-    others = all_at_once(MANY - 1, tmp_path, lambda _: [NOX], cwd=slow_project.root)
+    others = all_at_once(many - 1, tmp_path, lambda _: [NOX], cwd=slow_project.root)
     first.kill()
     ended = [finish(child) for child in others]
     assert finish(first)[0] == -signal.SIGKILL
-    assert [status for status, _, _ in ended] == [0] * (MANY - 1), ended
+    assert [status for status, _, _ in ended] == [0] * (many - 1), ended
     assert len(set(_places([out for _, out, _ in ended]))) == len(slow_project.venvs()) == 1
     assert slow_project.overlaps() == []
 
 
-def test_killed_builder_of_an_own_venv_leaves_the_others_unharmed(slow_project: SlowProject, tmp_path: Path) -> None:
+def test_killed_builder_of_an_own_venv_leaves_the_others_unharmed(
+    slow_project: SlowProject, tmp_path: Path, many: int
+) -> None:
     """What its installer still does in the source tree is waited for, and its half-made venv is removed."""
     write_noxfile(slow_project, session("first", "session.install('cherry')", SHOW))
     assert slow_project.python("pass").returncode == 0
     slow_project.file("slow.txt", "1")
     first = start([NOX], cwd=slow_project.root)
     slow_project.begun(2)
-    others = all_at_once(MANY - 1, tmp_path, lambda _: [NOX], cwd=slow_project.root)
+    others = all_at_once(many - 1, tmp_path, lambda _: [NOX], cwd=slow_project.root)
     first.kill()
     ended = [finish(child) for child in others]
     finish(first)
-    assert [status for status, _, _ in ended] == [0] * (MANY - 1), ended
+    assert [status for status, _, _ in ended] == [0] * (many - 1), ended
     assert slow_project.overlaps() == []
     slow_project.file("slow.txt", "0")
     assert nox(slow_project).returncode == 0

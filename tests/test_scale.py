@@ -87,22 +87,23 @@ def test_warm_start_looks_at_no_distribution(plain: Project) -> None:
         assert many.all <= one.all + 10  # a shell that waits may be interrupted once more
 
 
-def test_256_warm_starts_at_once(project: Project, tmp_path: Path) -> None:
+def test_many_warm_starts_at_once(project: Project, tmp_path: Path, soak: float) -> None:
     """Half of them by the shell script; all have one venv, and nobody waits for anybody."""
+    count = 256 if soak else 64
     settle(project)
     code = "import os; os.write(1, os.environb[b'VIRTUAL_ENV'] + b'\\n')"
     doors = list(DOORS.values())
     with (tmp_path / "said").open("ab") as said:
         children = all_at_once(
-            256,
+            count,
             tmp_path,
             lambda number: [*doors[number % 2], "python", "-I", "-S", "-c", code],
             cwd=project.root,
             stdout=said,
             stderr=said,
         )
-        assert [child.wait(PATIENCE) for child in children] == [0] * 256
-    assert Counter((tmp_path / "said").read_text().splitlines()) == {str(project.venvs()[0]): 256}
+        assert [child.wait(PATIENCE) for child in children] == [0] * count
+    assert Counter((tmp_path / "said").read_text().splitlines()) == {str(project.venvs()[0]): count}
     assert project.journal("wait") == []
     assert builds(project) == 1
 

@@ -12,7 +12,7 @@ import pytest
 from tests.support import ROOST, ROOST_RUN, Project, run, start, wait_for
 from tests.test_index import JUNK
 
-SHELLS = {name: shutil.which(name) for name in ("dash", "bash", "ksh", "mksh", "zsh", "busybox")}
+SHELLS = {name: path for name in ("dash", "bash", "ksh", "mksh", "zsh", "busybox") if (path := shutil.which(name))}
 PROBE = "import os, sys; print(sys.prefix, sys.argv[1:], os.environ['VIRTUAL_ENV'], os.environ['PATH'].split(':')[0])"
 
 
@@ -46,10 +46,7 @@ class Shell:
 @pytest.fixture(params=SHELLS)
 def shell(request: pytest.FixtureRequest, tmp_path: Path) -> Shell:
     """Provide a `roost-run` for each shell that is there."""
-    path = SHELLS[request.param]
-    if path is None:
-        pytest.skip(f"`{request.param}` is not installed")
-    return Shell(tmp_path / "shell", path)
+    return Shell(tmp_path / "shell", SHELLS[request.param])
 
 
 @pytest.fixture
@@ -65,23 +62,33 @@ def _warm(project: Project) -> None:
     )
 
 
-def test_is_warm_and_becomes_the_command(project: Project, shell: Shell) -> None:
-    _warm(project)
-    (project.root / "deep/er").mkdir(parents=True)
+@pytest.fixture
+def warm(session_folder: Path, wheels: Path) -> Project:
+    """Provide a project that is answered by its index: one for all tests that change nothing else of it."""
+    made = Project(session_folder / "warm/project", wheels)
+    if not made.store.exists():
+        made.write(dependencies=["apple"], groups={"dev": ["banana"]})
+        made.lock()
+    _warm(made)
+    assert len(made.venvs()) == 1
+    return made
+
+
+def test_is_warm_and_becomes_the_command(warm: Project, shell: Shell) -> None:
+    (warm.root / "deep/er").mkdir(parents=True, exist_ok=True)
     words = ["", "a b", "*", "$HOME", "'\"", "--", "-x", "two\nlines", "\\"]
-    got = run([shell.script, "python", "-c", PROBE, *words], cwd=project.root / "deep/er")
+    got = run([shell.script, "python", "-c", PROBE, *words], cwd=warm.root / "deep/er")
     assert got.returncode == 0, got.stderr
-    venv = project.venvs()[0]
+    venv = warm.venvs()[0]
     assert got.stdout == f"{venv} {words!r} {venv} {venv}/bin\n"
     assert got.stderr == ""
     assert not shell.handed_over()
 
 
-def test_lease_lives_as_long_as_the_command(project: Project, shell: Shell) -> None:
-    _warm(project)
-    session = start([shell.script, "python", "-c", "input()"], cwd=project.root, stdin=subprocess.PIPE)
+def test_lease_lives_as_long_as_the_command(warm: Project, shell: Shell) -> None:
+    session = start([shell.script, "python", "-c", "input()"], cwd=warm.root, stdin=subprocess.PIPE)
     wait_for(lambda: _command(session.pid).endswith("/python"), "the command")
-    lease = next(project.store.glob("v1/envs/*/*.lease"))
+    lease = next(warm.store.glob("v1/envs/*/*.lease"))
     assert run(["flock", "-x", "-n", lease, "true"]).returncode == 1
     session.communicate("\n")
     assert session.returncode == 0
@@ -166,6 +173,7 @@ def test_whatever_changed_is_handed_over(project: Project, dash: Shell, change: 
     _warm(project)
     assert run([dash.script, "python", "-c", "pass"], cwd=project.root).returncode == 0
     assert not dash.handed_over()
+    dash.only_note()
     CHANGES[change](project)
     run([dash.script, "python", "-c", "pass"], cwd=project.root)
     assert dash.handed_over()
@@ -174,79 +182,75 @@ def test_whatever_changed_is_handed_over(project: Project, dash: Shell, change: 
 @pytest.mark.parametrize(
     "env", [{"ROOST_DIR": "/nowhere"}, {"ROOST_ENV": "a/b"}, {"ROOST_ENV": "a b"}, {"ROOST_ENV": "$(id)"}, {"PATH": ""}]
 )
-def test_odd_surroundings_are_handed_over(project: Project, dash: Shell, env: dict[str, str]) -> None:
-    _warm(project)
-    run([dash.script, "python", "-c", "pass"], cwd=project.root, env=dict(os.environ) | env)
+def test_odd_surroundings_are_handed_over(warm: Project, dash: Shell, env: dict[str, str]) -> None:
+    dash.only_note()
+    run([dash.script, "python", "-c", "pass"], cwd=warm.root, env=dict(os.environ) | env)
     assert dash.handed_over()
 
 
 @pytest.mark.parametrize("words", [[], ["-h"], ["--env", "default", "python", "-V"], ["./here"], [""], ["absent"]])
-def test_odd_commands_are_handed_over(project: Project, dash: Shell, words: list[str]) -> None:
-    _warm(project)
-    run([dash.script, *words], cwd=project.root)
+def test_odd_commands_are_handed_over(warm: Project, dash: Shell, words: list[str]) -> None:
+    dash.only_note()
+    run([dash.script, *words], cwd=warm.root)
     assert dash.handed_over()
 
 
-def test_descriptor_in_use_is_handed_over_and_kept(project: Project, dash: Shell) -> None:
-    _warm(project)
+def test_descriptor_in_use_is_handed_over_and_kept(warm: Project, dash: Shell) -> None:
     code = f'exec 7<pyproject.toml; exec "{dash.script}" python -c "import os; print(os.readlink(\'/proc/self/fd/7\'))"'
-    got = run(["bash", "-c", code], cwd=project.root)
-    assert got.stdout.strip() == str(project.root / "pyproject.toml")
+    got = run(["bash", "-c", code], cwd=warm.root)
+    assert got.stdout.strip() == str(warm.root / "pyproject.toml")
     assert dash.handed_over()
 
 
-def test_ignored_sigpipe_is_handed_over(project: Project, dash: Shell) -> None:
+def test_ignored_sigpipe_is_handed_over(warm: Project, dash: Shell) -> None:
     """A shell cannot take back what was ignored when it started; `roost run` can."""
-    _warm(project)
     before = signal.signal(signal.SIGPIPE, signal.SIG_IGN)
     try:
-        run([dash.script, "python", "-c", "pass"], cwd=project.root, restore_signals=False)
+        run([dash.script, "python", "-c", "pass"], cwd=warm.root, restore_signals=False)
     finally:
         signal.signal(signal.SIGPIPE, before)
     assert dash.handed_over()
 
 
-def test_lease_that_is_held_exclusively_is_handed_over(project: Project, dash: Shell) -> None:
-    _warm(project)
-    lease = next(project.store.glob("v1/envs/*/*.lease"))
+def test_lease_that_is_held_exclusively_is_handed_over(warm: Project, dash: Shell) -> None:
+    lease = next(warm.store.glob("v1/envs/*/*.lease"))
     holder = start(["flock", "-x", lease, "cat"], stdin=subprocess.PIPE)
     wait_for(lambda: run(["flock", "-s", "-n", lease, "true"]).returncode == 1, "the holder")
-    child = start([dash.script, "python", "-c", "pass"], cwd=project.root)
+    child = start([dash.script, "python", "-c", "pass"], cwd=warm.root)
     wait_for(dash.handed_over, "the hand-over")
     holder.communicate("")
     assert child.wait() == 0
     child.communicate()
 
 
-def test_index_that_was_cut_short_is_handed_over(project: Project, dash: Shell) -> None:
+def test_index_that_was_cut_short_is_handed_over(warm: Project, dash: Shell) -> None:
     """Wherever it was cut, and without a word from the shell."""
-    _warm(project)
     dash.only_note()
-    index = project.store / "v1/index/default"
+    index = warm.store / "v1/index/default"
     whole = index.read_bytes()
     for length in range(0, len(whole) - 1, 37):
         index.write_bytes(whole[:length])
-        got = run([dash.script, "python", "-c", "pass"], cwd=project.root)
+        got = run([dash.script, "python", "-c", "pass"], cwd=warm.root)
         assert (got.returncode, got.stderr) == (0, "")
         assert dash.handed_over(), length
 
 
-def test_index_that_is_junk_is_handed_over(project: Project, shell: Shell) -> None:
+def test_index_that_is_junk_is_handed_over(warm: Project, shell: Shell) -> None:
     """But for null bytes, which shells drop: what is left of those is compared like any index."""
-    _warm(project)
     shell.only_note()
-    index = project.store / "v1/index/default"
+    index = warm.store / "v1/index/default"
     text = index.read_text()
     for what, change in JUNK.items():
         if "\0" not in change(text):
             index.write_text(change(text))
-            assert run([shell.script, "python", "-c", "pass"], cwd=project.root).stderr == ""
+            assert run([shell.script, "python", "-c", "pass"], cwd=warm.root).stderr == ""
             assert shell.handed_over(), what
 
 
 @pytest.mark.parametrize(
     "name", ["with space", 'it\'s "quoted"', "-n", "ünï", "$HOME `id` *", "back\\slash", "new\nline", "a\ttab"]
 )
+@pytest.mark.paired("shell", "name")
 def test_odd_project_paths(tmp_path: Path, wheels: Path, shell: Shell, name: str) -> None:
     project = Project(tmp_path / "work" / "odd" / name, wheels)
     project.write(dependencies=["apple"], name="odd")
@@ -258,9 +262,8 @@ def test_odd_project_paths(tmp_path: Path, wheels: Path, shell: Shell, name: str
     assert shell.handed_over() == any(char in name for char in "\n\t")
 
 
-def test_member_of_a_workspace_and_link_to_the_project(project: Project, dash: Shell, tmp_path: Path) -> None:
-    _warm(project)
-    (tmp_path / "link").symlink_to(project.root)
+def test_member_of_a_workspace_and_link_to_the_project(warm: Project, dash: Shell, tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to(warm.root)
     got = run([dash.script, "sh", "-c", "echo"], cwd=tmp_path / "link")
     assert dash.handed_over()  # there is no `sh` in the environment
     got = run(
@@ -270,12 +273,11 @@ def test_member_of_a_workspace_and_link_to_the_project(project: Project, dash: S
     assert not dash.handed_over()
 
 
-def test_starts_three_processes(project: Project) -> None:
+def test_starts_three_processes(warm: Project) -> None:
     """One each of cat, flock and stat, and then the command: that is the cost."""
     if shutil.which("strace") is None:
         pytest.skip("`strace` is not installed")
-    _warm(project)
-    got = run(["strace", "-f", "-qq", "-e", "trace=execve", ROOST_RUN, "python", "-c", "pass"], cwd=project.root)
+    got = run(["strace", "-f", "-qq", "-e", "trace=execve", ROOST_RUN, "python", "-c", "pass"], cwd=warm.root)
     started = [
         line.split('"')[1].rpartition("/")[2] for line in got.stderr.splitlines() if "execve(" in line and "= 0" in line
     ]

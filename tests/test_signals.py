@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests import whole
-from tests.support import ROOST, Project, SlowProject, builds, finish, start, wait_for
+from tests.support import ROOST, Project, SlowProject, builds, finish, runs, start, wait_for
 
 if TYPE_CHECKING:
     import subprocess
@@ -27,18 +27,15 @@ def _children(pid: int) -> list[int]:
     return found
 
 
-def _runs(pid: int) -> bool:
-    try:
-        with open(f"/proc/{pid}/stat") as file:
-            return file.read().rpartition(")")[2].split()[0] not in ("Z", "X")
-    except OSError:
-        return False
-
-
+SHORT = {"roost": SIGNALS, "installer": SIGNALS[:2], "both": SIGNALS[::2], "backend": SIGNALS[:1]}
 CASES = [(signum, whom) for whom in ("roost", "installer", "both") for signum in SIGNALS]
+CASES += [(signal.SIGKILL, "backend"), (signal.SIGTERM, "backend")]
 
 
-@pytest.mark.parametrize(("signum", "whom"), [*CASES, (signal.SIGKILL, "backend"), (signal.SIGTERM, "backend")])
+@pytest.mark.parametrize(
+    ("signum", "whom"),
+    [pytest.param(*case, marks=() if case[0] in SHORT[case[1]] else pytest.mark.soak) for case in CASES],
+)
 def test_signal_during_a_build(slow_project: SlowProject, signum: signal.Signals, whom: str) -> None:
     """Whoever it hits: a clear end; and what roost started ends with it, unless roost is killed."""
     builder = slow_project.start("run", "python", "-c", "pass")
@@ -59,8 +56,8 @@ def test_signal_during_a_build(slow_project: SlowProject, signum: signal.Signals
         assert status == 128 + signum, err
         assert "the build of `default` was interrupted, its installer ended" in err
         assert err.endswith("roost: interrupted; nothing was run\n")
-        assert not _runs(installer)
-        assert whom == "both" or not _runs(backend)  # once uv is gone nobody knows whose it is; its lease tells
+        assert not runs(installer)
+        assert whom == "both" or not runs(backend)  # once uv is gone nobody knows whose it is; its lease tells
     assert slow_project.complete() == []
     got = slow_project.python("import apple.late, banana.late, project")
     assert got.returncode == 0, got.stderr
@@ -92,6 +89,7 @@ def test_signal_at_any_moment(project: Project, signum: signal.Signals, soak: fl
 
 
 @pytest.mark.parametrize("signum", SIGNALS)
+@pytest.mark.normally(signum=[signal.SIGKILL, signal.SIGTERM])
 def test_signal_to_one_who_waits_hits_nobody_else(slow_project: SlowProject, signum: signal.Signals) -> None:
     slow_project.file("slow.txt", "2.5")
     builder = slow_project.start("run", "python", "-c", "pass")
@@ -124,7 +122,7 @@ def test_installer_that_ignores_the_end_is_killed(project: Project) -> None:
     assert status == 130
     assert "was interrupted, its installer ended" in err
     assert (project.root / "noted").exists()
-    assert not _runs(int((project.root / "pid").read_text()))
+    assert not runs(int((project.root / "pid").read_text()))
     assert project.venvs() == []
 
 
@@ -138,7 +136,7 @@ def test_second_interrupt_does_not_wait_for_the_installer(project: Project) -> N
     assert status == 130
     assert "Traceback" not in err
     assert err.endswith("roost: interrupted; nothing was run\n")
-    wait_for(lambda: not _runs(int((project.root / "pid").read_text())), "the end of the installer")
+    wait_for(lambda: not runs(int((project.root / "pid").read_text())), "the end of the installer")
     assert project.complete() == []
 
 

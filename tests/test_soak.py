@@ -19,7 +19,7 @@ from tests.soak_project import prepare
 from tests.support import PATIENCE, SlowProject
 
 REPOSITORY = Path(__file__).parent.parent
-SECONDS = 5.0
+SECONDS = 3.0
 SEED = os.environ.get("SOAK_SEED")
 BROAD = "16829"  # with this one the five workers do nearly everything within their first four acts
 LONG = 100.0
