@@ -157,7 +157,8 @@ def test_unknown_environment_is_named_with_those_that_exist(ready: Project) -> N
     in_roost("envs.docs.groups = []")(ready)
     for name in ("doc", "../default", "a\nb", "x" * 300):
         said = refused(ready, "--env", name)
-        assert f"there is no environment `{name}` in `{ready.root}/pyproject.toml`: it has `default`, `docs`" in said
+        shown = name.replace("\n", "\n  ")
+        assert f"there is no environment `{shown}` in `{ready.root}/pyproject.toml`: it has `default`, `docs`" in said
 
 
 def test_no_project_above(tmp_path: Path) -> None:

@@ -111,7 +111,7 @@ def sync(env: str | None, every: bool, refresh: bool, quiet: bool, project: str)
     failures = []
     for name in _all_envs(project) if every else [env or _default_env()]:
         try:
-            click.echo(_sync(project, name, refresh=refresh))
+            report.value(_sync(project, name, refresh=refresh))
         except RoostError as error:
             if not every:
                 raise
@@ -166,7 +166,7 @@ def clean(every: bool, project: str) -> None:
     store.empty_trash()
     for verdict in verdicts:
         word = f"kept {verdict.venv.path}: {verdict.keeps}" if verdict.keeps else f"removed {verdict.venv.path}"
-        click.echo(word)
+        report.result(word)
 
 
 @cli.command(short_help="Print the fingerprint, as a cache key for CI.", epilog=EPILOG["key"])
@@ -178,7 +178,7 @@ def key(env: str | None, project: str) -> None:
     draft = fingerprint.draft(os.path.realpath(project), name, None)
     record = Store(draft.project.root).python(index.key(name, None))
     chosen, before = interpreter.recorded(record, draft.request, draft.inputs)
-    click.echo(draft.with_interpreter(chosen or interpreter.choose(draft.project, draft.request, before)).fingerprint)
+    report.value(draft.with_interpreter(chosen or interpreter.choose(draft.project, draft.request, before)).fingerprint)
 
 
 cli.add_command(reports.status)
@@ -201,7 +201,9 @@ def main(words: list[str]) -> int:
     try:
         status = cli.main(words, prog_name="roost", standalone_mode=False)
     except click.ClickException as error:
-        error.show(sys.stderr)
+        said = io.StringIO()
+        error.show(said)
+        sys.stderr.write(report.printable(said.getvalue(), lines=True))
         return UsageError.status
     except click.Abort:
         raise KeyboardInterrupt from None

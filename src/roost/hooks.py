@@ -60,7 +60,7 @@ def install(project: str) -> None:
     for stage in STAGES:
         path = f"{folder}/{stage}"
         if _put(path, _script(stage, inside)):
-            click.echo(f"installed {path}")
+            report.result(f"installed {path}")
         else:
             taken.append(path)
             report.warning(
@@ -85,7 +85,7 @@ def uninstall(project: str) -> None:
             continue
         if _is_own(path):
             os.unlink(path)
-            click.echo(f"removed {path}")
+            report.result(f"removed {path}")
         else:
             report.warning(f"`{path}` is not roost's, so it stays as it is")
 
