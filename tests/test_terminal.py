@@ -7,13 +7,17 @@ from pathlib import Path
 
 import pytest
 
+from roost import cli
 from tests.support import ROOST, ROOST_RUN, Project, finish, run, wait_for
 from tests.terminal import COLUMNS, in_terminal, plain, screen
 
 LIVE = re.compile(r"\r\x1b\[K([^\r\n\x1b]+)\r(?!\n)")
 BUILDING = r"roost: building `default` with uv \(uv\.lock\), Python 3\.\d+\.\d+: the first one"
 COMMANDS = (["status"], ["why"], ["log"], ["doctor"])
-HELP = [[word, "--help"] for word in ("run", "sync", "status", "why", "clean", "log", "doctor", "hook", "completion")]
+HELP = [
+    *([word, "--help"] for word in cli.cli.commands if word != "nox"),  # that one is nox's
+    *(["hook", word, "--help"] for word in ("install", "uninstall", "sync")),
+]
 
 
 @pytest.fixture
@@ -257,4 +261,23 @@ def test_help_of_each_command_fits(words: list[str]) -> None:
     status, raw = in_terminal([ROOST, *words], Path.cwd())
     assert status == 0
     assert max(map(len, screen(raw))) <= COLUMNS
-    assert "Example" in raw or words[0] == "hook"
+    assert "Example" in raw or words == ["hook", "--help"]
+    assert "..." not in raw.replace("COMMAND...", "").replace("[ARGS]...", "").replace("[ARGUMENTS]...", "")
+
+
+@pytest.mark.parametrize("words", HELP, ids=" ".join)
+def test_help_of_each_option_with_a_value_says_its_default(words: list[str]) -> None:
+    said = " ".join(run([ROOST, *words]).stdout.split())
+    for option in re.findall(r" (-+[a-z]+) (?:NAME|DIR|X|COUNT|MINUTES)\b ", said):
+        text = said.partition(f" {option} ")[2].partition(" -")[0]
+        assert "[default: " in text, option
+
+
+def test_help_says_how_to_begin_and_what_can_be_set() -> None:
+    said = run([ROOST, "--help"]).stdout
+    for line in (
+        "  roost run pytest         in scripts and hooks also: roost-run pytest\n",
+        "  2 usage, 124 a wait ran out, 125 any other failure,\n",
+        "  ROOST_TIMEOUT            seconds that a wait may last  [default: 600]\n",
+    ):
+        assert line in said

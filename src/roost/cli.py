@@ -30,6 +30,23 @@ from roost.project import find
 from roost.store import Store
 
 EPILOG = {
+    "roost": """\b
+To begin with, in a project:
+  roost run pytest         in scripts and hooks also: roost-run pytest
+  roost status
+
+\b
+Exit status: the command's own, or of roost's
+  2 usage, 124 a wait ran out, 125 any other failure,
+  126 found but not executable, 127 not in the environment
+
+\b
+Environment variables:
+  ROOST_ENV                the environment  [default: default]
+  ROOST_TIMEOUT            seconds that a wait may last  [default: 600]
+  ROOST_DIR                a folder for what would lie in `.roost`
+  ROOST_QUIET=1            as `--quiet`
+  NO_COLOR, FORCE_COLOR    no colours; colours in a pipe, too""",
     "run": """\b
 Examples:
   roost run pytest -q
@@ -58,11 +75,26 @@ _quiet = click.option("-q", "--quiet", is_flag=True, help="Say nothing but warni
 _project = click.option("--project", metavar="DIR", default=".", help="A folder in the project.  [default: .]")
 
 
+class _Commands(click.Group):
+    """The commands; another word may be what somebody wants to run."""
+
+    def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
+        """Return the command that the words name.
+
+        Raises:
+            click.UsageError: there is no such command.
+        """
+        try:
+            return super().resolve_command(ctx, args)
+        except click.UsageError as error:
+            message = f"{error.message} To run it in the environment: roost run {args[0]}"
+            raise click.UsageError(message, ctx) from None
+
+
 @click.group(
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
-    epilog="Exit status: the command's own; 2 usage, 124 a wait ran out, 125 another failure of roost's, 126 not "
-    "executable, 127 not in the environment. ROOST_TIMEOUT (seconds, 600) bounds every wait; ROOST_DIR moves `.roost`; "
-    "ROOST_QUIET=1 is `--quiet`; NO_COLOR and FORCE_COLOR are respected.",
+    cls=_Commands,
+    epilog=EPILOG["roost"],
 )
 @click.version_option(roost.__version__, prog_name="roost")
 @click.pass_context
@@ -77,9 +109,9 @@ def cli(context: click.Context) -> None:
     context_settings={"ignore_unknown_options": False, "allow_interspersed_args": False},
 )
 @_env
-@click.option("--python", metavar="X", help="Another Python than the project's, such as `3.13`.")
+@click.option("--python", metavar="X", help="A Python, such as `3.13`.  [default: the project's]")
 @_project
-@click.option("--directory", metavar="DIR", help="Go there first.")
+@click.option("--directory", metavar="DIR", help="Go there first, as `cd` does.  [default: .]")
 @click.option("--external", is_flag=True, help="Take the command from PATH where the environment lacks it.")
 @_quiet
 @click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED, shell_complete=completion.commands)
@@ -164,9 +196,11 @@ def clean(every: bool, project: str) -> None:
         finally:
             lock.release()
     store.empty_trash()
+    if not verdicts:
+        report.step(f"there is nothing to remove in `{found.root}`")
     for verdict in verdicts:
         word = f"kept {verdict.venv.path}: {verdict.keeps}" if verdict.keeps else f"removed {verdict.venv.path}"
-        report.result(word)
+        report.result(word, 2)
 
 
 @cli.command(short_help="Print the fingerprint, as a cache key for CI.", epilog=EPILOG["key"])

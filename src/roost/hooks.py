@@ -44,7 +44,7 @@ def hook() -> None:
     epilog="""\b
 Examples:
   roost hook install
-  roost hook install --project backend     a project below the top of the repository"""
+  roost hook install --project backend    a project below the top of git's"""
 )
 @_project
 def install(project: str) -> None:
@@ -80,9 +80,11 @@ Example:
 @_project
 def uninstall(project: str) -> None:
     """Remove what `install` put there, unless it was edited since."""
-    for path in (f"{_places(os.path.realpath(project))[1]}/{stage}" for stage in STAGES):
-        if not os.path.lexists(path):
-            continue
+    folder = _places(os.path.realpath(project))[1]
+    there = [path for path in (f"{folder}/{stage}" for stage in STAGES) if os.path.lexists(path)]
+    if not there:
+        report.step(f"there is no syncing hook in `{folder}`")
+    for path in there:
         if _is_own(path):
             os.unlink(path)
             report.result(f"removed {path}")
@@ -92,9 +94,10 @@ def uninstall(project: str) -> None:
 
 @hook.command(
     name="sync",
+    short_help="Be one of them: sync, unless amid a rebase or the like.",
     epilog="""\b
 Example, in a hook of your own:
-  roost hook sync post-checkout "$@" """,
+  roost hook sync post-checkout "$@" || :""",
 )
 @_env
 @_project

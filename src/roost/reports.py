@@ -22,6 +22,7 @@ _env = click.option(
     shell_complete=completion.envs,
     help="The environment.  [default: $ROOST_ENV, else `default`]",
 )
+_SINCE = "With `--timeline`: draw this time span.  [default: the last fan-out]"
 _COLOURS = {"ready": "green", "building": "cyan", "stale": "yellow", "missing": "yellow", "drifted": "red"}
 
 
@@ -115,7 +116,7 @@ def why(env: str | None, as_json: bool, project: str) -> None:
 
 def _because(name: str, answer: protocol.Answer, now: changes.Difference | None) -> str:
     if now is None:
-        return f"`{name}` was never built here: {answer.reason}"
+        return f"`{name}` was never built here ({answer.reason}): `roost sync --env {name}` does it"
     if now.parts and answer.marker:
         return f"`{name}` is ready. It differs from {now.venv}, built {_when(now.built)}:"
     if now.parts:
@@ -139,22 +140,27 @@ Examples:
   roost log -n 50
   roost log --timeline out.svg    who waited for whom in the last fan-out""",
 )
-@click.option("-n", "count", type=click.IntRange(1), default=20, show_default=True, help="How many events.")
-@click.option("--timeline", "picture", metavar="FILE", help="Draw an SVG of the last fan-out instead.")
-@click.option("--since", "minutes", type=click.FloatRange(0), metavar="MINUTES", help="Draw this time span instead.")
+@click.option("-n", "count", type=click.IntRange(1), metavar="COUNT", default=20, help="The last ones.  [default: 20]")
+@click.option("--timeline", "picture", metavar="FILE", help="Draw an SVG instead.")
+@click.option("--since", "minutes", type=click.FloatRange(0), metavar="MINUTES", help=_SINCE)
 @_json
 @_project
 def log(count: int, picture: str | None, minutes: float | None, as_json: bool, project: str) -> None:
     """Show the journal: who built, who waited for whom, how long, and what was removed."""
+    if minutes is not None and not picture:
+        message = "`--since` is for `--timeline FILE`; without a picture, `-n COUNT` says how many events"
+        raise UsageError(message)
     events = list(journal.read(Store(find(os.path.realpath(project), Inputs()).root)))
     if picture:
         _draw(events, picture, minutes)
     elif as_json:
         rows = [{"at": one.at.isoformat(), "event": one.event, "pid": one.pid, **one.fields} for one in events[-count:]]
         click.echo(json.dumps({"version": journal.VERSION, "events": rows}, indent=2))
+    elif not events:
+        report.step("nothing was built here yet")
     else:
         for event in events[-count:]:
-            report.result(event.words(), 30)
+            report.result(event.words(), 34)
 
 
 def _draw(events: Sequence[journal.Event], picture: str, minutes: float | None) -> None:
