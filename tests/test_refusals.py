@@ -274,7 +274,7 @@ def test_installer_that_fails_is_shown_and_its_attempt_removed(ready: Project) -
     ready.edit("pyproject.toml", '["apple"]', '["durian"]')
     failures = len(ready.journal("failure"))
     said = refused(ready)
-    assert f"the environment `default` of `{ready.root}` could not be built with uv: " in said
+    assert f"the environment `default` of `{ready.root}` could not be built with uv:\n  " in said
     assert "durian was not found" in said
     assert len(ready.journal("failure")) == failures + 1
     assert list((ready.store / "v1/trash").iterdir()) == []

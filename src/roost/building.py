@@ -104,8 +104,9 @@ def build(store: Store, state: State, made: Attempt, reason: str) -> str | None:
     if failure is None:
         return None
     _log(store, "failure", state, made)
-    failure = redact.without_secrets(failure)
-    return f"the environment `{env}` of `{state.project.root}` could not be built with {chosen.kind}: {failure.strip()}"
+    said = redact.without_secrets(failure).strip()
+    break_ = "\n" if "\n" in said else " "  # its lines belong together
+    return f"the environment `{env}` of `{state.project.root}` could not be built with {chosen.kind}:{break_}{said}"
 
 
 def _install(store: Store, state: State, made: Attempt) -> str | None:

@@ -124,7 +124,8 @@ def warning(text: str) -> None:
 
 def error(text: str) -> None:
     """Say why nothing was run. What an installer printed may follow, indented: none of its lines can pass for ours."""
-    _say(text.replace("\n", "\n  "), "roost:", _RED, lines=True)
+    first, *more = text.split("\n")
+    _say("\n".join([first, *(f"  {line}" if line else "" for line in more)]), "roost:", _RED, lines=True)
 
 
 def result(text: str, indent: int = 0, *, word: str = "", colour: str | None = None, before: str = "") -> None:
