@@ -58,6 +58,14 @@ def test_live_line_is_cut_to_a_narrow_terminal(held: Project) -> None:
     assert max(map(len, shown)) == 39
 
 
+def test_live_line_of_wide_characters_does_not_wrap(held: Project) -> None:
+    held.edit("pyproject.toml", "halfway", "\u65e5\u672c\u8a9e" * 20)
+    _, raw = in_terminal([ROOST, "sync"], held.root, react=release(held, "\u2026"))
+    (line, *_) = [line for line in LIVE.findall(plain(raw)) if line.endswith("\u2026")]
+    assert line.startswith("roost: installing with command, 0 packages, 1 s: \u65e5\u672c\u8a9e")
+    assert sum(1 if char.isascii() or char == "\u2026" else 2 for char in line) in (COLUMNS - 2, COLUMNS - 1)
+
+
 def test_long_build_in_a_pipe_is_two_lines(held: Project) -> None:
     builder = held.start("run", "python", "-c", "pass")
     wait_for(held.venvs, "the build")

@@ -78,12 +78,23 @@ def _write(text: str) -> None:
         sys.stderr.flush()
 
 
+def _cells(text: str) -> int:
+    """Return how many columns `text` takes: Chinese, Japanese, Korean characters and emoji take two each."""
+    if text.isascii():
+        return len(text)
+    import unicodedata  # noqa: PLC0415 - most lines need none of it
+
+    return sum(2 if unicodedata.east_asian_width(char) in "WF" else 1 for char in text)
+
+
 def live(text: str) -> None:
     """Show `text` as the terminal's last line until something else is said; nothing where there is no terminal."""
     columns = width()
     line = f"roost: {printable(redact.without_secrets(text))}" if columns else ""
-    if len(line) >= columns:  # one that wraps could not be cleared
-        line = f"{line[: max(columns - 2, 0)]}…" if columns else ""
+    if columns and _cells(line) >= columns:  # one that wraps could not be cleared
+        while line and _cells(line) > columns - 2:
+            line = line[:-1]
+        line = f"{line}…"
     if line and line != _Voice.live:
         # Back to the margin, so that whatever others write begins there and not at our end.
         _write(f"{_CLEAR}{_DIM}{line}{_PLAIN}\r" if coloured(sys.stderr) else f"{_CLEAR}{line}\r")
