@@ -136,7 +136,7 @@ def test_clean_keeps_what_is_recent_current_newest_or_in_use(project: Project) -
     said = clean(project)
     assert len(said) == 4
     assert said.pop(str(current)) == "`current` leads to it"
-    assert set(said.values()) == {"used 0 min ago"}
+    assert set(said.values()) == {"used 0 min ago, within the hour"}
     project.age()
     assert clean(project) == {
         str(current): "`current` leads to it",

@@ -317,7 +317,8 @@ def test_path_of_a_python_is_taken_from_the_callers_folder(project: Project) -> 
     got = project.run("--python", "./python", "python", "-c", "pass", cwd=project.root / "two")
     assert got.returncode == 125
     assert (
-        f"no Python satisfies `{project.root}/two/python`, which --python asks for: name another (uv says" in got.stderr
+        f"no Python satisfies `{project.root}/two/python`, which --python asks for: name another, such as `3.12` (uv says"
+        in got.stderr
     )
 
 

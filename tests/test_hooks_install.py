@@ -28,7 +28,8 @@ def test_installed_twice_and_uninstalled(hooked: HookedProject) -> None:
     got = hooked.roost("hook", "uninstall")
     assert got.stdout.split() == [word for stage in STAGES for word in ("removed", str(folder / stage))]
     assert listed(folder) == []
-    assert hooked.roost("hook", "uninstall").stdout == ""
+    got = hooked.roost("hook", "uninstall")
+    assert (got.stdout, got.stderr) == ("", f"roost: there is no syncing hook in `{hooked.root}/.git/hooks`\n")
 
 
 def test_other_hooks_are_never_overwritten_and_told_how_to_call_roost(hooked: HookedProject) -> None:

@@ -173,7 +173,7 @@ def test_path_that_is_no_text(tmp_path: Path, wheels: Path) -> None:
     project.write(dependencies=["apple"], name="odd")
     got = project.python("open('ran', 'w')", errors="surrogateescape")
     assert got.returncode == 125
-    assert "could not be built with uv: error: invalid UTF-8" in got.stderr
+    assert "could not be built with uv:\n  error: invalid UTF-8" in got.stderr
     assert "Traceback" not in got.stderr
     env = dict(os.environ) | {"PYTHONIOENCODING": "utf-8:strict"}  # as in most locales, though not in that of the tests
     for words in ("sync", "status", "log", "why", "key", "clean", "doctor"):

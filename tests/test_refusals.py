@@ -157,7 +157,8 @@ def test_unknown_environment_is_named_with_those_that_exist(ready: Project) -> N
     in_roost("envs.docs.groups = []")(ready)
     for name in ("doc", "../default", "a\nb", "x" * 300):
         said = refused(ready, "--env", name)
-        assert f"there is no environment `{name}` in `{ready.root}/pyproject.toml`: it has `default`, `docs`" in said
+        shown = name.replace("\n", "\n  ")
+        assert f"there is no environment `{shown}` in `{ready.root}/pyproject.toml`: it has `default`, `docs`" in said
 
 
 def test_no_project_above(tmp_path: Path) -> None:
@@ -273,7 +274,7 @@ def test_installer_that_fails_is_shown_and_its_attempt_removed(ready: Project) -
     ready.edit("pyproject.toml", '["apple"]', '["durian"]')
     failures = len(ready.journal("failure"))
     said = refused(ready)
-    assert f"the environment `default` of `{ready.root}` could not be built with uv: " in said
+    assert f"the environment `default` of `{ready.root}` could not be built with uv:\n  " in said
     assert "durian was not found" in said
     assert len(ready.journal("failure")) == failures + 1
     assert list((ready.store / "v1/trash").iterdir()) == []

@@ -141,7 +141,9 @@ def test_status_knows_each_python_and_environment(project: Project) -> None:
 
 def test_why_says_parts_and_packages(project: Project, wheels: Path) -> None:
     got = project.roost("why")
-    assert got.stdout == "`default` was never built here: no Python was chosen yet\n"
+    assert (
+        got.stdout == "`default` was never built here (no Python was chosen yet): `roost sync --env default` does it\n"
+    )
     project.python("pass")
     assert re.fullmatch(
         "`default` is ready: nothing changed since it was built [-0-9: ]{19}\n", project.roost("why").stdout
@@ -212,7 +214,7 @@ def test_log_says_who_built_and_who_waited(slow_project: SlowProject, tmp_path: 
     assert [finish(child)[0] for child in children] == [0] * 4
     lines = slow_project.roost("log").stdout.splitlines()
     assert len(lines) == 4
-    builder = next(line.split()[2] for line in lines if " built `default` in " in line)
+    builder = next(line.split()[3] for line in lines if " built `default` in " in line)
     waits = [line for line in lines if " waited " in line and f" for pid {builder} (`roost run python`) since " in line]
     assert len(waits) == 3
     found = _json(slow_project, "log", "-n", "2")
@@ -247,6 +249,8 @@ def test_timeline_of_a_time_span(project: Project, tmp_path: Path) -> None:
 def test_timeline_of_nothing_and_to_nowhere(project: Project, tmp_path: Path) -> None:
     got = project.roost("log", "--timeline", tmp_path / "out.svg")
     assert (got.returncode, got.stderr) == (125, "roost: the journal has no build and no wait to draw\n")
+    got = project.roost("log")
+    assert (got.returncode, got.stdout, got.stderr) == (0, "", "roost: nothing was built here yet\n")
     project.python("pass")
     got = project.roost("log", "--timeline", tmp_path / "absent/out.svg")
     assert (got.returncode, got.stderr) == (

@@ -7,13 +7,17 @@ from pathlib import Path
 
 import pytest
 
+from roost import cli
 from tests.support import ROOST, ROOST_RUN, Project, finish, run, wait_for
 from tests.terminal import COLUMNS, in_terminal, plain, screen
 
 LIVE = re.compile(r"\r\x1b\[K([^\r\n\x1b]+)\r(?!\n)")
 BUILDING = r"roost: building `default` with uv \(uv\.lock\), Python 3\.\d+\.\d+: the first one"
 COMMANDS = (["status"], ["why"], ["log"], ["doctor"])
-HELP = [[word, "--help"] for word in ("run", "sync", "status", "why", "clean", "log", "doctor", "hook", "completion")]
+HELP = [
+    *([word, "--help"] for word in cli.cli.commands if word != "nox"),  # that one is nox's
+    *(["hook", word, "--help"] for word in ("install", "uninstall", "sync")),
+]
 
 
 @pytest.fixture
@@ -52,6 +56,14 @@ def test_live_line_is_cut_to_a_narrow_terminal(held: Project) -> None:
     shown = LIVE.findall(plain(raw))
     assert "roost: installing with command, 0 pack…" in shown
     assert max(map(len, shown)) == 39
+
+
+def test_live_line_of_wide_characters_does_not_wrap(held: Project) -> None:
+    held.edit("pyproject.toml", "halfway", "\u65e5\u672c\u8a9e" * 20)
+    _, raw = in_terminal([ROOST, "sync"], held.root, react=release(held, "\u2026"))
+    (line, *_) = [line for line in LIVE.findall(plain(raw)) if line.endswith("\u2026")]
+    assert line.startswith("roost: installing with command, 0 packages, 1 s: \u65e5\u672c\u8a9e")
+    assert sum(1 if char.isascii() or char == "\u2026" else 2 for char in line) in (COLUMNS - 2, COLUMNS - 1)
 
 
 def test_long_build_in_a_pipe_is_two_lines(held: Project) -> None:
@@ -257,4 +269,23 @@ def test_help_of_each_command_fits(words: list[str]) -> None:
     status, raw = in_terminal([ROOST, *words], Path.cwd())
     assert status == 0
     assert max(map(len, screen(raw))) <= COLUMNS
-    assert "Example" in raw or words[0] == "hook"
+    assert "Example" in raw or words == ["hook", "--help"]
+    assert "..." not in raw.replace("COMMAND...", "").replace("[ARGS]...", "").replace("[ARGUMENTS]...", "")
+
+
+@pytest.mark.parametrize("words", HELP, ids=" ".join)
+def test_help_of_each_option_with_a_value_says_its_default(words: list[str]) -> None:
+    said = " ".join(run([ROOST, *words]).stdout.split())
+    for option in re.findall(r" (-+[a-z]+) (?:NAME|DIR|X|COUNT|MINUTES)\b ", said):
+        text = said.partition(f" {option} ")[2].partition(" -")[0]
+        assert "[default: " in text, option
+
+
+def test_help_says_how_to_begin_and_what_can_be_set() -> None:
+    said = run([ROOST, "--help"]).stdout
+    for line in (
+        "  roost run pytest         in scripts and hooks also: roost-run pytest\n",
+        "  2 usage, 124 a wait ran out, 125 any other failure,\n",
+        "  ROOST_TIMEOUT            seconds that a wait may last  [default: 600]\n",
+    ):
+        assert line in said

@@ -40,6 +40,11 @@ def test_folder_that_is_not_there(project: Project, state: str) -> None:
     ("words", "sentence"),
     [
         (["run"], "Missing argument 'COMMAND...'"),
+        (["pytest"], "No such command 'pytest'. To run it in the environment: roost run pytest"),
+        (
+            ["log", "--since", "3"],
+            "`--since` is for `--timeline FILE`; without a picture, `-n COUNT` says how many events",
+        ),
         (["run", "--"], "Missing argument 'COMMAND...'"),
         (["run", "--nonsense", "python"], "No such option"),
         (["run", "--env"], "Option '--env' requires an argument"),

@@ -103,8 +103,9 @@ def build(store: Store, state: State, made: Attempt, reason: str) -> str | None:
     if failure is None:
         return None
     _log(store, "failure", state, made)
-    failure = redact.without_secrets(failure)
-    return f"the environment `{env}` of `{state.project.root}` could not be built with {chosen.kind}: {failure.strip()}"
+    said = redact.without_secrets(failure).strip()
+    break_ = "\n" if "\n" in said else " "  # its lines belong together
+    return f"the environment `{env}` of `{state.project.root}` could not be built with {chosen.kind}:{break_}{said}"
 
 
 def _install(store: Store, state: State, made: Attempt) -> str | None:
@@ -126,9 +127,10 @@ def _run(store: Store, state: State, made: Attempt, command: Sequence[str], **mo
     env = process.for_installer(os.environ, **{process.BUILDING: store.root} | more)
     watch = functools.partial(_show, state, made) if report.width() else None
     try:
-        return process.run(command, env=env, cwd=state.project.root, log=made.open_log, watch=watch, keep=[made.lease])
+        done = process.run(command, env=env, cwd=state.project.root, log=made.open_log, watch=watch, keep=[made.lease])
     finally:
         report.clear()
+    return done._replace(output=process.legible(done.output))
 
 
 def _show(state: State, made: Attempt, log: int) -> None:
@@ -137,8 +139,8 @@ def _show(state: State, made: Attempt, log: int) -> None:
         return
     phase = "compiling" if made.folders else f"installing with {state.installer.kind}"
     packages = len(glob.glob(f"{glob.escape(made.venv.path)}/lib/python*/site-packages/*.dist-info"))
-    said = os.pread(log, 4096, max(os.fstat(log).st_size - 4096, 0)).decode(errors="replace").strip()
-    last = "".join(char if char.isprintable() else " " for char in said.rpartition("\n")[2]).strip()
+    said = os.pread(log, 4096, max(os.fstat(log).st_size - 4096, 0)).decode(errors="replace")
+    last = process.legible(said.strip()).rpartition("\n")[2].strip()
     report.live(f"{phase}, {packages} packages, {made.seconds():.0f} s{f': {last}' if last else ''}")
 
 
@@ -163,7 +165,7 @@ def _check_health(state: State, made: Attempt) -> str | None:
     try:
         prefix, version, made.folders = json.loads(output.strip().rpartition("\n")[2])
     except ValueError:
-        return f"its Python does not start (status {status}): {output.strip()[-2000:]}"
+        return f"its Python does not start (status {status}): {process.legible(output).strip()[-2000:]}"
     if os.path.realpath(prefix) != os.path.realpath(venv) or version != state.interpreter.version:
         return f"its Python is {version} in `{prefix}`, not {state.interpreter.version} in `{venv}`"
     return None

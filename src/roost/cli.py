@@ -11,6 +11,23 @@ import roost
 from roost import completion, launch, options, report
 from roost.errors import UsageError
 
+ROOST = """\b
+To begin with, in a project:
+  roost run pytest         in scripts and hooks also: roost-run pytest
+  roost status
+
+\b
+Exit status: the command's own, or of roost's
+  2 usage, 124 a wait ran out, 125 any other failure,
+  126 found but not executable, 127 not in the environment
+
+\b
+Environment variables:
+  ROOST_ENV                the environment  [default: default]
+  ROOST_TIMEOUT            seconds that a wait may last  [default: 600]
+  ROOST_DIR                a folder for what would lie in `.roost`
+  ROOST_QUIET=1            as `--quiet`
+  NO_COLOR, FORCE_COLOR    no colours; colours in a pipe, too"""
 RUN = """\b
 Examples:
   roost run pytest -q
@@ -18,8 +35,8 @@ Examples:
   roost run --external make test"""
 
 
-class Lazy(click.Group):
-    """A group that imports a command when it is asked for: each imports what it needs, and most start often."""
+class Commands(click.Group):
+    """The commands, each imported when it is asked for; another word may be what somebody wants to run."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Return the names of all."""
@@ -33,6 +50,18 @@ class Lazy(click.Group):
             assert isinstance(found, click.Command)  # noqa: S101 - for mypy
             return found
         return super().get_command(ctx, cmd_name)
+
+    def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
+        """Return the command that the words name.
+
+        Raises:
+            click.UsageError: there is no such command.
+        """
+        try:
+            return super().resolve_command(ctx, args)
+        except click.UsageError as error:
+            message = f"{error.message} To run it in the environment: roost run {args[0]}"
+            raise click.UsageError(message, ctx) from None
 
 
 COMMANDS = {
@@ -50,11 +79,9 @@ COMMANDS = {
 
 
 @click.group(
-    cls=Lazy,
+    cls=Commands,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
-    epilog="Exit status: the command's own; 2 usage, 124 a wait ran out, 125 another failure of roost's, 126 not "
-    "executable, 127 not in the environment. ROOST_TIMEOUT (seconds, 600) bounds every wait; ROOST_DIR moves `.roost`; "
-    "ROOST_QUIET=1 is `--quiet`; NO_COLOR and FORCE_COLOR are respected.",
+    epilog=ROOST,
 )
 @click.version_option(roost.__version__, prog_name="roost")
 @click.pass_context
@@ -69,9 +96,9 @@ def cli(context: click.Context) -> None:
     context_settings={"ignore_unknown_options": False, "allow_interspersed_args": False},
 )
 @options.env
-@click.option("--python", metavar="X", help="Another Python than the project's, such as `3.13`.")
+@click.option("--python", metavar="X", help="A Python, such as `3.13`.  [default: the project's]")
 @options.project
-@click.option("--directory", metavar="DIR", help="Go there first.")
+@click.option("--directory", metavar="DIR", help="Go there first, as `cd` does.  [default: .]")
 @click.option("--external", is_flag=True, help="Take the command from PATH where the environment lacks it.")
 @options.quiet
 @click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED, shell_complete=completion.commands)
@@ -98,7 +125,9 @@ def main(words: list[str]) -> int:
     try:
         status = cli.main(words, prog_name="roost", standalone_mode=False)
     except click.ClickException as error:
-        error.show(sys.stderr)
+        said = io.StringIO()
+        error.show(said)
+        sys.stderr.write(report.printable(said.getvalue(), lines=True))
         return UsageError.status
     except click.Abort as error:  # click's word for what `error.__cause__` says exactly
         raise (error.__cause__ or KeyboardInterrupt()) from None

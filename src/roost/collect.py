@@ -52,7 +52,7 @@ def judge(store: Store, keep: int) -> Iterator[Verdict]:
         elif is_attempt(venv):
             pass  # whoever builds it holds its lease
         elif age < RECENT:
-            keeps = f"used {max(age, 0) / 60:.0f} min ago"
+            keeps = f"used {max(age, 0) / 60:.0f} min ago, within the hour"
         elif named and named.venv in newest[_kind(named)][:keep]:
             keeps = f"one of the newest {keep} of `{named.environment}`"
         yield Verdict(venv, named is not None, keeps)

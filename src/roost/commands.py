@@ -43,9 +43,11 @@ def clean(every: bool, project: str) -> None:
         finally:
             lock.release()
     store.empty_trash()
+    if not verdicts:
+        report.step(f"there is nothing to remove in `{found.root}`")
     for verdict in verdicts:
         word = f"kept {verdict.venv.path}: {verdict.keeps}" if verdict.keeps else f"removed {verdict.venv.path}"
-        click.echo(word)
+        report.result(word, 2)
 
 
 @click.command(short_help="Print the fingerprint, as a cache key for CI.", epilog=KEY)
@@ -57,4 +59,4 @@ def key(env: str | None, project: str) -> None:
     draft = fingerprint.draft(os.path.realpath(project), name, None)
     record = Store(draft.project.root).python(index.key(name, None))
     chosen, before = interpreter.recorded(record, draft.request, draft.inputs)
-    click.echo(draft.with_interpreter(chosen or interpreter.choose(draft.project, draft.request, before)).fingerprint)
+    report.value(draft.with_interpreter(chosen or interpreter.choose(draft.project, draft.request, before)).fingerprint)

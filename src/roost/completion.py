@@ -37,7 +37,11 @@ def commands(context: click.Context, param: click.Parameter, incomplete: str) ->
         entries = list(os.scandir(f"{index.folder(root)}/current/{env}/bin"))
     except Exception:  # noqa: BLE001 - see above
         return []
-    names = [entry.name for entry in entries if entry.is_file() and os.access(entry.path, os.X_OK)]
+    names = [
+        entry.name
+        for entry in entries
+        if entry.name.isprintable() and entry.is_file() and os.access(entry.path, os.X_OK)
+    ]
     return [CompletionItem(name) for name in sorted(names) if name.startswith(incomplete)]
 
 

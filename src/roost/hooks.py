@@ -37,7 +37,7 @@ def hook() -> None:
     epilog="""\b
 Examples:
   roost hook install
-  roost hook install --project backend     a project below the top of the repository"""
+  roost hook install --project backend    a project below the top of git's"""
 )
 @options.project
 def install(project: str) -> None:
@@ -53,7 +53,7 @@ def install(project: str) -> None:
     for stage in STAGES:
         path = f"{folder}/{stage}"
         if _put(path, _script(stage, inside)):
-            click.echo(f"installed {path}")
+            report.result(f"installed {path}")
         else:
             taken.append(path)
             report.warning(
@@ -73,21 +73,24 @@ Example:
 @options.project
 def uninstall(project: str) -> None:
     """Remove what `install` put there, unless it was edited since."""
-    for path in (f"{_places(os.path.realpath(project))[1]}/{stage}" for stage in STAGES):
-        if not os.path.lexists(path):
-            continue
+    folder = _places(os.path.realpath(project))[1]
+    there = [path for path in (f"{folder}/{stage}" for stage in STAGES) if os.path.lexists(path)]
+    if not there:
+        report.step(f"there is no syncing hook in `{folder}`")
+    for path in there:
         if _is_own(path):
             os.unlink(path)
-            click.echo(f"removed {path}")
+            report.result(f"removed {path}")
         else:
             report.warning(f"`{path}` is not roost's, so it stays as it is")
 
 
 @hook.command(
     name="sync",
+    short_help="Be one of them: sync, unless amid a rebase or the like.",
     epilog="""\b
 Example, in a hook of your own:
-  roost hook sync post-checkout "$@" """,
+  roost hook sync post-checkout "$@" || :""",
 )
 @options.env
 @options.project

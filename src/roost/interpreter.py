@@ -135,7 +135,9 @@ def _unsatisfied(project: Project, asked: Request, found: process.Completed) -> 
         return RoostError(f"`{project.root}` does not allow `{uv}`, which roost runs: {cure} (uv says: {said})")
     if "Failed to parse" in said and "No interpreter found" not in said:
         return RoostError(f"uv can't look for a Python in `{project.root}`: {said}")
-    cure = "name another" if "/" in asked.text else f"`uv python install {asked.text or '3'}`, or ask for another"
+    fetched = f"`uv python install {asked.text or '3'}`, or ask for another"
+    hopeless = "/" in asked.text or "executable name" in said or "Invalid version request" in said
+    cure = "name another, such as `3.12`" if hopeless else fetched
     message = f"no Python satisfies `{asked.text or 'any'}`, which {asked.source} asks for: {cure} (uv says: {said})"
     return NoInterpreterError(message)
 

@@ -46,7 +46,7 @@ class Event(NamedTuple):
             "restored": f"found `{env}` whole after it was restored from a cache",
             "removal": f"removed {self.fields.get('venv', '?')}",
         }.get(self.event, f"{self.event} {env}")
-        return f"{self.at:%Y-%m-%d %H:%M:%S}  {self.pid:>7}  {text}"
+        return f"{self.at:%Y-%m-%d %H:%M:%S}  pid {self.pid:<7}  {text}"
 
 
 def read(store: Store) -> Iterator[Event]:

@@ -229,12 +229,19 @@ def _said(interpreter: str | None) -> Iterator[None]:
     except RoostError as error:
         if isinstance(error, NoInterpreterError) and interpreter:
             raise InterpreterNotFound(interpreter) from error
-        logger.error(f"roost: {error}")
-        raise CommandFailed(str(error)) from error
+        raise _failed(str(error)) from error
     except OSError as error:
         where = f"`{error.filename}`: " if error.filename else ""
-        logger.error(f"roost: {where}{error.strerror or error}")
-        raise CommandFailed(str(error)) from error
+        message = f"{where}{error.strerror or error}"
+        raise _failed(message) from error
+
+
+def _failed(text: str) -> CommandFailed:
+    from roost import report  # noqa: PLC0415 - a warm session says nothing
+
+    said = report.printable(text, lines=True)
+    logger.error(f"roost: {said}")
+    return CommandFailed(said)
 
 
 _INSTALLERS = ("uv", "pip", "poetry", "pdm", "pipenv", "flit", "maturin")

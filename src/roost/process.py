@@ -3,6 +3,7 @@
 import contextlib
 import functools
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -37,10 +38,14 @@ _GIT_ABOUT_SERVERS = (
     "GIT_TERMINAL_PROMPT",
     "GIT_TRACE",
 )
-# What would make an installer look at another environment, Python or project than the one it is called for.
+# What would make an installer look at another environment, Python or project than the one it is called for; or colour
+# what it prints, which roost reads.
 _CALLERS_OWN = frozenset(
     {
+        "CLICOLOR_FORCE",
         "CONDA_PREFIX",
+        "FORCE_COLOR",
+        "PY_COLORS",
         "PYTHONHOME",
         "PYTHONPATH",
         "PYTHONPLATLIBDIR",
@@ -67,6 +72,7 @@ _CALLERS_OWN = frozenset(
         "__PYVENV_LAUNCHER__",
     }
 )
+_STYLE = re.compile(r"\x1b\[[0-9;:]*[mK]")  # some compilers are told by variables of their own to colour always
 _GLANCE = 0.1  # seconds between two looks at how far a program is
 _INTERRUPTS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _GRACE = 5.0  # seconds that an installer gets to end by itself after SIGTERM
@@ -144,6 +150,12 @@ def run(
         if descriptor is not None:
             os.close(descriptor)
     return Completed(child.returncode, raw.decode(errors="replace") + _how_ended(command[0], child.returncode))
+
+
+def legible(output: str) -> str:
+    """Return what a terminal would show in the end: no colours, and the last state of a line that was overwritten."""
+    lines = _STYLE.sub("", output.replace("\r\n", "\n")).split("\n")
+    return "\n".join(line.rpartition("\r")[2] for line in lines)
 
 
 def _how_ended(program: str, status: int) -> str:

@@ -2,6 +2,8 @@
 
 On a terminal the last line can be a live one, which the next thing said replaces. A pipe, and a terminal that only
 collects output (pre-commit gives its hooks one without a width), gets whole lines alone.
+
+Names, paths and other programs' words may hold what steers a terminal. All that is said passes `printable` here.
 """
 
 import contextlib
@@ -17,6 +19,9 @@ if TYPE_CHECKING:
 _RED, _YELLOW, _BOLD, _DIM, _PLAIN = "\x1b[31;1m", "\x1b[33;1m", "\x1b[1m", "\x1b[2m", "\x1b[0m"
 _REST = "\x1b[K"  # clears the rest of the line: another roost's live line may stand on the same terminal
 _CLEAR = f"\r{_REST}"
+
+
+_SPACES = "\t\xa0\u202f\u3000"  # not printable by Python's book, and harmless
 
 
 class _Voice:
@@ -53,6 +58,19 @@ def width() -> int:
     return 0
 
 
+def printable(text: str, *, lines: bool = False) -> str:
+    r"""Return `text` with what a terminal would obey, or a reader could not see, as `\x1b` and the like.
+
+    That is every control character and all that changes the direction of writing. With `lines`, newlines stay.
+    """
+    if text.isprintable():
+        return text
+    kept = f"{_SPACES}\n" if lines else _SPACES
+    return "".join(
+        char if char.isprintable() or char in kept else char.encode("unicode_escape").decode() for char in text
+    )
+
+
 def _write(text: str) -> None:
     # A closed or full standard error must not turn a good start into a failure.
     with contextlib.suppress(OSError, ValueError, AttributeError):
@@ -60,12 +78,23 @@ def _write(text: str) -> None:
         sys.stderr.flush()
 
 
+def _cells(text: str) -> int:
+    """Return how many columns `text` takes: Chinese, Japanese, Korean characters and emoji take two each."""
+    if text.isascii():
+        return len(text)
+    import unicodedata  # noqa: PLC0415 - most lines need none of it
+
+    return sum(2 if unicodedata.east_asian_width(char) in "WF" else 1 for char in text)
+
+
 def live(text: str) -> None:
     """Show `text` as the terminal's last line until something else is said; nothing where there is no terminal."""
     columns = width()
-    line = f"roost: {redact.without_secrets(text)}" if columns else ""
-    if len(line) >= columns:  # one that wraps could not be cleared
-        line = f"{line[: max(columns - 2, 0)]}…" if columns else ""
+    line = f"roost: {printable(redact.without_secrets(text))}" if columns else ""
+    if columns and _cells(line) >= columns:  # one that wraps could not be cleared
+        while line and _cells(line) > columns - 2:
+            line = line[:-1]
+        line = f"{line}…"
     if line and line != _Voice.live:
         # Back to the margin, so that whatever others write begins there and not at our end.
         _write(f"{_CLEAR}{_DIM}{line}{_PLAIN}\r" if coloured(sys.stderr) else f"{_CLEAR}{line}\r")
@@ -81,10 +110,11 @@ def clear() -> bool:
     return True
 
 
-def _say(text: str, prefix: str, style: str) -> None:
+def _say(text: str, prefix: str, style: str, *, lines: bool = False) -> None:
     clear()
     mark = f"{style}{prefix}{_PLAIN}" if coloured(sys.stderr) else prefix
-    _write(f"{mark} {redact.without_secrets(text)}{_REST if width() else ''}\n")
+    said = printable(redact.without_secrets(text), lines=lines)
+    _write(f"{mark} {said}{_REST if width() else ''}\n")
 
 
 def step(text: str) -> None:
@@ -104,5 +134,31 @@ def warning(text: str) -> None:
 
 
 def error(text: str) -> None:
-    """Say why nothing was run."""
-    _say(text, "roost:", _RED)
+    """Say why nothing was run. What an installer printed may follow, indented: none of its lines can pass for ours."""
+    first, *more = text.split("\n")
+    _say("\n".join([first, *(f"  {line}" if line else "" for line in more)]), "roost:", _RED, lines=True)
+
+
+def result(text: str, indent: int = 0, *, word: str = "", colour: str | None = None, before: str = "") -> None:
+    """Print `before`, `word` in its colour, and `text`: a line in a pipe, on a terminal wrapped with an indent."""
+    import shutil  # noqa: PLC0415 - a warm start prints no results
+    import textwrap  # noqa: PLC0415
+
+    import click  # noqa: PLC0415
+
+    before, text = printable(before), printable(text)
+    if _is_terminal(sys.stdout):
+        columns = max(shutil.get_terminal_size().columns, 40)
+        begin = "." * len(before + word)  # spaces at the beginning would be dropped
+        wrapped = textwrap.wrap(
+            begin + text, columns, subsequent_indent=" " * indent, break_long_words=False, break_on_hyphens=False
+        )
+        text = "\n".join(wrapped)[len(begin) :]
+    click.echo(f"{before}{click.style(word, fg=colour) if word else ''}{text}")
+
+
+def value(text: str) -> None:
+    """Print `text` for programs: exactly as it is, but on a terminal."""
+    import click  # noqa: PLC0415 - see `result`
+
+    click.echo(printable(text) if _is_terminal(sys.stdout) else os.fsencode(text))

@@ -2,14 +2,11 @@
 
 import json
 import os
-import shutil
-import sys
-import textwrap
 from collections.abc import Sequence
 
 import click
 
-from roost import changes, doctor, journal, options, protocol, timeline, waiting
+from roost import changes, doctor, journal, options, protocol, report, timeline, waiting
 from roost import status as statuses
 from roost.errors import RoostError, UsageError
 from roost.inputs import Inputs
@@ -18,25 +15,8 @@ from roost.status import EnvStatus, Status, VenvStatus, mib
 from roost.store import Store
 
 _json = click.option("--json", "as_json", is_flag=True, help="For programs: a documented object, with its version.")
+_SINCE = "With `--timeline`: draw this time span.  [default: the last fan-out]"
 _COLOURS = {"ready": "green", "building": "cyan", "stale": "yellow", "missing": "yellow", "drifted": "red"}
-
-
-def _show(text: str, indent: int, word: str = "", colour: str | None = None, taken: int = 0) -> None:
-    """Print `word`, in its colour, and `text` after it: a line in a pipe, on a terminal wrapped with an indent.
-
-    `taken` is how much of the line is printed already.
-    """
-    if sys.stdout and sys.stdout.isatty():
-        columns = max(shutil.get_terminal_size().columns, 40)
-        lines = textwrap.wrap(
-            "." * taken + word + text,
-            columns,
-            subsequent_indent=" " * indent,
-            break_long_words=False,
-            break_on_hyphens=False,
-        )
-        text = "\n".join(lines)[taken + len(word) :]
-    click.echo(f"{click.style(word, fg=colour) if word else ''}{text}")
 
 
 @click.command(
@@ -58,14 +38,13 @@ def status(as_json: bool, project: str) -> None:
     for name, one in zip(names, found.environments, strict=True):
         where = os.path.basename(one.venv) if one.venv else one.reason
         begin = f"{name:{max(map(len, names))}}  "
-        click.echo(begin, nl=False)
-        _show(where, len(begin) + 10, f"{one.status:8}  ", _COLOURS[one.status], len(begin))
+        report.result(where, len(begin) + 10, word=f"{one.status:8}  ", colour=_COLOURS[one.status], before=begin)
     for venv in sorted(found.venvs, key=lambda venv: venv.built, reverse=True):
         click.echo()
         head, *lines = _venv_lines(venv, found)
-        click.secho(head, bold=True)
+        click.secho(report.printable(head), bold=True)
         for line in lines:
-            _show(f"  {line}", 4)
+            report.result(f"  {line}", 4)
 
 
 def _name(one: EnvStatus) -> str:
@@ -118,11 +97,11 @@ def why(env: str | None, as_json: bool, project: str) -> None:
         fields |= {"since": now and now.venv, "last_build": then and then._asdict()}
         click.echo(json.dumps(fields, indent=2))
         return
-    _show(_because(name, answer, now), 2)
+    report.result(_because(name, answer, now), 2)
     if now:
         _show_difference(now)
     if then:
-        _show(f"What changed by that build, since {then.venv} was built {_when(then.built)}:", 2)
+        report.result(f"What changed by that build, since {then.venv} was built {_when(then.built)}:", 2)
         _show_difference(then)
         if not then.parts + then.packages:
             click.echo("  the same packages, from the same inputs")
@@ -130,7 +109,7 @@ def why(env: str | None, as_json: bool, project: str) -> None:
 
 def _because(name: str, answer: protocol.Answer, now: changes.Difference | None) -> str:
     if now is None:
-        return f"`{name}` was never built here: {answer.reason}"
+        return f"`{name}` was never built here ({answer.reason}): `roost sync --env {name}` does it"
     if now.parts and answer.marker:
         return f"`{name}` is ready. It differs from {now.venv}, built {_when(now.built)}:"
     if now.parts:
@@ -142,9 +121,9 @@ def _because(name: str, answer: protocol.Answer, now: changes.Difference | None)
 
 def _show_difference(found: changes.Difference) -> None:
     for part in found.parts:
-        _show(f"  {part}", 4)
+        report.result(f"  {part}", 4)
     for package in found.packages:
-        _show(f"    {package}", 6)
+        report.result(f"    {package}", 6)
 
 
 @click.command(
@@ -154,22 +133,27 @@ Examples:
   roost log -n 50
   roost log --timeline out.svg    who waited for whom in the last fan-out""",
 )
-@click.option("-n", "count", type=click.IntRange(1), default=20, show_default=True, help="How many events.")
-@click.option("--timeline", "picture", metavar="FILE", help="Draw an SVG of the last fan-out instead.")
-@click.option("--since", "minutes", type=click.FloatRange(0), metavar="MINUTES", help="Draw this time span instead.")
+@click.option("-n", "count", type=click.IntRange(1), metavar="COUNT", default=20, help="The last ones.  [default: 20]")
+@click.option("--timeline", "picture", metavar="FILE", help="Draw an SVG instead.")
+@click.option("--since", "minutes", type=click.FloatRange(0), metavar="MINUTES", help=_SINCE)
 @_json
 @options.project
 def log(count: int, picture: str | None, minutes: float | None, as_json: bool, project: str) -> None:
     """Show the journal: who built, who waited for whom, how long, and what was removed."""
+    if minutes is not None and not picture:
+        message = "`--since` is for `--timeline FILE`; without a picture, `-n COUNT` says how many events"
+        raise UsageError(message)
     events = list(journal.read(Store(find(os.path.realpath(project), Inputs()).root)))
     if picture:
         _draw(events, picture, minutes)
     elif as_json:
         rows = [{"at": one.at.isoformat(), "event": one.event, "pid": one.pid, **one.fields} for one in events[-count:]]
         click.echo(json.dumps({"version": journal.VERSION, "events": rows}, indent=2))
+    elif not events:
+        report.step("nothing was built here yet")
     else:
         for event in events[-count:]:
-            _show(event.words(), 30)
+            report.result(event.words(), 34)
 
 
 def _draw(events: Sequence[journal.Event], picture: str, minutes: float | None) -> None:
@@ -204,6 +188,6 @@ def doctor_(as_json: bool, project: str) -> None:
         colours = {"ok": "green", "warning": "yellow", "error": "red"}
         for one in findings:
             cure = f": {one.cure}" if one.cure else ""
-            _show(f"{one.text}{cure}", 9, f"{one.level:7}  ", colours[one.level])
+            report.result(f"{one.text}{cure}", 9, word=f"{one.level:7}  ", colour=colours[one.level])
     if worst:
         raise SystemExit(worst)

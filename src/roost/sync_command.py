@@ -30,7 +30,7 @@ def sync(env: str | None, every: bool, refresh: bool, quiet: bool, project: str)
     failures = []
     for name in _all_envs(project) if every else [env or options.default_env()]:
         try:
-            click.echo(_sync(project, name, refresh=refresh))
+            report.value(_sync(project, name, refresh=refresh))
         except RoostError as error:
             if not every:
                 raise

@@ -38,7 +38,7 @@ def sync(project: str, env: str, words: Sequence[str]) -> None:
         if _is_about_all(stage, arguments) and process.BUILDING not in os.environ:
             _sync(os.path.realpath(project), env, stage)
     except (RoostError, OSError) as error:
-        gist = (str(error).splitlines() or [""])[0].rstrip(":")
+        gist = " ".join(str(error).splitlines()[:2])
         report.warning(f"not synced after the {stage.removeprefix('post-')}: {gist}; `roost sync` tries again")
     except KeyboardInterrupt:
         report.warning("interrupted, so not synced: `roost sync` tries again")

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from html import escape
 
+from roost import report
 from roost.journal import Event
 
 GAP = 30.0  # seconds without an event that part one fan-out from the next
@@ -59,8 +60,8 @@ def draw(events: Sequence[Event]) -> str:
 def _row(event: Event, number: int, begin: float, scale: float) -> str:
     y = 40 + _ROW * number
     x = _LEFT + (event.begun - begin) * scale
-    name = escape(f"{event.pid} {event.fields.get('command', event.fields.get('environment', ''))}"[:32])
-    tip = escape(event.words())
+    said = f"{event.pid} {event.fields.get('command', event.fields.get('environment', ''))}"
+    name, tip = (escape(report.printable(text)) for text in (said[:32], event.words()))  # XML has no control characters
     return (
         f'<g><title>{tip}</title><text x="{_LEFT - 8}" y="{y + 14}" font-size="12" text-anchor="end" fill="#222222">'
         f'{name}</text><rect x="{x:.1f}" y="{y + 2}" width="{max(event.seconds * scale, 2):.1f}" height="{_ROW - 6}" '

@@ -6,7 +6,7 @@ import time
 from collections.abc import Collection
 from typing import NamedTuple
 
-from roost import process, redact
+from roost import process, redact, report
 
 
 class User(NamedTuple):
@@ -55,5 +55,4 @@ def _user(pid: int) -> User:
         with open("/proc/uptime") as file:
             age = float(file.read().split()[0]) - ticks / os.sysconf("SC_CLK_TCK")
         since = time.strftime("%Y-%m-%dT%H:%M:%S%z", time.localtime(time.time() - age))
-    command = redact.without_secrets(command)
-    return User(pid, "".join(char if char.isprintable() else "?" for char in command), since)
+    return User(pid, report.printable(redact.without_secrets(command)), since)

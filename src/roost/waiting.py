@@ -67,8 +67,8 @@ class Holder:
                 text = file.read(4096).decode(errors="replace")
         except OSError:
             text = ""
-        plain = "".join(char if char.isprintable() or char == "\n" else "?" for char in text)
-        fields = dict(line.split(" ", 1) for line in plain.split("\n") if " " in line)
+        lines = report.printable(text, lines=True).split("\n")
+        fields = dict(line.split(" ", 1) for line in lines if " " in line)
         self.pid = int(fields["pid"]) if fields.get("pid", "").isdecimal() else 0
         self.command = fields.get("command", "")
         self.since = fields.get("since", "")
