@@ -4,11 +4,13 @@ import base64
 import hashlib
 import importlib.metadata
 import re
+import tomllib
 import zipfile
 from pathlib import Path
 
 import pytest
 
+from tests.conftest import REPOSITORY
 from tests.nox_support import HERE_PYTHON, OTHER_PYTHON, with_other_python
 from tests.packages import installed, package, said, uv_table
 from tests.support import ROOST, Project, all_at_once, builds, finish, make_wheel, settle, uses_index
@@ -50,6 +52,13 @@ def pack(name: str, folder: Path, done: set[str]) -> None:
         other = re.split(r"[^\w.-]", requirement, maxsplit=1)[0]
         if "extra ==" not in requirement and "python_version" not in requirement and other not in done:
             pack(other, folder, done)
+
+
+def test_environment_of_the_tests_has_every_backend() -> None:
+    """So that where the tests have to pass, none of them is left out."""
+    groups = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["dependency-groups"]
+    asked = {re.split(r"[<>=]", item)[0].replace("-", "_") for item in groups["test"] if isinstance(item, str)}
+    assert {name.replace("-", "_") for name in BACKENDS} <= asked
 
 
 @pytest.fixture(params=BACKENDS)

@@ -83,15 +83,18 @@ def forgo(made: Attempt) -> None:
     locks.write_record(made.lease, "")
 
 
-def build(store: Store, state: State, made: Attempt, reason: str) -> str | None:
-    """Fill the attempt and check its health; return why that failed, with what the installer printed, or None."""
+def build(store: Store, state: State, made: Attempt, reason: str, *, refresh: bool = False) -> str | None:
+    """Fill the attempt and check its health; return why that failed, with what the installer printed, or None.
+
+    With `refresh` nothing is taken that was built of local projects before.
+    """
     env, chosen = state.settings.env, state.installer
     if reason == marker.NONE:
         reason = changes.summary(store, state, with_packages=True) or "the first one"
     why = reason or "because of `--refresh`"
     report.step(f"building `{env}` with {chosen.kind} ({chosen.reason}), {state.interpreter}: {why}")
     try:
-        failure = _install(store, state, made) or _check_health(state, made)
+        failure = _install(store, state, made, refresh=refresh) or _check_health(state, made)
         if failure is None:
             for warning in inventory.edited(made.folders):
                 report.warning(warning)
@@ -108,7 +111,7 @@ def build(store: Store, state: State, made: Attempt, reason: str) -> str | None:
     return f"the environment `{env}` of `{state.project.root}` could not be built with {chosen.kind}: {failure.strip()}"
 
 
-def _install(store: Store, state: State, made: Attempt) -> str | None:
+def _install(store: Store, state: State, made: Attempt, *, refresh: bool) -> str | None:
     """Make the venv and let the installer fill it; return why that failed, or None."""
     venv = made.venv.path
 
@@ -119,7 +122,8 @@ def _install(store: Store, state: State, made: Attempt) -> str | None:
     status, output = run([*command, f"--prompt={os.path.basename(state.project.root) or 'roost'}", venv])
     if status != 0:
         return output
-    return state.installer.install(Target(state.project, state.settings, venv, f"{venv}/bin/python"), run)
+    target = Target(state.project, state.settings, venv, f"{venv}/bin/python", refresh)
+    return state.installer.install(target, run)
 
 
 def _run(store: Store, state: State, made: Attempt, command: Sequence[str], **more: str) -> process.Completed:

@@ -8,7 +8,7 @@ from roost.errors import RoostError
 from roost.inputs import Inputs
 from roost.installers import sources
 from roost.installers.base import Run, Target
-from roost.installers.uv import uv_pip
+from roost.installers.uv import fresh_builds, uv_pip
 from roost.project import Project
 from roost.redact import without_secrets
 
@@ -52,13 +52,12 @@ class RequirementsInstall:
         self.files = [f"{project.root}/uv.toml", *found.files, *(path for path in found.local if os.path.isfile(path))]
         folders = tuple(path for path in found.local if os.path.isdir(path))
         self.sources = sources.followed(project, inputs, folders)
+        self._builds = sources.builds(sorted({*folders, *self.sources}), inputs)
 
     def install(self, target: Target, run: Run) -> str | None:
         """Install what the files ask for."""
         words = [word for name in self.names for word in ("--requirements", name)]
-        # A build that uv kept knows nothing of the settings' `inputs`.
-        words += ["--refresh"] if target.settings.inputs else []
-        return uv_pip(["install", *words], target, run)
+        return uv_pip(["install", *words, *fresh_builds(self._builds, target)], target, run)
 
 
 def follow(project: Project, inputs: Inputs, names: list[str]) -> Found:
