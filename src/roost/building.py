@@ -179,7 +179,7 @@ def publish(store: Store, state: State, made: Attempt) -> Marker:
     before = changes.newest(store, state)
     inventory.write(made.venv.path)
     locks.write_record(made.lease, "")
-    done = marker.describe(state, made, changes.locked(state.inputs))
+    done = marker.describe(state, made, changes.locked(state))
     marker.publish(f"{made.venv.folder}/complete", done)
     made.published = True
     _log(store, "build", state, made)

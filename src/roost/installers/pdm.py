@@ -17,10 +17,15 @@ class PdmSync:
     kind: Literal["pdm"] = "pdm"
 
     def __init__(self, project: Project, inputs: Inputs, reason: str) -> None:
-        """Follow the local dependencies."""
+        """Follow the local dependencies.
+
+        Raises:
+            RoostError: the lock file does not parse.
+        """
         self.reason = reason
         self.files = [f"{project.root}/{name}" for name in ("pdm.lock", "pdm.toml")]
         self.sources = sources.followed(project, inputs)
+        inputs.toml(self.files[0])  # a conflict of git's in it is a sentence, and no build
 
     def install(self, target: Target, run: Run) -> str | None:
         """Install the groups and extras; PDM's own choice of groups where the settings name none."""
