@@ -33,6 +33,8 @@ class PdmSync:
         pdm = tools.find("pdm", target.project, "pdm.lock")
         variables = active(target.venv) | _VARIABLES
         status, output = run([pdm, "lock", "--check"], **variables)
+        if status != 0 and "not compatible" in output:
+            return f"`{root}/pdm.lock` is of a format that `{pdm}` does not know: `pipx upgrade pdm`, or run `pdm lock`"
         if status != 0:
             said = output.strip()
             return f"`{root}/pdm.lock` does not fit `pyproject.toml` any more: run `pdm lock` (PDM says: {said})"
