@@ -5,8 +5,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from packaging.specifiers import SpecifierSet
 
-from roost import settings
+from roost import interpreter, settings
 from roost.errors import RoostError
 from roost.inputs import Inputs
 from roost.project import find
@@ -246,6 +247,49 @@ def test_command_may_install_any_group(project: Project) -> None:
     before = Look(project)
     project.edit("pyproject.toml", "docs = []", 'docs = ["cherry"]')
     assert before.changed() == ["pyproject.toml [dependency-groups] docs"]
+
+
+SPECIFIERS = [
+    ("3.11.7", ">=3.11, <4", True),
+    ("3.10.13", ">=3.11", False),
+    ("4.0.0", "<4", False),
+    ("3.11.7", "==3.11.*", True),
+    ("3.12.0", "==3.11.*", False),
+    ("3.11.7", "==3.11", False),
+    ("3.11.0", "==3.11", True),
+    ("3.12.1", "~=3.11", True),
+    ("3.10.1", "~=3.11", False),
+    ("3.12.1", "~=3.11.2", False),
+    ("3.11.1", "~=3.11.2", False),
+    ("3.11.7", "!=3.11.*", False),
+    ("3.11.7", "!=3.11.6", True),
+    ("3.11.7", ">3.11", True),
+    ("3.11.0", ">3.11", False),
+    ("3.11.7", "<=3.11", False),
+    ("3.11.0", "<=3.11", True),
+    ("3.11.7", "", True),
+    ("3.14.0", ">=3.14.0rc1", True),
+]
+
+
+@pytest.mark.parametrize(("version", "specifiers", "expected"), SPECIFIERS)
+def test_versions_that_specifiers_allow(version: str, specifiers: str, expected: bool) -> None:
+    """As `packaging` says, but for a pre-release, which it compares and roost leaves to uv."""
+    assert interpreter.satisfies(version, specifiers) == expected
+    assert "rc" in specifiers or SpecifierSet(specifiers).contains(version) == expected
+
+
+@needs_another_python
+@pytest.mark.parametrize("lock", ["uv.lock", "pylock.toml", ""])
+def test_python_that_the_project_does_not_allow_is_refused(plain: Project, lock: str) -> None:
+    """Without a lock uv would install the dependencies for it without a word."""
+    if lock:
+        words = ["lock"] if lock == "uv.lock" else ["pip", "compile", "pyproject.toml", "-o", lock]
+        run([UV, "--quiet", *words], cwd=plain.root, check=True)
+    plain.edit("pyproject.toml", ">=3.11", f">=3.11,!={OTHER_PYTHON}.*")
+    got = refused(plain, "--python", OTHER_PYTHON, env=with_other_python())
+    where = f"`project.requires-python` in `{plain.root}/pyproject.toml`"
+    assert f" is none that {where} allows, which is `>=3.11,!={OTHER_PYTHON}.*`: ask for another" in got
 
 
 ASKED = ["{0}", ">={0},<={0}.99", "cpython@{0}", "cp{1}", "python{0}", "{path}", "./{link}"]

@@ -8,7 +8,20 @@ import os
 import time
 from collections.abc import Iterator, Sequence
 
-from roost import bytecode, changes, collect, index, inventory, locks, marker, process, redact, report, waiting
+from roost import (
+    bytecode,
+    changes,
+    collect,
+    index,
+    interpreter,
+    inventory,
+    locks,
+    marker,
+    process,
+    redact,
+    report,
+    waiting,
+)
 from roost.errors import RoostError
 from roost.fingerprint import State
 from roost.installers.base import Target
@@ -114,6 +127,8 @@ def build(store: Store, state: State, made: Attempt, reason: str, *, refresh: bo
 def _install(store: Store, state: State, made: Attempt, *, refresh: bool) -> str | None:
     """Make the venv and let the installer fill it; return why that failed, or None."""
     venv = made.venv.path
+    if state.installer.kind in ("uv", "pylock") and (reason := interpreter.refused(state.project, state.interpreter)):
+        return reason
 
     def run(command: Sequence[str], **more: str) -> process.Completed:
         return _run(store, state, made, command, **more)
