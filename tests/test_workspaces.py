@@ -195,6 +195,31 @@ def test_dynamic_dependencies_of_a_path_dependency_are_read_anew(linked: Project
     assert installed(linked) == "banana 1.0 far 1.0 near 1.0"
 
 
+def test_extra_that_only_a_build_knows_is_asked_of_the_root(virtual: Project) -> None:
+    """Without a lock: nobody else can have it."""
+    head = "version = '1.0'\ndynamic = ['optional-dependencies']"
+    package(virtual, ".", head=head, more=uv_table(virtual, MEMBERS) + "[tool.roost]\nextras = ['tasty']\n")
+    virtual.edit("plain_backend.py", 'project.get("optional-dependencies", {})', "{'tasty': ['cherry']}")
+    assert installed(virtual) == "banana 1.0 blue 1.0 cherry 1.0 project 1.0 red 1.0"
+
+
+LOCKS = {
+    "poetry.lock": "[package.source]\ntype = 'directory'\nurl = '../near'\n",
+    "pdm.lock": "path = '../near'\n",
+}
+
+
+@pytest.mark.parametrize("lock", LOCKS)
+def test_folders_that_the_lock_of_another_tool_names_are_inputs(project: Project, lock: str) -> None:
+    """Whichever table of its own the tool took them from."""
+    (project.root / "uv.lock").unlink()
+    package(project, "../near")
+    project.file(lock, f"[[package]]\nname = 'near'\nversion = '1.0'\n{LOCKS[lock]}")
+    before = Look(project)
+    project.file("../near/setup.py", "")
+    assert before.changed() == ["../near/setup.py"]
+
+
 @pytest.mark.parametrize("where", ["sources", "reference"])
 def test_wheel_that_is_named_by_its_path_is_an_input(project: Project, where: str) -> None:
     (project.root / "uv.lock").unlink()

@@ -21,8 +21,8 @@ class PoetrySync:
         """
         self.reason = reason
         self.files = [f"{project.root}/{name}" for name in ("poetry.lock", "poetry.toml")]
-        self.sources = sources.followed(project, inputs)
-        inputs.toml(self.files[0])  # a conflict of git's in it is a sentence, and no build
+        lock = inputs.toml(self.files[0]) or {}  # a conflict of git's in it is a sentence, and no build
+        self.sources = sources.followed(project, inputs, sources.in_lock(lock, project.root))
 
     def install(self, target: Target, run: Run) -> str | None:
         """Install the groups and extras; poetry's own choice of groups where the settings name none."""
