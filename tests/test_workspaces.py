@@ -9,7 +9,7 @@ import pytest
 from roost.inputs import Inputs
 from roost.project import find
 from tests.packages import Look, installed, package, said, uv_table
-from tests.support import Project, builds, make_wheel, refused, settle, uses_index
+from tests.support import UV, Project, builds, make_wheel, refused, run, settle, uses_index
 
 LOCKED = pytest.mark.parametrize("locked", [True, False], ids=["locked", "unlocked"])
 MEMBERS = "workspace.members = ['packages/*']"
@@ -78,6 +78,18 @@ def test_member_that_comes_goes_or_is_excluded_is_noticed(virtual: Project, lock
     shutil.move(virtual.root / "gone", virtual.root / "packages/rose")
     virtual.edit("pyproject.toml", MEMBERS, f"{MEMBERS}\nworkspace.exclude = ['packages/r?se']")
     assert then.changed() == ["packages/rose/pyproject.toml", "pyproject.toml [tool.uv]"]
+
+
+def test_member_that_moved_is_named_with_what_locks_it_anew(virtual: Project) -> None:
+    """To `uv lock` it is an error, too: it looks for the member where it was."""
+    virtual.lock()
+    said(virtual)
+    shutil.move(virtual.root / "packages/red", virtual.root / "packages/rose")
+    lock, gone = virtual.root / "uv.lock", virtual.root / "packages/red"
+    cure = "put it back, or `uv lock --upgrade-package red` if that is its name\n"
+    assert f"`{lock}` installs from `{gone}`, which is not there: {cure}" in refused(virtual)
+    run([UV, "--quiet", "lock", "--upgrade-package", "red"], cwd=virtual.root, check=True)
+    assert installed(virtual) == "banana 1.0 blue 1.0 red 1.0"
 
 
 def test_member_that_comes_is_installed(virtual: Project) -> None:

@@ -45,6 +45,11 @@ class UvSync:
     def install(self, target: Target, run: Run) -> str | None:
         """Install the groups and extras, and all members of a workspace."""
         project, settings = target.project, target.settings
+        if gone := next((folder for folder in self.sources if not os.path.isdir(folder)), None):
+            name = os.path.basename(gone)
+            # A plain `uv lock` looks for it where it was.
+            cure = f"put it back, or `uv lock --upgrade-package {name}` if that is its name"
+            return f"`{project.root}/uv.lock` installs from `{gone}`, which is not there: {cure}"
         command = [find_uv(), "sync", "--locked", "--no-default-groups", "--python", target.python]
         command += [word for group in settings.groups for word in ("--group", group)]
         command += [word for extra in settings.extras for word in ("--extra", extra)]
