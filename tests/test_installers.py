@@ -187,6 +187,33 @@ def test_requirement_file_that_two_include_is_read_once(plain: Project) -> None:
     assert installed(plain) == "apple 2.0"
 
 
+def test_requirement_files_that_lead_to_one_by_many_ways(plain: Project) -> None:
+    """As many as two to the power of forty, if each were gone."""
+    with_requirements(plain)
+    plain.file("requirements.txt", "-r 0.txt\n")
+    for number in range(40):
+        plain.file(f"{number}.txt", f"-r {number + 1}.txt\n" * 2)
+    plain.file("40.txt", "apple\n")
+    before = Look(plain)
+    plain.file("40.txt", "banana\n")
+    assert before.changed() == ["40.txt"]
+
+
+def test_folder_that_is_named_from_the_file_on_as_pip_does(plain: Project) -> None:
+    with_requirements(plain)
+    package(plain, "more/lib")
+    plain.file("more/base.txt", "-e ./lib\n")
+    before = Look(plain)
+    plain.file("more/lib/setup.py", "")
+    assert before.changed() == ["more/lib/setup.py"]
+
+
+def test_requirements_of_developers_alone_are_no_project(plain: Project) -> None:
+    plain.file("pyproject.toml", "")
+    plain.file("requirements-dev.txt", "apple\n")
+    assert "say there what to install" in refused(plain)
+
+
 def test_requirement_file_on_a_server_is_refused_without_its_password(plain: Project) -> None:
     with_requirements(plain)
     plain.edit("pyproject.toml", '["requirements.txt"]', '["https://me:hush@example.invalid/r.txt"]')
