@@ -164,6 +164,15 @@ def test_member_that_is_no_package_brings_its_dependencies(virtual: Project, loc
     assert installed(virtual) == "apple 1.0 banana 1.0 blue 1.0 red 1.0"
 
 
+@LOCKED
+def test_project_that_uv_is_told_not_to_build_brings_its_dependencies(virtual: Project, locked: bool) -> None:
+    more = uv_table(virtual, MEMBERS, "package = false")
+    package(virtual, ".", dependencies=["apple<2"], more=more)
+    lock_if(virtual, locked)
+    assert installed(virtual) == "apple 1.0 banana 1.0 blue 1.0 red 1.0"
+    assert not (virtual.root / "builds.log").exists()
+
+
 @pytest.fixture
 def linked(project: Project) -> Project:
     """Provide a project with a path dependency beside it, which has another one."""
