@@ -68,6 +68,8 @@ class _Handler(BaseHTTPRequestHandler):
         else:
             self.send_response(200 if content else 404)
             self.send_header("Content-Type", "text/html" if self.path.endswith("/") else "application/octet-stream")
+            if "/files/" in self.path:  # what an index has under one name never changes
+                self.send_header("Cache-Control", "max-age=365000000, immutable, public")
         self.send_header("Content-Length", str(len(content)))
         self.end_headers()
         if body:

@@ -1,10 +1,13 @@
 """Real build backends, as far as the tests' own environment has them: their wheels are made from what is installed."""
 
 import importlib.metadata
+import re
+import tomllib
 from pathlib import Path
 
 import pytest
 
+from tests.conftest import REPOSITORY
 from tests.nox_support import HERE_PYTHON, OTHER_PYTHON, with_other_python
 from tests.packages import installed, pack, package, said, uv_table
 from tests.support import ROOST, Project, all_at_once, builds, finish, make_wheel, settle, uses_index
@@ -22,6 +25,13 @@ BACKENDS = {
         "[tool.setuptools.packages.find]\nwhere = ['src']\n",
     ),
 }
+
+
+def test_environment_of_the_tests_has_every_backend() -> None:
+    """So that where the tests have to pass, none of them is left out."""
+    groups = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["dependency-groups"]
+    asked = {re.split(r"[<>=]", item)[0].replace("-", "_") for item in groups["test"] if isinstance(item, str)}
+    assert {name.replace("-", "_") for name in BACKENDS} <= asked
 
 
 @pytest.fixture(params=BACKENDS)

@@ -208,10 +208,15 @@ KINDS: dict[str, tuple[str, dict[str, str]]] = {
     ),
     "built by hatchling": (
         BUILT.format("hatchling.build")
-        + "[tool.hatch.version]\npath = 'src/project/__init__.py'\n[tool.hatch.metadata.hooks.requirements_txt]\nfiles = ['deps.txt']\n",
+        + "[tool.hatch.version]\npath = 'src/project/__init__.py'\n[tool.hatch.metadata.hooks.requirements_txt]\nfiles = ['deps.txt']\n"
+        + "[tool.hatch.build.hooks.custom]\n",
         {},
     ),
-    "built by flit, pdm-backend": (BUILT.format("flit_core.buildapi"), {}),
+    "built by flit": (BUILT.format("flit_core.buildapi"), {}),
+    "built by pdm-backend": (
+        BUILT.format("pdm.backend") + "[tool.pdm.version]\nsource = 'file'\npath = 'src/project/__init__.py'\n",
+        {},
+    ),
     "built by maturin": (BUILT.format("maturin"), {}),
     "built by meson-python": (BUILT.format("mesonpy"), {}),
     "built by scikit-build-core": (BUILT.format("scikit_build_core.build"), {}),

@@ -5,16 +5,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from packaging.specifiers import SpecifierSet
 
-import roost
-from roost import settings
+from roost import interpreter, settings
 from roost.errors import RoostError
 from roost.inputs import Inputs
 from roost.project import find
 from roost.settings import Settings
-from tests.nox_support import HERE_PYTHON, NOX, OTHER_PYTHON, nox, session, with_other_python, write_noxfile
+from tests.nox_support import HERE_PYTHON, NOX, OTHER_PYTHON, session, with_other_python, write_noxfile
 from tests.packages import Look, installed, package
-from tests.support import ROOST, ROOST_RUN, UV, Project, SlowProject, all_at_once, builds, finish, refused, run
+from tests.support import ROOST, UV, Project, SlowProject, all_at_once, builds, finish, refused, run
 
 ENVS = ("default", "bare")
 parallel = pytest.mark.skipif(
@@ -249,41 +249,47 @@ def test_command_may_install_any_group(project: Project) -> None:
     assert before.changed() == ["pyproject.toml [dependency-groups] docs"]
 
 
-DOORS = [
-    ["run", "python", "-c", "import sys; print(sys.prefix)"],
-    ["sync"],
-    ["key"],
-    ["why"],
-    ["hook", "sync", "post-merge"],
+SPECIFIERS = [
+    ("3.11.7", ">=3.11, <4", True),
+    ("3.10.13", ">=3.11", False),
+    ("4.0.0", "<4", False),
+    ("3.11.7", "==3.11.*", True),
+    ("3.12.0", "==3.11.*", False),
+    ("3.11.7", "==3.11", False),
+    ("3.11.0", "==3.11", True),
+    ("3.12.1", "~=3.11", True),
+    ("3.10.1", "~=3.11", False),
+    ("3.12.1", "~=3.11.2", False),
+    ("3.11.1", "~=3.11.2", False),
+    ("3.11.7", "!=3.11.*", False),
+    ("3.11.7", "!=3.11.6", True),
+    ("3.11.7", ">3.11", True),
+    ("3.11.0", ">3.11", False),
+    ("3.11.7", "<=3.11", False),
+    ("3.11.0", "<=3.11", True),
+    ("3.11.7", "", True),
+    ("3.14.0", ">=3.14.0rc1", True),
 ]
 
 
-def test_variable_chooses_the_environment_at_every_door(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
-    project.edit("pyproject.toml", "[tool.roost]\n", "[tool.roost]\n[tool.roost.envs.bare]\ngroups = []\n")
-    write_noxfile(project, session("one", 'session.run("python", "-c", "import sys; print(sys.prefix)")'))
-    bare = project.roost("sync", "--env", "bare").stdout
-    key = project.roost("key", "--env", "bare").stdout
-    monkeypatch.setenv("ROOST_ENV", "bare")
-    assert [project.roost(*door).stdout for door in DOORS[:3]] == [bare, bare, key]
-    assert run([ROOST_RUN, *DOORS[0][1:]], cwd=project.root).stdout == bare
-    assert "`bare` is ready" in project.roost("why").stdout
-    assert nox(project).stdout == bare
-    with roost.acquire(project.root) as environment:
-        assert (environment.name, f"{environment.venv}\n") == ("bare", bare)
-    assert builds(project) == 1
-    assert project.roost("run", "--env", "default", *DOORS[0][1:]).stdout not in ("", bare)
-    with roost.acquire(project.root, env="default") as environment:
-        assert environment.name == "default"
-    monkeypatch.setenv("ROOST_ENV", "")
-    assert project.roost("sync").stdout != bare
-    monkeypatch.setenv("ROOST_ENV", "fruit")
-    sentence = f"there is no environment `fruit` in `{project.root}/pyproject.toml`: it has `bare`, `default`"
-    for door in DOORS:
-        assert sentence in project.roost(*door).stderr
-    assert sentence in run([ROOST_RUN, "python"], cwd=project.root).stderr
-    assert sentence in nox(project).stderr
-    with pytest.raises(RoostError, match="there is no environment `fruit`"):
-        roost.acquire(project.root)
+@pytest.mark.parametrize(("version", "specifiers", "expected"), SPECIFIERS)
+def test_versions_that_specifiers_allow(version: str, specifiers: str, expected: bool) -> None:
+    """As `packaging` says, but for a pre-release, which it compares and roost leaves to uv."""
+    assert interpreter.satisfies(version, specifiers) == expected
+    assert "rc" in specifiers or SpecifierSet(specifiers).contains(version) == expected
+
+
+@needs_another_python
+@pytest.mark.parametrize("lock", ["uv.lock", "pylock.toml", ""])
+def test_python_that_the_project_does_not_allow_is_refused(plain: Project, lock: str) -> None:
+    """Without a lock uv would install the dependencies for it without a word."""
+    if lock:
+        words = ["lock"] if lock == "uv.lock" else ["pip", "compile", "pyproject.toml", "-o", lock]
+        run([UV, "--quiet", *words], cwd=plain.root, check=True)
+    plain.edit("pyproject.toml", ">=3.11", f">=3.11,!={OTHER_PYTHON}.*")
+    got = refused(plain, "--python", OTHER_PYTHON, env=with_other_python())
+    where = f"`project.requires-python` in `{plain.root}/pyproject.toml`"
+    assert f" is none that {where} allows, which is `>=3.11,!={OTHER_PYTHON}.*`: ask for another" in got
 
 
 ASKED = ["{0}", ">={0},<={0}.99", "cpython@{0}", "cp{1}", "python{0}", "{path}", "./{link}"]

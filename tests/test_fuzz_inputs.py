@@ -80,7 +80,7 @@ def understand(root: str) -> None:
             state = fingerprint.draft(root, env, None).with_interpreter(PYTHON)
             assert len(state.fingerprint) == 16
             assert state.inputs.moved() is None
-            changes.locked(state.inputs)
+            changes.locked(state)
         except RoostError:
             continue
 

@@ -35,6 +35,18 @@ def of_pylock(project: Project) -> None:
     project.file("pylock.toml", PYLOCK)
 
 
+def of_poetry(project: Project) -> None:
+    """Make a project of Poetry's."""
+    project.write()
+    project.file("poetry.lock", POETRY)
+
+
+def of_pdm(project: Project) -> None:
+    """Make a project of PDM's."""
+    project.write()
+    project.file("pdm.lock", POETRY)
+
+
 def of_parts(project: Project) -> None:
     """Make a workspace with a member and a path dependency, and name an input."""
     more = '[tool.uv.workspace]\nmembers = ["member"]\n[tool.uv.sources]\npart = {path = "part"}\n'
@@ -55,8 +67,8 @@ INPUTS: dict[str, tuple[Callable[[Project], None], str]] = {
     "setup.py": (as_is, "...xxxx......x"),
     "setup.cfg": (as_is, "...xxxx......x"),
     "../pyproject.toml": (as_is, "...xxxx....xxx"),
-    "poetry.lock": (as_is, "...xxxx......x"),
-    "pdm.lock": (as_is, "...xxxx......x"),
+    "poetry.lock": (of_poetry, "...xxxx....xxx"),
+    "pdm.lock": (of_pdm, "...xxxx....xxx"),
     "requirements.txt": (of_requirements, "..xxxxx....x.x"),
     "more.txt": (of_requirements, "..xxxxx......x"),
     "limits.txt": (of_requirements, "..xxxxx......x"),
@@ -72,8 +84,6 @@ TEXTS = {
     "setup.py": "",
     "setup.cfg": "",
     "../pyproject.toml": PROJECT,
-    "poetry.lock": POETRY,
-    "pdm.lock": "",
 }
 DOORS = (
     [ROOST, "key"],

@@ -60,6 +60,18 @@ def test_lock_that_does_not_fit_any_more_is_refused_and_left_alone(locked: Proje
     assert (locked.root / f"{tool}.lock").read_bytes() == lock
 
 
+NEWER = {
+    "poetry": ('lock-version = "2', "Upgrade Poetry to be able to read the lock file"),
+    "pdm": ('lock_version = "4', "/pdm.lock` is of a format that `"),
+}
+
+
+def test_lock_of_a_newer_version_is_refused(locked: Project, tool: str) -> None:
+    version, sentence = NEWER[tool]
+    locked.edit(f"{tool}.lock", version, f"{version}9")
+    assert sentence in refused(locked)
+
+
 def test_poetry_before_version_2_is_refused(plain: Project, add_tool: AddTool) -> None:
     """It has `install`, which leaves what is not in the lock."""
     add_tool("poetry1")

@@ -200,6 +200,11 @@ FILES = {
     "requirements": ("[tool.setuptools.dynamic]\ndependencies = {file = 'one.txt'}\n", True),
     "extra": ("[tool.setuptools.dynamic.optional-dependencies]\nx = {file = ['one.txt']}\n", True),
     "hatch's hook": ("[tool.hatch.metadata.hooks.requirements_txt]\nfiles = ['one.txt']\n", True),
+    "hatch's program for metadata": ("[tool.hatch.metadata.hooks.custom]\npath = 'one.txt'\n", True),
+    "hatch's program for builds": ("[tool.hatch.build.hooks.custom]\npath = 'one.txt'\n", True),
+    "hatch's program for wheels": ("[tool.hatch.build.targets.wheel.hooks.custom]\npath = 'one.txt'\n", True),
+    "pdm's program": ("[tool.pdm.build]\ncustom-hook = 'one.txt'\n[build-system]\nbuild-backend='pdm.backend'\n", True),
+    "poetry's program": ("[tool.poetry.build]\nscript = 'one.txt'\n", True),
     "readme": ("[tool.setuptools.dynamic]\nreadme = {file = ['one.txt']}\n", False),
 }
 
@@ -215,13 +220,34 @@ def test_files_that_a_backend_is_told_to_read(built: Project, table: str, counts
 
 @pytest.mark.parametrize(
     ("backend", "name"),
-    [("maturin", "Cargo.toml"), ("mesonpy", "meson.build"), ("scikit_build_core.build", "CMakeLists.txt")],
+    [
+        ("maturin", "Cargo.toml"),
+        ("mesonpy", "meson.build"),
+        ("mesonpy", "meson_options.txt"),
+        ("scikit_build_core.build", "CMakeLists.txt"),
+        ("pdm.backend", "pdm_build.py"),
+    ],
 )
 def test_files_that_a_backend_takes_metadata_from(built: Project, backend: str, name: str) -> None:
     built.file("pyproject.toml", f"[project]\nname = 'project'\n[build-system]\nbuild-backend = '{backend}'\n")
     before = Look(built)
     built.file(name, "1")
     assert before.changed() == [name]
+
+
+def test_crate_that_lies_elsewhere(built: Project) -> None:
+    built.file("pyproject.toml", "[project]\nname = 'project'\n[tool.maturin]\nmanifest-path = 'rust/Cargo.toml'\n")
+    before = Look(built)
+    built.file("rust/Cargo.toml", "[package]\n")
+    built.file("rust/Cargo.lock", "")
+    assert before.changed() == ["rust/Cargo.lock", "rust/Cargo.toml"]
+
+
+def test_program_of_hatch_that_has_no_name_has_its_usual_one(built: Project) -> None:
+    built.file("pyproject.toml", "[project]\nname = 'project'\n[tool.hatch.metadata.hooks.custom]\n")
+    before = Look(built)
+    built.file("hatch_build.py", "1")
+    assert before.changed() == ["hatch_build.py"]
 
 
 def test_files_that_setup_cfg_names(built: Project) -> None:

@@ -9,7 +9,7 @@ import pytest
 from roost.inputs import Inputs
 from roost.project import find
 from tests.packages import Look, installed, package, said, uv_table
-from tests.support import Project, builds, make_wheel, refused, settle, uses_index
+from tests.support import UV, Project, builds, make_wheel, refused, run, settle, uses_index
 
 LOCKED = pytest.mark.parametrize("locked", [True, False], ids=["locked", "unlocked"])
 MEMBERS = "workspace.members = ['packages/*']"
@@ -78,6 +78,18 @@ def test_member_that_comes_goes_or_is_excluded_is_noticed(virtual: Project, lock
     shutil.move(virtual.root / "gone", virtual.root / "packages/rose")
     virtual.edit("pyproject.toml", MEMBERS, f"{MEMBERS}\nworkspace.exclude = ['packages/r?se']")
     assert then.changed() == ["packages/rose/pyproject.toml", "pyproject.toml [tool.uv]"]
+
+
+def test_member_that_moved_is_named_with_what_locks_it_anew(virtual: Project) -> None:
+    """To `uv lock` it is an error, too: it looks for the member where it was."""
+    virtual.lock()
+    said(virtual)
+    shutil.move(virtual.root / "packages/red", virtual.root / "packages/rose")
+    lock, gone = virtual.root / "uv.lock", virtual.root / "packages/red"
+    cure = "put it back, or `uv lock --upgrade-package red` if that is its name\n"
+    assert f"`{lock}` installs from `{gone}`, which is not there: {cure}" in refused(virtual)
+    run([UV, "--quiet", "lock", "--upgrade-package", "red"], cwd=virtual.root, check=True)
+    assert installed(virtual) == "banana 1.0 blue 1.0 red 1.0"
 
 
 def test_member_that_comes_is_installed(virtual: Project) -> None:
@@ -152,6 +164,15 @@ def test_member_that_is_no_package_brings_its_dependencies(virtual: Project, loc
     assert installed(virtual) == "apple 1.0 banana 1.0 blue 1.0 red 1.0"
 
 
+@LOCKED
+def test_project_that_uv_is_told_not_to_build_brings_its_dependencies(virtual: Project, locked: bool) -> None:
+    more = uv_table(virtual, MEMBERS, "package = false")
+    package(virtual, ".", dependencies=["apple<2"], more=more)
+    lock_if(virtual, locked)
+    assert installed(virtual) == "apple 1.0 banana 1.0 blue 1.0 red 1.0"
+    assert not (virtual.root / "builds.log").exists()
+
+
 @pytest.fixture
 def linked(project: Project) -> Project:
     """Provide a project with a path dependency beside it, which has another one."""
@@ -193,6 +214,31 @@ def test_dynamic_dependencies_of_a_path_dependency_are_read_anew(linked: Project
         assert "run `uv lock`" in refused(linked)  # from here on uv knows what it would install, too
         linked.lock()
     assert installed(linked) == "banana 1.0 far 1.0 near 1.0"
+
+
+def test_extra_that_only_a_build_knows_is_asked_of_the_root(virtual: Project) -> None:
+    """Without a lock: nobody else can have it."""
+    head = "version = '1.0'\ndynamic = ['optional-dependencies']"
+    package(virtual, ".", head=head, more=uv_table(virtual, MEMBERS) + "[tool.roost]\nextras = ['tasty']\n")
+    virtual.edit("plain_backend.py", 'project.get("optional-dependencies", {})', "{'tasty': ['cherry']}")
+    assert installed(virtual) == "banana 1.0 blue 1.0 cherry 1.0 project 1.0 red 1.0"
+
+
+LOCKS = {
+    "poetry.lock": "[package.source]\ntype = 'directory'\nurl = '../near'\n",
+    "pdm.lock": "path = '../near'\n",
+}
+
+
+@pytest.mark.parametrize("lock", LOCKS)
+def test_folders_that_the_lock_of_another_tool_names_are_inputs(project: Project, lock: str) -> None:
+    """Whichever table of its own the tool took them from."""
+    (project.root / "uv.lock").unlink()
+    package(project, "../near")
+    project.file(lock, f"[[package]]\nname = 'near'\nversion = '1.0'\n{LOCKS[lock]}")
+    before = Look(project)
+    project.file("../near/setup.py", "")
+    assert before.changed() == ["../near/setup.py"]
 
 
 @pytest.mark.parametrize("where", ["sources", "reference"])

@@ -8,7 +8,20 @@ import os
 import time
 from collections.abc import Iterator, Sequence
 
-from roost import bytecode, changes, collect, index, inventory, locks, marker, process, redact, report, waiting
+from roost import (
+    bytecode,
+    changes,
+    collect,
+    index,
+    interpreter,
+    inventory,
+    locks,
+    marker,
+    process,
+    redact,
+    report,
+    waiting,
+)
 from roost.errors import RoostError
 from roost.fingerprint import State
 from roost.installers.base import Target
@@ -82,15 +95,18 @@ def forgo(made: Attempt) -> None:
     locks.write_record(made.lease, "")
 
 
-def build(store: Store, state: State, made: Attempt, reason: str) -> str | None:
-    """Fill the attempt and check its health; return why that failed, with what the installer printed, or None."""
+def build(store: Store, state: State, made: Attempt, reason: str, *, refresh: bool = False) -> str | None:
+    """Fill the attempt and check its health; return why that failed, with what the installer printed, or None.
+
+    With `refresh` nothing is taken that was built of local projects before.
+    """
     env, chosen = state.settings.env, state.installer
     if reason == marker.NONE:
         reason = changes.summary(store, state, with_packages=True) or "the first one"
     why = reason or "because of `--refresh`"
     report.step(f"building `{env}` with {chosen.kind} ({chosen.reason}), {state.interpreter}: {why}")
     try:
-        failure = _install(store, state, made) or _check_health(state, made)
+        failure = _install(store, state, made, refresh=refresh) or _check_health(state, made)
         if failure is None:
             for warning in inventory.edited(made.folders):
                 report.warning(warning)
@@ -108,9 +124,11 @@ def build(store: Store, state: State, made: Attempt, reason: str) -> str | None:
     return f"the environment `{env}` of `{state.project.root}` could not be built with {chosen.kind}:{break_}{said}"
 
 
-def _install(store: Store, state: State, made: Attempt) -> str | None:
+def _install(store: Store, state: State, made: Attempt, *, refresh: bool) -> str | None:
     """Make the venv and let the installer fill it; return why that failed, or None."""
     venv = made.venv.path
+    if state.installer.kind in ("uv", "pylock") and (reason := interpreter.refused(state.project, state.interpreter)):
+        return reason
 
     def run(command: Sequence[str], **more: str) -> process.Completed:
         return _run(store, state, made, command, **more)
@@ -119,7 +137,8 @@ def _install(store: Store, state: State, made: Attempt) -> str | None:
     status, output = run([*command, f"--prompt={os.path.basename(state.project.root) or 'roost'}", venv])
     if status != 0:
         return output
-    return state.installer.install(Target(state.project, state.settings, venv, f"{venv}/bin/python"), run)
+    target = Target(state.project, state.settings, venv, f"{venv}/bin/python", refresh)
+    return state.installer.install(target, run)
 
 
 def _run(store: Store, state: State, made: Attempt, command: Sequence[str], **more: str) -> process.Completed:
@@ -176,7 +195,7 @@ def publish(store: Store, state: State, made: Attempt) -> Marker:
     before = changes.newest(store, state)
     inventory.write(made.venv.path)
     locks.write_record(made.lease, "")
-    done = marker.describe(state, made, changes.locked(state.inputs))
+    done = marker.describe(state, made, changes.locked(state))
     marker.publish(f"{made.venv.folder}/complete", done)
     made.published = True
     _log(store, "build", state, made)

@@ -1,14 +1,19 @@
 """What changed between two states of an environment, in words: named parts, and packages from → to."""
 
+import contextlib
 import os
+import re
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from roost import marker
+from roost.errors import RoostError
 from roost.fingerprint import State
-from roost.inputs import Inputs
 from roost.marker import Marker
 from roost.store import Store
+
+# Of Python packages: a `Cargo.lock` or `yarn.lock` may count, too.
+_LOCK = re.compile(r"(?:uv|poetry|pdm)\.lock|pylock(?:\..+)?\.toml")
 
 
 class Difference(NamedTuple):
@@ -23,7 +28,7 @@ class Difference(NamedTuple):
 
 def since(before: Marker, state: State) -> Difference:
     """Return what changed between a venv and the state that the disk has now, by what is locked."""
-    return _difference(before, parts(before.parts, state.parts), packages(before.locked, locked(state.inputs)))
+    return _difference(before, parts(before.parts, state.parts), packages(before.locked, locked(state)))
 
 
 def between(before: Marker, done: Marker) -> Difference:
@@ -95,13 +100,14 @@ def installed(found: Marker) -> dict[str, str]:
     return {name.lower().replace("_", "-"): version for name, _, version in pairs}
 
 
-def locked(inputs: Inputs) -> dict[str, str]:
-    """Return what the lock files among `inputs` hold: name to version. Several versions of one are joined."""
+def locked(state: State) -> dict[str, str]:
+    """Return what the lock files that count in `state` hold: name to version. Several versions of one are joined."""
     found: dict[str, set[str]] = {}
-    for path in inputs.signatures:
-        name = os.path.basename(path)
-        if name.endswith(".lock") or (name.startswith("pylock.") and name.endswith(".toml")):
-            tables = inputs.toml(path) or {}
+    for path in (os.path.normpath(f"{state.project.root}/{part}") for part in state.parts):
+        if path in state.inputs.signatures and _LOCK.fullmatch(os.path.basename(path)):
+            tables = {}
+            with contextlib.suppress(RoostError):  # an installer that reads it has said so; a command may not
+                tables = state.inputs.toml(path) or {}
             for package in _entries(tables):
                 if isinstance(package.get("version"), str):
                     found.setdefault(str(package.get("name")), set()).add(package["version"])

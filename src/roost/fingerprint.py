@@ -28,7 +28,7 @@ IGNORED_TABLES = frozenset(
     repo-review rstcheck ruff semantic_release tbump towncrier tox ty typos unasyncd validate-pyproject vulture yapf
     """.split()
 )
-_FILES = ("uv.lock", "uv.toml", "setup.py", "setup.cfg")
+_FILES = ("uv.toml", "setup.py", "setup.cfg")
 
 
 class State(NamedTuple):

@@ -18,7 +18,7 @@ from roost.index import ABSENT, describe, signature
 SIZE_LIMIT = 64 << 20  # bytes; the largest lock files in the field are a few MB
 COUNT_LIMIT = 20_000  # paths that a glob may match, and folders that it may lead through
 
-_ARCHIVES = (".whl", ".zip", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")  # hashed, and never read whole
+ARCHIVES = (".whl", ".zip", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")  # hashed, and never read whole
 _WILD = frozenset("*?[")
 _BRACES = re.compile(r"\{([^{}]*)\}")
 
@@ -83,7 +83,7 @@ class Inputs:
         Raises:
             RoostError: it is no regular file, too large, or cannot be read.
         """
-        if not path.endswith(_ARCHIVES):
+        if not path.endswith(ARCHIVES):
             content = self.read(path)
             return content if content is None else hashlib.sha256(content).hexdigest()[:32]
         file = self._open(path, None)

@@ -31,6 +31,7 @@ _REQUEST = re.compile(
     rf"|{_NAMES}?@?\s*(?:(?:>=|<=|==|~=|!=|>|<)\s*\d+(?:\.\d+|\.\*)*\s*(?:,\s*)?)+)",
     re.ASCII,
 )
+_CLAUSE = re.compile(r"(>=|<=|==|~=|!=|>|<)\s*(\d+(?:\.\d+)*)(\.\*)?(?=\s*(?:,|$))")
 _REQUIRED = re.compile(r"Required uv version `([^`]*)`")
 
 
@@ -86,6 +87,43 @@ def _checked(text: str, source: str) -> Request:
         message = f"{source} asks for the Python `{text}`, which is no version: write one such as `3.12`"
         raise RoostError(message)
     return Request(text.strip(), source)
+
+
+def refused(project: Project, chosen: Interpreter) -> str | None:
+    """Return which `requires-python` of the project or a member does not allow `chosen`, or None.
+
+    uv says so of what it builds, and of what it locked; it installs the dependencies of other projects anyway.
+    """
+    for folder, tables in project.all_tables.items():
+        required = table(tables, "project").get("requires-python")
+        if isinstance(required, str) and not satisfies(chosen.version, required):
+            where = f"`project.requires-python` in `{folder}/pyproject.toml`"
+            return f"{chosen} is none that {where} allows, which is `{required}`: ask for another"
+    return None
+
+
+def satisfies(version: str, specifiers: str) -> bool:
+    """Return whether a version such as `3.12.4` satisfies all `specifiers` (PEP 440); one of another form is for uv."""
+    have = [int(part) for part in version.split(".")]
+    for operator, text, star in _CLAUSE.findall(specifiers):
+        want = [int(part) for part in text.split(".")]
+        size = max(len(have), len(want))
+        left, right = ([*parts, *[0] * (size - len(parts))] for parts in (have, want))
+        # `~=3.11` allows what begins with `3`, `==3.11.*` what begins with `3.11`.
+        begins = len(want) - 1 if operator == "~=" else len(want) if star else size
+        alike = left[:begins] == right[:begins]
+        fits = {
+            "==": alike,
+            "!=": not alike,
+            "~=": alike and left >= right,
+            ">=": left >= right,
+            "<=": left <= right,
+            ">": left > right,
+            "<": left < right,
+        }
+        if not fits[operator]:
+            return False
+    return True
 
 
 def recorded(path: str, asked: Request, inputs: Inputs) -> tuple[Interpreter | None, str | None]:

@@ -172,7 +172,7 @@ def _ask_again(request: Request, lock: locks.BuildLock, wait: Wait) -> Held:
             if adopted:
                 return Held(store, state, *adopted)
         with store.guarded(), building.attempt(store, state, request.label) as made:
-            failure = building.build(store, state, made, reason)
+            failure = building.build(store, state, made, reason, refresh=request.refresh)
             culprit = moved(request, state)
             if culprit:
                 if failure is None:

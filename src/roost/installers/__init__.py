@@ -1,5 +1,8 @@
 """Installers: each knows the flags of one tool, and nothing of locks, markers or where a venv lies."""
 
+import os
+from collections.abc import Iterator
+
 from roost.errors import RoostError
 from roost.inputs import Inputs
 from roost.installers import pylock, requirements
@@ -14,13 +17,13 @@ from roost.project import Project, table
 from roost.settings import Settings
 
 __all__ = ["choose"]
-_KINDS = {"uv.lock": "uv", "poetry.lock": "poetry", "pdm.lock": "pdm"}
 
 
 def choose(project: Project, settings: Settings, inputs: Inputs) -> Installer:
     """Return the installer for `project`: the one that the settings name, else the first that finds what it needs.
 
-    The order is that of `docs/configuration.md`. Every file that was looked for counts as an input.
+    The order is that of `docs/configuration.md`. A file that was looked for in vain counts as an input; one that comes
+    after the chosen one is not opened, whatever is in it.
 
     Raises:
         RoostError: nothing says what to install, or what the settings name lacks its file.
@@ -32,11 +35,10 @@ def choose(project: Project, settings: Settings, inputs: Inputs) -> Installer:
         return CommandInstall(project, settings, inputs)
     if kind == "requirements":
         return _requirements(project, settings, inputs)
-    locks = _locks(project, settings.env, inputs)
-    for name in locks:
-        if kind in ("auto", _KINDS.get(name, "pylock")):
-            others = [other for other in locks if other != name] if kind == "auto" else []
-            return _locked(project, inputs, name, f"{name}, before {' and '.join(others)}" if others else name)
+    locks = _locks(project, settings.env, kind, inputs)
+    if name := next(locks, ""):
+        others = " and ".join(locks)
+        return _locked(project, inputs, name, f"{name}, before {others}" if others else name)
     if kind in ("auto", "uv"):
         return _unlocked(project, settings, inputs)
     file, way = ("pylock.toml", "uv export -o pylock.toml") if kind == "pylock" else (f"{kind}.lock", f"{kind} lock")
@@ -44,13 +46,19 @@ def choose(project: Project, settings: Settings, inputs: Inputs) -> Installer:
     raise RoostError(message)
 
 
-def _locks(project: Project, env: str, inputs: Inputs) -> list[str]:
-    """Return the lock files there are, in the order in which they are asked; one `pylock` file answers for all."""
-    found = []
-    for names in (("uv.lock",), pylock.names(env), ("poetry.lock",), ("pdm.lock",)):
-        there = [name for name in names if inputs.read(f"{project.root}/{name}") is not None]
-        found += there[:1]
-    return found
+def _locks(project: Project, env: str, kind: str, inputs: Inputs) -> Iterator[str]:
+    """Yield the lock files there are for `kind`, in the order in which they are asked; one `pylock` answers for all.
+
+    Of those after the first only the names are of interest.
+    """
+    chosen = None
+    ways = {"uv": ("uv.lock",), "pylock": pylock.names(env), "poetry": ("poetry.lock",), "pdm": ("pdm.lock",)}
+    for names in (names for way, names in ways.items() if kind in ("auto", way)):
+        for path in (f"{project.root}/{name}" for name in names):
+            if os.path.exists(path) if chosen else inputs.read(path) is not None:
+                chosen = os.path.basename(path)
+                yield chosen
+                break
 
 
 def _locked(project: Project, inputs: Inputs, name: str, reason: str) -> Installer:

@@ -18,6 +18,8 @@ class Target(NamedTuple):
     venv: str
     python: str
     """The venv's own interpreter."""
+    refresh: bool = False
+    """Whether local projects are to be built anew, whatever the tool kept of an earlier build."""
 
 
 class Run(Protocol):

@@ -17,10 +17,15 @@ class PdmSync:
     kind: Literal["pdm"] = "pdm"
 
     def __init__(self, project: Project, inputs: Inputs, reason: str) -> None:
-        """Follow the local dependencies."""
+        """Follow the local dependencies.
+
+        Raises:
+            RoostError: the lock file does not parse.
+        """
         self.reason = reason
         self.files = [f"{project.root}/{name}" for name in ("pdm.lock", "pdm.toml")]
-        self.sources = sources.followed(project, inputs)
+        lock = inputs.toml(self.files[0]) or {}  # a conflict of git's in it is a sentence, and no build
+        self.sources = sources.followed(project, inputs, sources.in_lock(lock, project.root))
 
     def install(self, target: Target, run: Run) -> str | None:
         """Install the groups and extras; PDM's own choice of groups where the settings name none."""
@@ -28,6 +33,8 @@ class PdmSync:
         pdm = tools.find("pdm", target.project, "pdm.lock")
         variables = active(target.venv) | _VARIABLES
         status, output = run([pdm, "lock", "--check"], **variables)
+        if status != 0 and "not compatible" in output:
+            return f"`{root}/pdm.lock` is of a format that `{pdm}` does not know: `pipx upgrade pdm`, or run `pdm lock`"
         if status != 0:
             said = output.strip()
             return f"`{root}/pdm.lock` does not fit `pyproject.toml` any more: run `pdm lock` (PDM says: {said})"

@@ -14,10 +14,15 @@ class PoetrySync:
     kind: Literal["poetry"] = "poetry"
 
     def __init__(self, project: Project, inputs: Inputs, reason: str) -> None:
-        """Follow the path dependencies."""
+        """Follow the path dependencies.
+
+        Raises:
+            RoostError: the lock file does not parse.
+        """
         self.reason = reason
         self.files = [f"{project.root}/{name}" for name in ("poetry.lock", "poetry.toml")]
-        self.sources = sources.followed(project, inputs)
+        lock = inputs.toml(self.files[0]) or {}  # a conflict of git's in it is a sentence, and no build
+        self.sources = sources.followed(project, inputs, sources.in_lock(lock, project.root))
 
     def install(self, target: Target, run: Run) -> str | None:
         """Install the groups and extras; poetry's own choice of groups where the settings name none."""

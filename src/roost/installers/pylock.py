@@ -44,11 +44,11 @@ class PylockSync:
         self._check(settings)
         what = [word for group in settings.groups for word in ("--group", group)]
         what += [word for extra in settings.extras for word in ("--extra", extra)]
-        what += ["--allow-empty-requirements", *fresh_builds(self._builds, settings)]
+        what += ["--allow-empty-requirements", *fresh_builds(self._builds, target)]
         failure = uv_pip(["sync", self.path, *what], target, run)
         if failure or not self._adds_project:
             return failure
-        return uv_pip(["install", "--no-deps", "--editable", ".", *fresh_builds(self._builds, settings)], target, run)
+        return uv_pip(["install", "--no-deps", "--editable", ".", *fresh_builds(self._builds, target)], target, run)
 
     def _check(self, settings: Settings) -> None:
         """Refuse what the lock file says that it was not made for; uv leaves it out without a word.

@@ -3,12 +3,13 @@
 import os
 import re
 from typing import Literal, NamedTuple
+from urllib.parse import unquote
 
 from roost.errors import RoostError
-from roost.inputs import Inputs
+from roost.inputs import ARCHIVES, Inputs
 from roost.installers import sources
 from roost.installers.base import Run, Target
-from roost.installers.uv import uv_pip
+from roost.installers.uv import fresh_builds, uv_pip
 from roost.project import Project
 from roost.redact import without_secrets
 
@@ -16,6 +17,8 @@ ALONE = "requirements.txt"
 FOR_DEVELOPERS = ("requirements-dev.txt", "dev-requirements.txt")
 _COMMENT = re.compile(r"(?:^|\s)#.*$")
 _OPTION = re.compile(r"(-r|-c|-e|--requirements?|--constraints?|--editable)(?:\s+|=|(?<=^-[rce]))(.+)")
+_NAMED = re.compile(r"[A-Za-z0-9][\w.-]*\s*(?:\[[^\]]*\])?\s*@\s*(.+)")
+_VARIABLE = re.compile(r"\$\{([A-Z0-9_]+)\}")
 _URL = re.compile(r"[a-z][a-z0-9+.-]+://", re.IGNORECASE)
 
 
@@ -52,13 +55,12 @@ class RequirementsInstall:
         self.files = [f"{project.root}/uv.toml", *found.files, *(path for path in found.local if os.path.isfile(path))]
         folders = tuple(path for path in found.local if os.path.isdir(path))
         self.sources = sources.followed(project, inputs, folders)
+        self._builds = sources.builds(sorted({*folders, *self.sources}), inputs)
 
     def install(self, target: Target, run: Run) -> str | None:
         """Install what the files ask for."""
         words = [word for name in self.names for word in ("--requirements", name)]
-        # A build that uv kept knows nothing of the settings' `inputs`.
-        words += ["--refresh"] if target.settings.inputs else []
-        return uv_pip(["install", *words], target, run)
+        return uv_pip(["install", *words, *fresh_builds(self._builds, target)], target, run)
 
 
 def follow(project: Project, inputs: Inputs, names: list[str]) -> Found:
@@ -95,15 +97,23 @@ def _follow(project: Project, inputs: Inputs, path: str, named_in: str, way: tup
     for option, value in _lines(content.decode("utf-8-sig", "replace")):
         if _URL.match(value):
             continue  # what is on a server is the installer's to fetch
+        value = _expanded(value, inputs)  # noqa: PLW2901 - the same, as the installer reads it
         if option in ("-e", ""):
             # uv takes a path from the current folder, which is the root; pip may take it from the file's.
-            bare = value.removeprefix("file:").partition("[")[0]
+            bare = value.partition("[")[0]
             candidates = {os.path.normpath(os.path.join(base, bare)) for base in (project.root, here)}
             found.local.extend(sorted(path for path in candidates if os.path.exists(path)))
         else:
             inner = os.path.normpath(os.path.join(here, value))
             _follow(project, inputs, inner, f"`{path}`", (*way, path), found)
     found.files.append(path)
+
+
+def _expanded(text: str, inputs: Inputs) -> str:
+    """Return `text` with each `${NAME}` in it replaced by that variable's value, which then counts; as pip does."""
+    names = [name for name in _VARIABLE.findall(text) if name in os.environ]
+    inputs.variables.update(names)
+    return _VARIABLE.sub(lambda found: os.environ.get(found[1], found[0]), text)
 
 
 def _lines(text: str) -> list[tuple[str, str]]:
@@ -114,13 +124,20 @@ def _lines(text: str) -> list[tuple[str, str]]:
         option = _OPTION.fullmatch(line)
         if option:
             word = option[1] if len(option[1]) == 2 else f"-{option[1][2]}"
-            lines.append((word, option[2].partition(" ;")[0].strip().strip("'\"")))
-        elif line.startswith((".", "/", "file:")):
-            lines.append(("", _local(line)))
-        elif " @ file:" in line:
-            lines.append(("", _local(line.partition(" @ ")[2])))
+            value = option[2].strip().strip("'\"")
+            named = _NAMED.fullmatch(value)
+            lines.append((word, _local(named[1] if named else value)))
+        elif not line.startswith("-"):
+            named = _NAMED.fullmatch(line)
+            path = _local(named[1] if named else line)
+            if named or "/" in path or path.endswith(ARCHIVES):
+                lines.append(("", path))
     return lines
 
 
 def _local(text: str) -> str:
-    return text.partition(" ;")[0].partition(" --")[0].strip().removeprefix("file://").removeprefix("localhost")
+    """Return the path that a requirement says, a `file:` URL or not; any other URL as it is."""
+    path = text.partition(" ;")[0].partition(" --")[0].strip()
+    if path.startswith("file:"):
+        path = unquote(path.removeprefix("file:").removeprefix("//").removeprefix("localhost"))
+    return re.sub(r"^/?\$\{PROJECT_ROOT\}", ".", path)

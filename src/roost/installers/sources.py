@@ -12,7 +12,7 @@ from roost.project import Project, table
 # A build backend that takes the metadata from elsewhere than `pyproject.toml`. What it compiles is for `inputs`.
 _OF_BACKENDS = {
     "maturin": ("Cargo.toml", "Cargo.lock"),
-    "mesonpy": ("meson.build", "meson.options"),
+    "mesonpy": ("meson.build", "meson.options", "meson_options.txt"),
     "scikit_build_core.build": ("CMakeLists.txt",),
 }
 _FILE_IN_CFG = re.compile(r"^[ \t]*([\w-]+)[ \t]*=[ \t]*file:[ \t]*(.+)$", re.MULTILINE)
@@ -86,6 +86,19 @@ def _paths(folder: str, inputs: Inputs) -> Iterator[str]:
             yield path.partition(";")[0].strip().removeprefix("localhost").replace("/${PROJECT_ROOT}", ".")
 
 
+def in_lock(lock: dict[str, Any], root: str) -> tuple[str, ...]:
+    """Return the folders that the tables of a `poetry.lock` or `pdm.lock` install from."""
+    packages = tables_in(lock, "package")
+    paths = [package.get("path") for package in packages]
+    paths += [table(package, "source").get("url") for package in packages if _is_directory(package)]
+    found = {os.path.normpath(os.path.join(root, path)) for path in paths if isinstance(path, str)}
+    return tuple(sorted(path for path in found if os.path.isdir(path)))
+
+
+def _is_directory(package: dict[str, Any]) -> bool:
+    return table(package, "source").get("type") == "directory"
+
+
 def archives(folders: list[str], inputs: Inputs) -> list[str]:
     """Return the wheels and source archives that `path` entries in `folders` lead to."""
     paths = [os.path.normpath(os.path.join(here, path)) for here in folders for path in _paths(here, inputs)]
@@ -96,6 +109,9 @@ def read_by_a_build(folder: str, tables: dict[str, Any], inputs: Inputs) -> list
     """Return the files that can change the metadata of the project in `folder`, whose `pyproject.toml` is `tables`."""
     backend = str(table(tables, "build-system").get("build-backend", "")).partition(":")[0]
     names = ["setup.py", "setup.cfg", *_OF_BACKENDS.get(backend, ()), *dynamic(folder, tables, inputs)]
+    crate = table(tables, "tool", "maturin").get("manifest-path")
+    if isinstance(crate, str):
+        names += [crate, f"{os.path.dirname(crate) or '.'}/Cargo.lock"]
     return [os.path.normpath(os.path.join(folder, name)) for name in names]
 
 
@@ -115,9 +131,22 @@ def dynamic(folder: str, tables: dict[str, Any], inputs: Inputs) -> list[str]:
     found += [hook.get("filename")]
     for files in (hook.get("files"), *table(hook, "optional-dependencies").values()):
         found += files if isinstance(files, list) else []
+    found += _hooks(tables)
     cfg = (inputs.read(f"{folder}/setup.cfg") or b"").decode(errors="replace")
     named = (names.split(",") for key, names in _FILE_IN_CFG.findall(cfg) if "description" not in key)
     return [name for name in found if isinstance(name, str)] + [name.strip() for names in named for name in names]
+
+
+def _hooks(tables: dict[str, Any]) -> Iterator[object]:
+    """Yield the programs of a project that its build backend runs: what they add to the metadata nobody can foresee."""
+    hatch = table(tables, "tool", "hatch")
+    targets = [table(hatch, "build", "targets", name) for name in table(hatch, "build", "targets")]
+    for around in (table(hatch, "metadata"), table(hatch, "build"), *targets):
+        if "custom" in (hooks := table(around, "hooks")):
+            yield table(hooks, "custom").get("path", "hatch_build.py")
+    if str(table(tables, "build-system").get("build-backend", "")) == "pdm.backend":
+        yield table(tables, "tool", "pdm", "build").get("custom-hook", "pdm_build.py")
+    yield table(tables, "tool", "poetry", "build").get("script")
 
 
 def cache_keys(tables: dict[str, Any]) -> CacheKeys:

@@ -9,7 +9,7 @@ from roost.installers import sources
 from roost.installers.base import Run, Target, is_package
 from roost.process import find_uv
 from roost.project import Project
-from roost.settings import Settings, extras_of, groups_of, normalize
+from roost.settings import extras_of, groups_of, normalize
 
 
 def uv_pip(words: Sequence[str], target: Target, run: Run) -> str | None:
@@ -19,13 +19,14 @@ def uv_pip(words: Sequence[str], target: Target, run: Run) -> str | None:
     return None if status == 0 else output
 
 
-def fresh_builds(builds: Sequence[sources.Build], settings: Settings) -> list[str]:
-    """Return the words that make uv build anew what it may have built from other files.
+def fresh_builds(builds: Sequence[sources.Build], target: Target) -> list[str]:
+    """Return the words that make uv build anew what it may have built from other files, or what the user wants anew.
 
     uv keeps what it built, by the files that it knows of. It knows nothing of roost's `inputs`, nor of all that a build
     backend reads.
     """
-    names = [build.name for build in builds if settings.inputs or build.reads_more]
+    every = target.refresh or target.settings.inputs
+    names = [build.name for build in builds if every or build.reads_more]
     return ["--refresh"] if "" in names else [word for name in names for word in ("--refresh-package", name)]
 
 
@@ -44,12 +45,17 @@ class UvSync:
     def install(self, target: Target, run: Run) -> str | None:
         """Install the groups and extras, and all members of a workspace."""
         project, settings = target.project, target.settings
+        if gone := next((folder for folder in self.sources if not os.path.isdir(folder)), None):
+            name = os.path.basename(gone)
+            # A plain `uv lock` looks for it where it was.
+            cure = f"put it back, or `uv lock --upgrade-package {name}` if that is its name"
+            return f"`{project.root}/uv.lock` installs from `{gone}`, which is not there: {cure}"
         command = [find_uv(), "sync", "--locked", "--no-default-groups", "--python", target.python]
         command += [word for group in settings.groups for word in ("--group", group)]
         command += [word for extra in settings.extras for word in ("--extra", extra)]
         command += ["--all-packages"] if project.members else []
         command += ["--no-compile-bytecode"]  # done in the build, for all installers
-        command += fresh_builds(self._builds, settings)
+        command += fresh_builds(self._builds, target)
         status, output = run(command, UV_PROJECT_ENVIRONMENT=target.venv)
         if status == 0:
             return None
@@ -78,7 +84,7 @@ class UvInstall:
         what = [word for folder in target.project.all_tables for word in self._words(folder, target)]
         if not what:
             return None
-        return uv_pip(["install", *what, *fresh_builds(self._builds, target.settings)], target, run)
+        return uv_pip(["install", *what, *fresh_builds(self._builds, target)], target, run)
 
     def _words(self, folder: str, target: Target) -> list[str]:
         """Return what uv is told of the root or a member, each with those groups and extras that it has."""
