@@ -54,3 +54,11 @@ def test_current_folder_that_was_removed(tmp_path: Path, words: list[str]) -> No
     assert (got.returncode, got.stdout) == (125, "")
     assert got.stderr == "roost: the current folder does not exist any more: `cd` to one that does\n"
     assert not os.path.exists(gone)
+
+
+def test_settings_of_a_linter_in_setup_cfg_make_no_package(plain: Project) -> None:
+    plain.file("pyproject.toml", "")
+    plain.file("setup.cfg", "[flake8]\nmax-line-length = 99\n")
+    assert "say there what to install" in refused(plain)
+    plain.file("setup.cfg", "[metadata]\nname = project\n")
+    assert "with uv (its build, no uv.lock)" in plain.python("pass", env=dict(os.environ) | {"UV_OFFLINE": "1"}).stderr
