@@ -17,6 +17,7 @@ from tests import odd, whole
 from tests.support import ROOST, ROOST_RUN, Project, run
 
 PROBE = "import sys, apple; print(sys.prefix, apple.VERSION)"
+EMPTY = "roost: the journal is empty so far\n"
 STRIDE = 41  # in the normal suite, of all cells every so many: all things, states and doors are among them, most shapes
 STALE = "[tool.mine]\nx = 1\n[tool.roost]"
 DOORS = {"shell": [ROOST_RUN], "python": [ROOST, "run"]}
@@ -55,13 +56,13 @@ OUTCOMES = {
     "index": ("..............", "bbbbbbbbbbbbbb"),
     "marker": ("bbbbbxb.b.bbbb", "bbbbbbbbbbbbbb"),
     "lease": ("babbbbbb......", "bbbbbbbbbbbbbb"),
-    "record": ("..............", "bbbbbxbbbbbbbb"),
+    "record": (".....x........", "bbbbbxbbbbbbbb"),
     "journal": ("..............", "bbbbbbbbbbbbbb"),
     "pyvenv.cfg": ("bbbbbbbbbbbbbb", "bbbbbbbbbbbbbb"),
     ".roost": ("xxxxxxxxxb", "xxxxxxxxxb"),
     "v1": ("xxxxxxx..b", "xxxxxxxbbb"),
     "v1/index": ("..xxxxx...", "xxxxxxxbbb"),
-    "v1/python": ("..........", "xxxxxxxbbb"),
+    "v1/python": ("x.xxxxx...", "xxxxxxxbbb"),
     "envs": ("xaxxxxx..b", "xxxxxxxbbb"),
     "fingerprint": ("xaxxxxx..b", "xxxxxxxbbb"),
     "venv": ("babbbbb..b", "bbbbbbbbbb"),
@@ -215,7 +216,7 @@ def test_what_somebody_removed_is_made_again(bench: Bench, soak: float) -> None:
             else:
                 path.unlink(missing_ok=True)
             got = bench.project.roost(*words)
-            assert (got.returncode, got.stderr) == (0, ""), (name, words)
+            assert (got.returncode, got.stderr.removeprefix(EMPTY)) == (0, ""), (name, words)
     assert len(bench.project.venvs()) == 1
 
 
@@ -225,7 +226,7 @@ def test_index_in_whose_place_is_a_folder_leaves_nothing_behind(bench: Bench) ->
     odd.folder(path, bench.elsewhere)
     for _ in range(3):
         assert bench.project.python("import apple").stderr == ""
-    assert [other.name for other in path.parent.iterdir()] == ["default"]
+    assert [other.name.partition(":")[0] for other in path.parent.iterdir()] == ["default"] * 2  # and that of its state
 
 
 def newer(text: str) -> str:
@@ -291,7 +292,7 @@ def test_odd_journal_is_read_as_far_as_it_is_one(bench: Bench) -> None:
             continue
         shape(path, bench.elsewhere)
         got = bench.project.roost("log")
-        assert (got.returncode, got.stderr) == (0, ""), shape
+        assert (got.returncode, got.stderr.removeprefix(EMPTY)) == (0, ""), shape
         assert bool(got.stdout) == (shape in (odd.hardlink, odd.writable, odd.huge)), shape
         if path.is_dir():
             shutil.rmtree(path)

@@ -250,7 +250,7 @@ def test_timeline_of_nothing_and_to_nowhere(project: Project, tmp_path: Path) ->
     got = project.roost("log", "--timeline", tmp_path / "out.svg")
     assert (got.returncode, got.stderr) == (125, "roost: the journal has no build and no wait to draw\n")
     got = project.roost("log")
-    assert (got.returncode, got.stdout, got.stderr) == (0, "", "roost: nothing was built here yet\n")
+    assert (got.returncode, got.stdout, got.stderr) == (0, "", "roost: the journal is empty so far\n")
     project.python("pass")
     got = project.roost("log", "--timeline", tmp_path / "absent/out.svg")
     assert (got.returncode, got.stderr) == (

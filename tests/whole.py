@@ -60,6 +60,7 @@ def leftovers(store: Path) -> list[str]:
     expected |= {store / name for name in ("current/default", "v1/index/default", "v1/python/default")}
     for venv in complete:
         expected |= {venv.parent, venv.parent / "complete", venv, Path(f"{venv}.lease")}
+        expected |= set(store.glob(f"v1/index/*:{venv.parent.name}"))
     found = []
     waiting = [store]
     while waiting:

@@ -150,7 +150,7 @@ def log(count: int, picture: str | None, minutes: float | None, as_json: bool, p
         rows = [{"at": one.at.isoformat(), "event": one.event, "pid": one.pid, **one.fields} for one in events[-count:]]
         click.echo(json.dumps({"version": journal.VERSION, "events": rows}, indent=2))
     elif not events:
-        report.step("nothing was built here yet")
+        report.step("the journal is empty so far")
     else:
         for event in events[-count:]:
             report.result(event.words(), 34)
