@@ -138,6 +138,7 @@ def test_record_of_a_distribution(ready: Ready, soak: float) -> None:
     path = folder / "apple-2.0.dist-info/RECORD"
     original = path.read_bytes()
     path.unlink()  # it may be the one in uv's cache
+    files = inventory.take(ready.venv)
     fields = (
         st.sampled_from(["apple/late.py", "apple/later.py", "sha256=x", "sha256=", "3", "²", "٣", "-1", "0"]) | TEXTS
     )
@@ -146,7 +147,7 @@ def test_record_of_a_distribution(ready: Ready, soak: float) -> None:
     def check(data: bytes) -> None:
         path.write_bytes(data)
         with contextlib.suppress(RoostError):
-            inventory.edited([str(folder)])
+            inventory.edited(ready.venv, files, [str(folder)])
         inventory.foreign(ready.venv, [str(folder)])
 
     for size in ("\u00b2", "1" * 5000):

@@ -1,5 +1,6 @@
 """The one entry of the commands, and the one place where an error becomes an exit status."""
 
+import os
 import sys
 
 from roost.errors import Interrupted, RoostError
@@ -18,9 +19,21 @@ def _roost() -> int:
         told = launch.parse(words[1:])
         if told:
             launch.run(told)
+    if words == ["sync"] and sys.stdout and not sys.stdout.isatty() and (venv := _synced()):
+        sys.stdout.buffer.write(os.fsencode(f"{venv}\n"))
+        sys.stdout.flush()
+        return 0
     from roost import cli  # noqa: PLC0415 - a warm `roost run` needs none of it
 
     return cli.main(words)
+
+
+def _synced() -> "str | None":
+    """Return what `roost sync` prints, where the state was seen before, without the library that reads other words."""
+    from roost import pointing  # noqa: PLC0415 - only here
+
+    again = pointing.again(os.getcwd(), os.environ.get("ROOST_ENV") or "default")
+    return again and again.venv
 
 
 def _guarded(command: "Callable[[], int]") -> int:
@@ -50,8 +63,6 @@ def _unwritten() -> int:
         if sys.stdout:
             sys.stdout.flush()
     except OSError as error:  # Python would try again at its end, fail, and end with 120
-        import os  # noqa: PLC0415 - a warm start does not come here
-
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         return _said(f"standard output cannot be written: {error.strerror}", RoostError.status)
     return 0

@@ -108,9 +108,10 @@ def build(store: Store, state: State, made: Attempt, reason: str, *, refresh: bo
     try:
         failure = _install(store, state, made, refresh=refresh) or _check_health(state, made)
         if failure is None:
-            for warning in inventory.edited(made.folders):
-                report.warning(warning)
             _add_bytecode(store, state, made)
+            made.files = inventory.take(made.venv.path)
+            for warning in inventory.edited(made.venv.path, made.files, made.folders):
+                report.warning(warning)
     except RoostError as error:
         failure = str(error)
     except KeyboardInterrupt:
@@ -193,7 +194,7 @@ def _check_health(state: State, made: Attempt) -> str | None:
 def publish(store: Store, state: State, made: Attempt) -> Marker:
     """Write the marker: from here on the venv is complete, and the lease that of a session."""
     before = changes.newest(store, state)
-    inventory.write(made.venv.path)
+    inventory.write(made.venv.path, made.files)
     locks.write_record(made.lease, "")
     done = marker.describe(state, made, changes.locked(state))
     marker.publish(f"{made.venv.folder}/complete", done)

@@ -48,15 +48,15 @@ def take(venv: str) -> dict[str, int | str]:
     return found
 
 
-def write(venv: str) -> None:
-    """Write down what is in `venv`, before its marker says that it is complete.
+def write(venv: str, files: dict[str, int | str]) -> None:
+    """Write down that `files`, as `take` has them, are in `venv`, before its marker says that it is complete.
 
     Raises:
         OSError: the disk would not have it.
     """
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
     with open(os.open(f"{venv}/{FILE}", flags, 0o600), "w", encoding="ascii") as file:
-        json.dump(take(venv), file)
+        json.dump(files, file)
         file.flush()
         os.fsync(file.fileno())
 
@@ -91,8 +91,8 @@ def foreign(venv: str, folders: Sequence[str]) -> str | None:
     return None
 
 
-def edited(folders: Sequence[str]) -> list[str]:
-    """Return a sentence for each distribution with a file of another size than its `RECORD` says.
+def edited(venv: str, files: dict[str, int | str], folders: Sequence[str]) -> list[str]:
+    """Return a sentence for each distribution with one of the `files` in `venv` of another size than its `RECORD` says.
 
     uv links files from its cache into every venv: who edits one in place edits it in all of them, and in the cache.
 
@@ -101,8 +101,8 @@ def edited(folders: Sequence[str]) -> list[str]:
     """
     found: dict[str, str] = {}
     for one in _recorded(folders):
-        size = _size(one.path)
-        if one.distribution in found or not one.size.isdecimal() or size == -1 or str(size) == one.size:
+        size = files.get(one.path.removeprefix(f"{venv}/"))
+        if one.distribution in found or not one.size.isdecimal() or not isinstance(size, int) or str(size) == one.size:
             continue
         if one.path.endswith("/RECORD"):
             continue  # where a wheel's leaves itself out, uv adds it with the size from before that
@@ -136,14 +136,6 @@ def _recorded(folders: Sequence[str]) -> Iterator[Recorded]:
                 continue
             for below, digest, size in rows:
                 yield Recorded(distribution, os.path.normpath(f"{folder}/{below}"), digest, size)
-
-
-def _size(path: str) -> int:
-    """Return the size of the file at `path`, -1 where there is none."""
-    try:
-        return os.stat(path).st_size
-    except (OSError, ValueError):
-        return -1
 
 
 def _digest(path: str) -> str:

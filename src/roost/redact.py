@@ -3,7 +3,6 @@
 import os
 import re
 from collections.abc import Iterator
-from urllib.parse import unquote
 
 _USERINFO = re.compile(r"([a-z][a-z0-9+.-]*)://([^\s/]+)@", re.IGNORECASE)
 _SECRET_NAMES = ("PASSWORD", "PASSWD", "TOKEN", "SECRET", "API_KEY")
@@ -21,6 +20,8 @@ def without_secrets(text: str) -> str:
 
 
 def _known() -> Iterator[str]:
+    from urllib.parse import unquote  # noqa: PLC0415 - who only waits says nothing
+
     for name, value in os.environ.items():
         found = [value] if name.upper().endswith(_SECRET_NAMES) else []
         found += [login.partition(":")[2] or login for _, login in _USERINFO.findall(value)]

@@ -6,7 +6,6 @@ import fcntl
 import json
 import os
 import re
-import secrets
 import shutil
 import stat
 import time
@@ -212,7 +211,7 @@ class Store:
         folder = self.env(fingerprint)
         files.make_folder(folder)
         while True:
-            venv = Venv(fingerprint, folder, "venv-" + "".join(secrets.choice(_ALPHABET) for _ in range(6)))
+            venv = Venv(fingerprint, folder, f"venv-{_random()}")
             try:
                 flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
                 descriptor = os.open(venv.lease, flags, 0o600)
@@ -253,7 +252,7 @@ class Store:
                 os.unlink("complete", dir_fd=folder)
             for name in (venv.name, f"{venv.name}.lease"):  # whatever a lease is that is no file, it goes, too
                 with contextlib.suppress(FileNotFoundError):
-                    os.rename(name, f"{name}-{secrets.token_hex(4)}", src_dir_fd=folder, dst_dir_fd=trash)
+                    os.rename(name, f"{name}-{os.urandom(4).hex()}", src_dir_fd=folder, dst_dir_fd=trash)
             with contextlib.suppress(OSError):  # not empty: other venvs of this fingerprint
                 os.rmdir(self.env(venv.fingerprint))
             return True
@@ -348,6 +347,8 @@ class Attempt:
         """What is being run, for the journal."""
         self.folders: list[str] = []
         """`site-packages` and `bin`, once they are known."""
+        self.files: dict[str, int | str] = {}
+        """What is in it, once it is filled: `inventory.take`."""
         self.published = False
         self._begun = time.monotonic()
 
@@ -365,6 +366,10 @@ class Attempt:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
         os.unlink(path)
         return descriptor
+
+
+def _random() -> str:
+    return "".join(_ALPHABET[byte % len(_ALPHABET)] for byte in os.urandom(6))
 
 
 def is_venv(name: str) -> bool:

@@ -1,7 +1,6 @@
 """Waiting: bounded (rule 10), silent for a second, then one line that names the holder."""
 
 import os
-import socket
 import time
 from collections.abc import Callable
 
@@ -45,7 +44,7 @@ def checked(value: str | float, source: str) -> float:
 def record(label: str) -> str:
     """Return what a lock or an attempt's lease says about this process, as lines of text."""
     return (
-        f"pid {os.getpid()}\nhost {socket.gethostname()}\nnamespace {_namespace()}\n"
+        f"pid {os.getpid()}\nhost {os.uname().nodename}\nnamespace {_namespace()}\n"
         f"command {' '.join(label.split())}\nsince {time.strftime('%Y-%m-%dT%H:%M:%S%z')}\n"
     )
 
@@ -73,7 +72,7 @@ class Holder:
         self.command = fields.get("command", "")
         self.since = fields.get("since", "")
         self.host = fields.get("host", "")
-        self.here = self.host == socket.gethostname() and fields.get("namespace") == _namespace()
+        self.here = self.host == os.uname().nodename and fields.get("namespace") == _namespace()
 
     def __str__(self) -> str:
         """Return who it is, in words."""
@@ -81,7 +80,7 @@ class Holder:
             return "a process that has not given its name"
         if self.here:
             return _words(self.pid, self.command, self.since)
-        place = f"on `{self.host}`" if self.host != socket.gethostname() else "in a container"
+        place = f"on `{self.host}`" if self.host != os.uname().nodename else "in a container"
         return f"pid {self.pid} {place} (`{self.command}`) since {self.since[11:19]}"
 
 

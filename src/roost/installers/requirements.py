@@ -3,7 +3,6 @@
 import os
 import re
 from typing import Literal, NamedTuple
-from urllib.parse import unquote
 
 from roost.errors import RoostError
 from roost.inputs import ARCHIVES, Inputs
@@ -139,5 +138,7 @@ def _local(text: str) -> str:
     """Return the path that a requirement says, a `file:` URL or not; any other URL as it is."""
     path = text.partition(" ;")[0].partition(" --")[0].strip()
     if path.startswith("file:"):
+        from urllib.parse import unquote  # noqa: PLC0415 - few say a path so, and every slow start imports this module
+
         path = unquote(path.removeprefix("file:").removeprefix("//").removeprefix("localhost"))
     return re.sub(r"^/?\$\{PROJECT_ROOT\}", ".", path)
