@@ -108,8 +108,7 @@ def build(store: Store, state: State, made: Attempt, reason: str, *, refresh: bo
     try:
         failure = _install(store, state, made, refresh=refresh) or _check_health(state, made)
         if failure is None:
-            _add_bytecode(store, state, made)
-            made.files = inventory.take(made.venv.path)
+            _fill_in(store, state, made)
             for warning in inventory.edited(made.venv.path, made.files, made.folders):
                 report.warning(warning)
     except RoostError as error:
@@ -164,16 +163,33 @@ def _show(state: State, made: Attempt, log: int) -> None:
     report.live(f"{phase}, {packages} packages, {made.seconds():.0f} s{f': {last}' if last else ''}")
 
 
-def _add_bytecode(store: Store, state: State, made: Attempt) -> None:
-    """Take over what bytecode there is, and compile the rest, where the settings want any."""
-    if not state.settings.compile_bytecode:
-        return
+def _fill_in(store: Store, state: State, made: Attempt) -> None:
+    """Take the inventory. Where the settings want bytecode, take over what there is before, and compile the rest."""
+    wanted = state.settings.compile_bytecode
+    if wanted:
+        _take_over(store, state, made)
+    made.files = inventory.take(made.venv.path)
+    if wanted:
+        _compile(store, state, made)
+
+
+def _take_over(store: Store, state: State, made: Attempt) -> None:
     donor = changes.newest(store, state)
     if donor and (donor.boot == index.boot() or not inventory.damage(donor.venv)):
         with contextlib.suppress(OSError, ValueError, TypeError):
             bytecode.hand_over(donor.venv, made.venv.path)
+
+
+def _compile(store: Store, state: State, made: Attempt) -> None:
     folders = [folder for folder in made.folders if os.path.basename(folder) != "bin"]
-    _run(store, state, made, bytecode.command(f"{made.venv.path}/bin/python", folders))
+    below = tuple(f"{os.path.relpath(folder, made.venv.path)}/" for folder in folders)
+    sources = [path for path in bytecode.missing(made.files) if path.startswith(below)]
+    if sources:
+        _run(store, state, made, bytecode.command(made.venv.path, sources, folders))
+        new = {f"{path.rpartition('/')[0]}/__pycache__/" for path in sources}
+        made.files |= inventory.take(
+            made.venv.path, [path for path in new if os.path.isdir(f"{made.venv.path}/{path}")]
+        )
 
 
 def _check_health(state: State, made: Attempt) -> str | None:

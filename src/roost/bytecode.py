@@ -7,16 +7,19 @@ one before it: the same sources, so the same bytecode, which Python checks again
 import contextlib
 import filecmp
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from roost import inventory
 
+FEW = 200  # files that a command line has room for; the compiler looks for more of them itself
 # Run by the venv's own Python, whatever its version. One process per core, each with its share of the large files.
 COMPILE = """
 import os, py_compile, sys
 suffix = sys.implementation.cache_tag + ".pyc"
 found = []
 for top in sys.argv[1:]:
+    if os.path.isfile(top):
+        found.append((os.path.getsize(top), top))
     for folder, folders, names in os.walk(top):
         there = ()
         if "__pycache__" in folders:
@@ -85,6 +88,20 @@ def _give(old: str, new: str, source: os.stat_result, *, linked: bool) -> None:
             file.write(content[:8] + (int(source.st_mtime) & 0xFFFFFFFF).to_bytes(4, "little") + content[12:])
 
 
-def command(python: str, folders: Sequence[str]) -> list[str]:
-    """Return the command that compiles what in `folders` has no bytecode yet; one that does not compile is no loss."""
-    return [python, "-I", "-S", "-W", "ignore", "-c", COMPILE, *folders]
+def missing(files: Iterable[str]) -> list[str]:
+    """Return which of the sources among `files`, paths below a venv, have no bytecode among them."""
+    there = set()
+    sources = []
+    for path in files:
+        if path.endswith(".pyc"):
+            folder, _, name = path.rpartition("__pycache__/")
+            there.add(folder + name.rsplit(".", 2)[0])
+        elif path.endswith(".py"):
+            sources.append(path)
+    return [path for path in sources if path.removesuffix(".py") not in there]
+
+
+def command(venv: str, sources: Sequence[str], folders: Sequence[str]) -> list[str]:
+    """Return the command that compiles `sources`, those in `folders` without bytecode; a faulty one is no loss."""
+    what = [f"{venv}/{path}" for path in sources] if len(sources) <= FEW else folders
+    return [f"{venv}/bin/python", "-I", "-S", "-W", "ignore", "-c", COMPILE, *what]

@@ -10,7 +10,7 @@ import csv
 import hashlib
 import json
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from roost.errors import RoostError
@@ -30,10 +30,10 @@ class Recorded(NamedTuple):
     size: str
 
 
-def take(venv: str) -> dict[str, int | str]:
-    """Return what is in `venv` now."""
+def take(venv: str, within: Iterable[str] = ("",)) -> dict[str, int | str]:
+    """Return what is in `venv` now, or in its folders `within`, each with a slash at its end."""
     found: dict[str, int | str] = {}
-    folders = [""]
+    folders = list(within)
     while folders:
         below = folders.pop()
         with os.scandir(f"{venv}/{below}") as entries:
@@ -56,7 +56,7 @@ def write(venv: str, files: dict[str, int | str]) -> None:
     """
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
     with open(os.open(f"{venv}/{FILE}", flags, 0o600), "w", encoding="ascii") as file:
-        json.dump(files, file)
+        file.write(json.dumps(files))  # `dump` takes eight times as long
         file.flush()
         os.fsync(file.fileno())
 

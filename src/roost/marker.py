@@ -179,7 +179,7 @@ def publish(path: str, marker: Marker) -> None:
     try:
         flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
         with open(os.open(new, flags, 0o600), "w", encoding="utf-8", errors="surrogateescape") as file:
-            json.dump(marker._asdict(), file)
+            file.write(json.dumps(marker._asdict()))
             file.flush()
             os.fsync(file.fileno())
         os.rename(new, path)
