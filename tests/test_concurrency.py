@@ -25,9 +25,7 @@ def test_cold_starts_without_the_build_lock_build_many_times(project: Project, t
     """Show that the gate is a real one: with nothing but the lock taken away, several build."""
     broken = tmp_path / "broken"
     broken.mkdir()
-    (broken / "sitecustomize.py").write_text(
-        "import filelock\nfilelock.lock_descriptor = lambda descriptor, **_: True\n"
-    )
+    (broken / "sitecustomize.py").write_text("import roost.locks\nroost.locks._take = lambda descriptor: True\n")
     env = dict(os.environ) | {"PYTHONPATH": str(broken)}
     launch = [ROOST, "run", "python", "-c", WHOLE]
     for child in all_at_once(6, tmp_path, lambda _: launch, cwd=project.root, env=env):

@@ -70,9 +70,7 @@ def test_nox_without_the_build_lock_builds_many_times(slow_project: SlowProject,
     """Show that the gate is a real one."""
     broken = tmp_path / "broken"
     broken.mkdir()
-    (broken / "sitecustomize.py").write_text(
-        "import filelock\nfilelock.lock_descriptor = lambda descriptor, **_: True\n"
-    )
+    (broken / "sitecustomize.py").write_text("import roost.locks\nroost.locks._take = lambda descriptor: True\n")
     write_noxfile(slow_project, session("first", SHOW))
     env = dict(os.environ) | {"PYTHONPATH": str(broken)}
     for child in all_at_once(many, tmp_path, lambda _: [NOX], cwd=slow_project.root, env=env):

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from roost import index, process, report, users
 from roost.errors import UsageError, WaitTimeoutError
 
-POLL = 0.04  # seconds; a waiter notices a marker at most this late, and each look costs 0.4 ms of a busy core
+POLL = 0.04  # seconds; a waiter notices a marker at most this late
 SILENCE = 1.0  # seconds
 DEFAULT_TIMEOUT = 600.0  # seconds
 COMMAND = 160  # characters of a command that a message quotes; uv starts its build backends with a whole script
