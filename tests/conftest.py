@@ -1,6 +1,7 @@
 """What all tests stand on: a home, a cache and wheels of their own, and guards against anything else."""
 
 import os
+import signal
 import sys
 from pathlib import Path
 
@@ -10,6 +11,9 @@ from tests import support
 from tests.hooked import frameworks, hooked  # noqa: F401 - fixtures for all tests
 from tests.peers import add_tool, open_index, shared_folder  # noqa: F401 - likewise
 from tests.support import Project, SlowProject
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as what a script starts in the background inherits it
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 REAL_HOME = Path(os.path.expanduser("~")).resolve()
