@@ -140,8 +140,8 @@ class Trial:
         lock = locks.BuildLock(store.lock)
         with store.guarded():
             if not lock.try_take(waiting.record("clean")):
-                message = "the build lock is held"
-                raise AssertionError(message)
+                message = "the build lock is held"  # or was removed between its opening and its flock
+                raise RoostError(message)
             try:
                 collect.collect(store, 1)
             finally:

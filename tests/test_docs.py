@@ -139,7 +139,8 @@ def test_what_pages_name_on_the_command_line_is_there() -> None:
     """Commands and their options, in the text as in the tables; what follows `roost nox` is nox's."""
     named = 0
     for path in PAGES:
-        for words in re.findall(r"`(roost [^`\n]+)`", path.read_text()):
+        by_hand = path.read_text().partition("<!-- results: ")[0]  # the benchmark labels its rows with more words
+        for words in re.findall(r"`(roost [^`\n]+)`", by_hand):
             command: Any = cli.cli
             for word in words.split()[1:]:
                 if word in ("--", "nox"):
