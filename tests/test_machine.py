@@ -119,10 +119,10 @@ class Machine(RuleBasedStateMachine):
         self._changed(venv.state)
 
     def _model_collect(self, keep: int) -> None:
-        named = [path for path in self.markers.values() if path in self.venvs]
+        named = {path: self.venvs[path].built for path in self.markers.values() if path in self.venvs}
         for path, venv in list(self.venvs.items()):
-            newer = sum(self.venvs[other].built > venv.built for other in named)
-            not_older = sum(self.venvs[other].built >= venv.built for other in named)
+            newer = sum(built > venv.built for built in named.values())
+            not_older = sum(built >= venv.built for built in named.values())
             attempt = venv.attempt and venv.lease
             if path == self.current or venv.held or (not attempt and not venv.old):
                 continue
