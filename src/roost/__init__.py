@@ -37,7 +37,7 @@ def acquire(
     if not os.path.isdir(start):  # the index would answer for a folder above
         message = f"`{start}` is not a folder: name one inside a project"
         raise UsageError(message)
-    env = env or os.environ.get("ROOST_ENV") or "default"
+    env = env or index.default_env()
     found = index.warm(start, index.key(env, python))
     if found:
         return Environment(env, found[0].venv, found[1])

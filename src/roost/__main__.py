@@ -30,9 +30,9 @@ def _roost() -> int:
 
 def _synced() -> "str | None":
     """Return what `roost sync` prints, where the state was seen before, without the library that reads other words."""
-    from roost import pointing  # noqa: PLC0415 - only here
+    from roost import index, pointing  # noqa: PLC0415 - only here
 
-    again = pointing.again(os.getcwd(), os.environ.get("ROOST_ENV") or "default")
+    again = pointing.again(os.getcwd(), index.default_env())
     return again and again.venv
 
 

@@ -186,10 +186,9 @@ def _compile(store: Store, state: State, made: Attempt) -> None:
     sources = [path for path in bytecode.missing(made.files) if path.startswith(below)]
     if sources:
         _run(store, state, made, bytecode.command(made.venv.path, sources, folders))
-        new = {f"{path.rpartition('/')[0]}/__pycache__/" for path in sources}
-        made.files |= inventory.take(
-            made.venv.path, [path for path in new if os.path.isdir(f"{made.venv.path}/{path}")]
-        )
+        caches = {f"{os.path.dirname(path)}/__pycache__/" for path in sources}
+        there = [path for path in caches if os.path.isdir(f"{made.venv.path}/{path}")]
+        made.files |= inventory.take(made.venv.path, there)
 
 
 def _check_health(state: State, made: Attempt) -> str | None:

@@ -55,7 +55,7 @@ def clean(every: bool, project: str) -> None:
 @options.project
 def key(env: str | None, project: str) -> None:
     """Print the fingerprint of the environment, as a cache key for CI. Builds nothing."""
-    name = env or options.default_env()
+    name = env or index.default_env()
     draft = fingerprint.draft(os.path.realpath(project), name, None)
     record = Store(draft.project.root).python(index.key(name, None))
     chosen, before = interpreter.recorded(record, draft.request, draft.inputs)

@@ -31,7 +31,7 @@ def commands(context: click.Context, param: click.Parameter, incomplete: str) ->
     from roost.inputs import Inputs  # noqa: PLC0415 - as above
     from roost.project import find  # noqa: PLC0415
 
-    env = context.params.get("env") or os.environ.get("ROOST_ENV") or "default"
+    env = context.params.get("env") or index.default_env()
     try:
         root = find(os.path.realpath(context.params.get("project") or "."), Inputs()).root
         entries = list(os.scandir(f"{index.folder(root)}/current/{env}/bin"))

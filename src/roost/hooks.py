@@ -13,7 +13,7 @@ import sys
 
 import click
 
-from roost import options, process, report
+from roost import index, options, process, report
 from roost.errors import RoostError
 from roost.inputs import Inputs
 from roost.project import find
@@ -100,7 +100,7 @@ def sync_(env: str | None, project: str, words: tuple[str, ...]) -> None:
 
     STAGE and its ARGUMENTS are what git calls the hook with; pre-commit and prek say them in variables.
     """
-    sync(project, env or os.environ.get("ROOST_ENV") or "default", words)
+    sync(project, env or index.default_env(), words)
 
 
 def _places(start: str) -> tuple[str, str]:

@@ -34,6 +34,7 @@ FORMAT = "roost index 1"
 BREAK = "\t"  # the line between two paragraphs
 ABSENT = "absent"
 SIZE_LIMIT = 16 << 20
+INPUT_LIMIT = 64 << 20  # bytes; the largest lock files in the field are a few MB
 NAME_LIMIT = 255  # bytes in one file name
 BLUR = 20_000_000  # nanoseconds that a file system's time stamp may lag behind: two ticks of a kernel with HZ=100
 COARSE_BLUR = 2_000_000_000  # the same where stamps are whole seconds (HFS+, ext3) or even ones (FAT)
@@ -66,6 +67,11 @@ def key(env: str, python: str | None) -> str:
     if python and "/" in python:
         python = os.path.abspath(python)  # from another folder it would be another
     return quote(f"{env}@{python}" if python else env)
+
+
+def default_env() -> str:
+    """Return the environment that is meant where none is named."""
+    return os.environ.get("ROOST_ENV") or "default"
 
 
 def folder(project: str) -> str:

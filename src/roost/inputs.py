@@ -13,9 +13,8 @@ from typing import Any
 import tomli
 
 from roost.errors import RoostError
-from roost.index import ABSENT, describe, signature
+from roost.index import ABSENT, INPUT_LIMIT, describe, signature
 
-SIZE_LIMIT = 64 << 20  # bytes; the largest lock files in the field are a few MB
 COUNT_LIMIT = 20_000  # paths that a glob may match, and folders that it may lead through
 
 ARCHIVES = (".whl", ".zip", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")  # hashed, and never read whole
@@ -93,11 +92,11 @@ class Inputs:
             return hashlib.file_digest(file, "sha256").hexdigest()[:32]
 
     def _read(self, path: str) -> bytes | None:
-        file = self._open(path, SIZE_LIMIT)
+        file = self._open(path, INPUT_LIMIT)
         if file is None:
             return None
         with file:
-            return file.read(SIZE_LIMIT)
+            return file.read(INPUT_LIMIT)
 
     def _open(self, path: str, limit: int | None) -> io.BufferedReader | None:
         try:

@@ -21,7 +21,7 @@ class Launch:
     def __init__(self, command: list[str]) -> None:
         """Run `command` in the default environment of the project around the current folder."""
         self.command = command
-        self.env = os.environ.get("ROOST_ENV") or "default"
+        self.env = index.default_env()
         self.python: str | None = None
         self.project = "."
         self.directory: str | None = None

@@ -1,7 +1,5 @@
 """Options that several commands have."""
 
-import os
-
 import click
 
 from roost import completion
@@ -14,8 +12,3 @@ env = click.option(
 )
 project = click.option("--project", metavar="DIR", default=".", help="A folder in the project.  [default: .]")
 quiet = click.option("-q", "--quiet", is_flag=True, help="Say nothing but warnings and errors.")
-
-
-def default_env() -> str:
-    """Return the environment that is meant where none is named."""
-    return os.environ.get("ROOST_ENV") or "default"

@@ -22,8 +22,6 @@ from typing import NamedTuple
 from roost import index
 from roost.index import ABSENT, BREAK, Index
 
-SIZE_LIMIT = 64 << 20  # bytes; no input is larger
-
 
 class Content(NamedTuple):
     """What a file is and holds."""
@@ -99,7 +97,7 @@ def _look(path: str) -> Content | None:
     try:
         with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
             info = os.fstat(file.fileno())
-            if not stat.S_ISREG(info.st_mode) or info.st_size > SIZE_LIMIT:
+            if not stat.S_ISREG(info.st_mode) or info.st_size > index.INPUT_LIMIT:
                 return None
             return Content(index.describe(info), hashlib.sha256(file.read()).hexdigest(), info.st_ctime_ns)
     except OSError:

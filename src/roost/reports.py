@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import click
 
-from roost import changes, doctor, journal, options, protocol, report, timeline, waiting
+from roost import changes, doctor, index, journal, options, protocol, report, timeline, waiting
 from roost import status as statuses
 from roost.errors import RoostError, UsageError
 from roost.inputs import Inputs
@@ -84,7 +84,7 @@ Example:
 @options.project
 def why(env: str | None, as_json: bool, project: str) -> None:
     """Say what changed since the last complete venv: the inputs, and the packages from → to."""
-    name = env or os.environ.get("ROOST_ENV") or "default"
+    name = env or index.default_env()
     answer = protocol.ask(protocol.Request(os.path.realpath(project), name, None, 0.0, "roost why"))
     latest = changes.newest(answer.store, answer.state) if answer.state else None
     now = changes.since(latest, answer.state) if latest and answer.state else None

@@ -4,7 +4,7 @@ import os
 
 import click
 
-from roost import options, pointing, report
+from roost import index, options, pointing, report
 from roost.errors import RoostError, UsageError
 
 EPILOG = """\b
@@ -28,7 +28,7 @@ def sync(env: str | None, every: bool, refresh: bool, quiet: bool, project: str)
         message = "`--env` and `--all` exclude each other"
         raise UsageError(message)
     failures = []
-    for name in _all_envs(project) if every else [env or options.default_env()]:
+    for name in _all_envs(project) if every else [env or index.default_env()]:
         try:
             report.value(_sync(project, name, refresh=refresh))
         except RoostError as error:
