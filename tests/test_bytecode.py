@@ -138,6 +138,19 @@ def test_source_that_does_not_compile_stops_nothing(project: Project, tmp_path: 
     assert zipfile.is_zipfile(folder / "elder-1.0-py3-none-any.whl")
 
 
+def test_package_that_starts_a_thread_with_python_hinders_nothing(project: Project, tmp_path: Path) -> None:
+    """A fork would leave such a thread behind, perhaps with a lock that it holds."""
+    folder = tmp_path / "odd"
+    folder.mkdir()
+    thread = "import threading; threading.Thread(target=threading.Event().wait, args=(9,), daemon=True).start()\n"
+    make_wheel(folder, "elder", "1.0", files={"elder.pth": thread})
+    project.write(dependencies=["elder", "apple"])
+    project.edit("pyproject.toml", "find-links = [", f'find-links = ["{folder}", ')
+    project.lock()
+    got = project.python(UNCOMPILED)
+    assert (got.returncode, got.stdout) == (0, ""), got.stderr
+
+
 def test_no_bytecode_where_the_settings_want_none(project: Project) -> None:
     """`compile-bytecode = false` is for those who count files."""
     project.write(dependencies=["apple"], roost="compile-bytecode = false")

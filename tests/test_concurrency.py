@@ -6,7 +6,10 @@ import signal
 import time
 from pathlib import Path
 
-from tests.support import ROOST, Project, SlowProject, all_at_once, finish
+import pytest
+from filelock import FileLock, Timeout
+
+from tests.support import ROOST, Project, SlowProject, all_at_once, finish, without_build_lock
 
 MANY = 16
 WHOLE = "import apple.late, banana.later, sys; print(sys.prefix)"
@@ -23,14 +26,25 @@ def test_sixteen_cold_starts_make_one_venv(project: Project, tmp_path: Path) -> 
 
 def test_cold_starts_without_the_build_lock_build_many_times(project: Project, tmp_path: Path) -> None:
     """Show that the gate is a real one: with nothing but the lock taken away, several build."""
-    broken = tmp_path / "broken"
-    broken.mkdir()
-    (broken / "sitecustomize.py").write_text("import roost.locks\nroost.locks._take = lambda descriptor: True\n")
-    env = dict(os.environ) | {"PYTHONPATH": str(broken)}
+    env = without_build_lock(tmp_path)
     launch = [ROOST, "run", "python", "-c", WHOLE]
     for child in all_at_once(6, tmp_path, lambda _: launch, cwd=project.root, env=env):
         finish(child)
     assert len(project.journal("build")) > 1
+
+
+def test_build_lock_is_the_one_that_other_tools_take(slow_project: SlowProject) -> None:
+    """As `filelock` does, which many of them use."""
+    lock = FileLock(slow_project.store / "lock")
+    builder = slow_project.start("sync")
+    slow_project.begun()
+    with pytest.raises(Timeout):
+        lock.acquire(timeout=0)
+    assert finish(builder)[0] == 0
+    with lock:
+        got = slow_project.roost("sync", "--refresh", env=dict(os.environ) | {"ROOST_TIMEOUT": "0.1"})
+    assert got.returncode == 124
+    assert "gave up" in got.stderr
 
 
 def test_two_environments_at_once_share_the_build_lock(project: Project, tmp_path: Path) -> None:

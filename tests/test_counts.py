@@ -97,20 +97,14 @@ def test_warm_acquire_imports_no_more(project: Project) -> None:
     assert mine == {f"roost.{name}" for name in ("environment", "errors", "index", "locks")}
 
 
-def test_lock_change_starts_five_programs(project: Project) -> None:
-    """git, which says whether `.roost` is tracked; uv twice; the new venv's Python for its health and for bytecode."""
+def test_lock_change_starts_three_programs(project: Project) -> None:
+    """git, which says whether `.roost` is tracked; uv; and the new venv's Python, for its health and its bytecode."""
     settle(project)
     project.write(dependencies=["apple", "cherry"], groups={"dev": ["banana"]})
     project.lock()
     processes = trace([ROOST, "run", *COMMAND], project.root, "execve")
     started = [call.texts[1:] for calls in processes[1:] for call in calls if call.becomes()]
     uv = [words[1] for words in started if words[0].endswith("/uv")]
-    assert uv == ["venv", "sync"]
+    assert uv == ["sync"]
     assert sum(words[0].endswith("/git") for words in started) == 1
-    mine = [
-        words
-        for words in started
-        if words[0].startswith(f"{project.root}/") and "get_interpreter_info" not in str(words)
-    ]
-    assert ["print(json.dumps" in str(words) for words in mine] == [True, False]
-    assert ["py_compile" in str(words) for words in mine] == [False, True]
+    assert [words[0].endswith("/bin/python") for words in started if words[0].startswith(f"{project.root}/")] == [True]

@@ -1,6 +1,5 @@
 """Many nox processes at one gate, each with a TMPDIR of its own."""
 
-import os
 import signal
 from pathlib import Path
 
@@ -17,7 +16,7 @@ from tests.nox_support import (
     with_other_python,
     write_noxfile,
 )
-from tests.support import ROOST, Project, SlowProject, all_at_once, finish, run, start, wait_for
+from tests.support import ROOST, Project, SlowProject, all_at_once, finish, run, start, wait_for, without_build_lock
 
 LOOPS = 3
 SHOW = 'session.run("python", "-c", "import sys, apple.late, banana.later; print(\'in\', sys.prefix)")'
@@ -68,11 +67,8 @@ def test_installs_of_the_source_tree_never_build_in_it_at_once(
 
 def test_nox_without_the_build_lock_builds_many_times(slow_project: SlowProject, tmp_path: Path, many: int) -> None:
     """Show that the gate is a real one."""
-    broken = tmp_path / "broken"
-    broken.mkdir()
-    (broken / "sitecustomize.py").write_text("import roost.locks\nroost.locks._take = lambda descriptor: True\n")
     write_noxfile(slow_project, session("first", SHOW))
-    env = dict(os.environ) | {"PYTHONPATH": str(broken)}
+    env = without_build_lock(tmp_path)
     for child in all_at_once(many, tmp_path, lambda _: [NOX], cwd=slow_project.root, env=env):
         finish(child)
     assert slow_project.overlaps() or len(slow_project.journal("build")) > 1

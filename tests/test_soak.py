@@ -30,7 +30,7 @@ RULES = {
         "os.set_inheritable(lease, True)",
         "os.set_inheritable(lease, False)",
     ),
-    "9 one build lock": ("locks.py", "taken = _take(descriptor) and", "taken = True or"),
+    "9 one build lock": ("locks.py", "taken = try_flock(descriptor, fcntl.LOCK_EX) and", "taken = True or"),
     "9 no orphan beside it": ("building.py", "filter(collect.is_attempt, list(store.venvs()))", "list[Venv]()"),
     "7 removal needs the lease": ("store.py", "not locks.try_flock(lease, fcntl.LOCK_EX)", "False"),
     "3 inputs still equal": ("protocol.py", "culprit = moved(request, state)", "culprit = None"),

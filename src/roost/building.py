@@ -6,12 +6,12 @@ import glob
 import json
 import os
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from roost import (
-    bytecode,
     changes,
     collect,
+    first_start,
     index,
     interpreter,
     inventory,
@@ -27,13 +27,6 @@ from roost.fingerprint import State
 from roost.installers.base import Target
 from roost.marker import Marker
 from roost.store import Attempt, Store, Venv
-
-_HEALTH = """
-import json, sys, sysconfig
-paths = sysconfig.get_paths()
-print(json.dumps([sys.prefix, "%d.%d.%d" % sys.version_info[:3],
-                  list(dict.fromkeys(paths[key] for key in ("purelib", "platlib", "scripts")))]))
-"""
 
 
 def refuse_nested(store: Store) -> None:
@@ -106,11 +99,7 @@ def build(store: Store, state: State, made: Attempt, reason: str, *, refresh: bo
     why = reason or "because of `--refresh`"
     report.step(f"building `{env}` with {chosen.kind} ({chosen.reason}), {state.interpreter}: {why}")
     try:
-        failure = _install(store, state, made, refresh=refresh) or _check_health(state, made)
-        if failure is None:
-            _fill_in(store, state, made)
-            for warning in inventory.edited(made.venv.path, made.files, made.folders):
-                report.warning(warning)
+        failure = _install(store, state, made, refresh=refresh) or _finish(store, state, made)
     except RoostError as error:
         failure = str(error)
     except KeyboardInterrupt:
@@ -131,22 +120,31 @@ def _install(store: Store, state: State, made: Attempt, *, refresh: bool) -> str
         return reason
 
     def run(command: Sequence[str], **more: str) -> process.Completed:
-        return _run(store, state, made, command, **more)
+        return _run(store, state, made, command, more)
 
-    command = [process.find_uv(), "venv", "--no-project", "--no-config", "--python", state.interpreter.path]
-    status, output = run([*command, f"--prompt={os.path.basename(state.project.root) or 'roost'}", venv])
-    if status != 0:
-        return output
-    target = Target(state.project, state.settings, venv, f"{venv}/bin/python", refresh)
+    target = Target(state.project, state.settings, venv, state.interpreter.path, refresh)
+    if not state.installer.makes_venv:
+        command = [process.find_uv(), "venv", "--no-project", "--no-config", "--python", target.base]
+        status, output = run([*command, f"--prompt={os.path.basename(state.project.root) or 'roost'}", venv])
+        if status != 0:
+            return output
     return state.installer.install(target, run)
 
 
-def _run(store: Store, state: State, made: Attempt, command: Sequence[str], **more: str) -> process.Completed:
+def _run(
+    store: Store,
+    state: State,
+    made: Attempt,
+    command: Sequence[str],
+    variables: Mapping[str, str],
+    meanwhile: Callable[[], None] | None = None,
+) -> process.Completed:
     """Run one step of the build, which holds the attempt's lease for as long as anything of it runs (rule 9)."""
-    env = process.for_installer(os.environ, **{process.BUILDING: store.root} | more)
+    env = process.for_installer(os.environ, **{process.BUILDING: store.root}, **variables)
     watch = functools.partial(_show, state, made) if report.width() else None
+    root, keep = state.project.root, [made.lease]
     try:
-        done = process.run(command, env=env, cwd=state.project.root, log=made.open_log, watch=watch, keep=[made.lease])
+        done = process.run(command, env=env, cwd=root, log=made.open_log, watch=watch, meanwhile=meanwhile, keep=keep)
     finally:
         report.clear()
     return done._replace(output=process.legible(done.output))
@@ -156,51 +154,54 @@ def _show(state: State, made: Attempt, log: int) -> None:
     """Tell a person at a terminal how far a build is that takes more than a moment: phase, packages, time."""
     if made.seconds() < waiting.SILENCE:
         return
-    phase = "compiling" if made.folders else f"installing with {state.installer.kind}"
+    phase = "compiling" if made.filled else f"installing with {state.installer.kind}"
     packages = len(glob.glob(f"{glob.escape(made.venv.path)}/lib/python*/site-packages/*.dist-info"))
     said = os.pread(log, 4096, max(os.fstat(log).st_size - 4096, 0)).decode(errors="replace")
     last = process.legible(said.strip()).rpartition("\n")[2].strip()
     report.live(f"{phase}, {packages} packages, {made.seconds():.0f} s{f': {last}' if last else ''}")
 
 
-def _fill_in(store: Store, state: State, made: Attempt) -> None:
-    """Take the inventory. Where the settings want bytecode, take over what there is before, and compile the rest."""
-    wanted = state.settings.compile_bytecode
-    if wanted:
-        _take_over(store, state, made)
-    made.files = inventory.take(made.venv.path)
-    if wanted:
-        _compile(store, state, made)
+def _finish(store: Store, state: State, made: Attempt) -> str | None:
+    """Check the venv's health, see to its bytecode and take its inventory; return what is wrong with it, or None."""
+    warnings: list[str] = []
+
+    def look() -> None:
+        made.files = inventory.take(made.venv.path, bytecode=False)
+        warnings.extend(inventory.edited(made.venv.path, made.files))
+
+    giver = _giver(store, state) if state.settings.compile_bytecode else None
+    if failure := _check_health(store, state, made, giver, look):
+        return failure
+    made.files |= inventory.take_bytecode(made.venv.path, made.files)
+    for warning in warnings:
+        report.warning(warning)
+    return None
 
 
-def _take_over(store: Store, state: State, made: Attempt) -> None:
-    donor = changes.newest(store, state)
-    if donor and (donor.boot == index.boot() or not inventory.damage(donor.venv)):
-        with contextlib.suppress(OSError, ValueError, TypeError):
-            bytecode.hand_over(donor.venv, made.venv.path)
+def _giver(store: Store, state: State) -> str:
+    """Return the venv that a new one can take over bytecode from, or an empty text."""
+    newest = changes.newest(store, state)
+    if newest and (newest.boot == index.boot() or not inventory.damage(newest.venv)):
+        return newest.venv
+    return ""
 
 
-def _compile(store: Store, state: State, made: Attempt) -> None:
-    folders = [folder for folder in made.folders if os.path.basename(folder) != "bin"]
-    below = tuple(f"{os.path.relpath(folder, made.venv.path)}/" for folder in folders)
-    sources = [path for path in bytecode.missing(made.files) if path.startswith(below)]
-    if sources:
-        _run(store, state, made, bytecode.command(made.venv.path, sources, folders))
-        caches = {f"{os.path.dirname(path)}/__pycache__/" for path in sources}
-        there = [path for path in caches if os.path.isdir(f"{made.venv.path}/{path}")]
-        made.files |= inventory.take(made.venv.path, there)
+def _check_health(
+    store: Store, state: State, made: Attempt, giver: str | None = None, meanwhile: Callable[[], None] | None = None
+) -> str | None:
+    """Start the venv's Python as a session would; return what is wrong with it, or None.
 
-
-def _check_health(state: State, made: Attempt) -> str | None:
-    """Start the venv's Python as a session would; return what is wrong with it, or None."""
+    With a `giver`, which may be empty, it sees to the bytecode, too.
+    """
     venv = made.venv.path
+    made.filled = True
     # -I: nothing of the caller's; without -S, so that what the packages do at start-up is tried, too.
-    command = [f"{venv}/bin/python", "-I", "-B", "-c", _HEALTH]
-    status, output = process.run(command, env=process.for_installer(os.environ), cwd=venv)
+    command = [f"{venv}/bin/python", "-I", "-B", "-W", "ignore", first_start.__file__]
+    status, output = _run(store, state, made, command if giver is None else [*command, giver], {}, meanwhile)
     try:
         prefix, version, made.folders = json.loads(output.strip().rpartition("\n")[2])
     except ValueError:
-        return f"its Python does not start (status {status}): {process.legible(output).strip()[-2000:]}"
+        return f"its Python does not start (status {status}): {output.strip()[-2000:]}"
     if os.path.realpath(prefix) != os.path.realpath(venv) or version != state.interpreter.version:
         return f"its Python is {version} in `{prefix}`, not {state.interpreter.version} in `{venv}`"
     return None
@@ -234,8 +235,8 @@ def adopt(store: Store, state: State, reason: str) -> tuple[tuple[Marker, int] |
     if lease is None:
         return None, reason
     made = Attempt(venv, lease)
-    fault = inventory.damage(venv.path) or inventory.foreign(venv.path, list(found.folders))
-    if fault := fault or _check_health(state, made):
+    fault = inventory.damage(venv.path) or inventory.foreign(venv.path)
+    if fault := fault or _check_health(store, state, made):
         os.close(lease)
         return None, fault
     done = marker.describe(state, made, found.locked)._replace(built=found.built, seconds=found.seconds)

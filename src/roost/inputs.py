@@ -1,6 +1,7 @@
 """The inputs: the files an environment is made from, each with the signature it had when it was read."""
 
 import fnmatch
+import functools
 import hashlib
 import io
 import os
@@ -51,6 +52,12 @@ def text_of(path: str) -> str:
         return (Inputs().read(path) or b"").decode(errors="replace")
     except RoostError:
         return ""
+
+
+@functools.lru_cache(maxsize=512)
+def _parsed(content: bytes) -> dict[str, Any]:
+    """Parse TOML: once where a build asks three times. Nobody changes what this returns."""
+    return tomli.loads(content.decode())
 
 
 class Inputs:
@@ -133,7 +140,7 @@ class Inputs:
             return None
         if path not in self._tables:
             try:
-                self._tables[path] = tomli.loads(content.decode())
+                self._tables[path] = _parsed(content)
             except (tomli.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
                 message = f"`{path}` is not valid TOML: {error}"
                 raise RoostError(message) from error

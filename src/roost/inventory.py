@@ -10,7 +10,7 @@ import csv
 import hashlib
 import json
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from roost.errors import RoostError
@@ -30,7 +30,7 @@ class Recorded(NamedTuple):
     size: str
 
 
-def take(venv: str, within: Iterable[str] = ("",)) -> dict[str, int | str]:
+def take(venv: str, within: Iterable[str] = ("",), *, bytecode: bool = True) -> dict[str, int | str]:
     """Return what is in `venv` now, or in its folders `within`, each with a slash at its end."""
     found: dict[str, int | str] = {}
     folders = list(within)
@@ -42,10 +42,18 @@ def take(venv: str, within: Iterable[str] = ("",)) -> dict[str, int | str]:
                 if entry.is_symlink():
                     found[path] = os.readlink(entry.path)
                 elif entry.is_dir():
-                    folders.append(f"{path}/")
+                    if bytecode or entry.name != "__pycache__":
+                        folders.append(f"{path}/")
                 elif path != FILE:
                     found[path] = entry.stat().st_size
     return found
+
+
+def take_bytecode(venv: str, files: Iterable[str]) -> dict[str, int | str]:
+    """Return what is in the `__pycache__` folders of `venv` beside `files`, as `take` has them without bytecode."""
+    beside = {path.rpartition("/")[0] for path in files if path.endswith(".py")}
+    caches = [f"{folder}/__pycache__/" for folder in beside]
+    return take(venv, [cache for cache in caches if os.path.isdir(f"{venv}/{cache}")])
 
 
 def write(venv: str, files: dict[str, int | str]) -> None:
@@ -76,7 +84,7 @@ def damage(venv: str) -> str | None:
     return None
 
 
-def foreign(venv: str, folders: Sequence[str]) -> str | None:
+def foreign(venv: str) -> str | None:
     """Return a file in `venv` that was not there, or is not what was installed by its `RECORD`'s hash, or None.
 
     To be asked where `damage` knows of nothing. Bytecode may come to a venv that is in use, and is in no `RECORD`.
@@ -85,13 +93,13 @@ def foreign(venv: str, folders: Sequence[str]) -> str | None:
     for path in take(venv):
         if path not in before and "__pycache__/" not in path:
             return f"`{path}` was added to `{os.path.basename(venv)}`"
-    for one in _recorded(folders):
+    for one in _recorded(venv, before):
         if one.digest.startswith("sha256=") and _digest(one.path) != one.digest:
             return f"`{os.path.relpath(one.path, venv)}` is not what `{one.distribution}` installed"
     return None
 
 
-def edited(venv: str, files: dict[str, int | str], folders: Sequence[str]) -> list[str]:
+def edited(venv: str, files: dict[str, int | str]) -> list[str]:
     """Return a sentence for each distribution with one of the `files` in `venv` of another size than its `RECORD` says.
 
     uv links files from its cache into every venv: who edits one in place edits it in all of them, and in the cache.
@@ -100,7 +108,7 @@ def edited(venv: str, files: dict[str, int | str], folders: Sequence[str]) -> li
         RoostError: a file is empty that should not be, as after a power cut, in the cache too.
     """
     found: dict[str, str] = {}
-    for one in _recorded(folders):
+    for one in _recorded(venv, files):
         size = files.get(one.path.removeprefix(f"{venv}/"))
         if one.distribution in found or not one.size.isdecimal() or not isinstance(size, int) or str(size) == one.size:
             continue
@@ -124,18 +132,20 @@ def read(venv: str) -> dict[str, int | str]:
         return dict(json.load(file))
 
 
-def _recorded(folders: Sequence[str]) -> Iterator[Recorded]:
-    for folder in folders:
-        for name in sorted(filter(lambda name: name.endswith(".dist-info"), os.listdir(folder))):
-            distribution = name.removesuffix(".dist-info").replace("-", " ", 1)
-            path = f"{folder}/{name}/RECORD"
-            try:
-                with open(path, encoding="utf-8", errors="surrogateescape", newline="") as file:
-                    rows = [row for row in csv.reader(file) if len(row) == len(Recorded._fields) - 1]
-            except (OSError, csv.Error):
-                continue
-            for below, digest, size in rows:
-                yield Recorded(distribution, os.path.normpath(f"{folder}/{below}"), digest, size)
+def _recorded(venv: str, files: Iterable[str]) -> Iterator[Recorded]:
+    for path in sorted(path for path in files if path.endswith(".dist-info/RECORD")):
+        folder, name, _ = f"{venv}/{path}".rsplit("/", 2)
+        distribution = name.removesuffix(".dist-info").replace("-", " ", 1)
+        try:
+            with open(f"{venv}/{path}", encoding="utf-8", errors="surrogateescape", newline="") as file:
+                rows = [row for row in csv.reader(file) if len(row) == len(Recorded._fields) - 1]
+        except (OSError, csv.Error):
+            continue
+        for below, digest, size in rows:
+            where = f"{folder}/{below}"
+            if below.startswith("."):  # a few; for all of them it would take longer than all else here
+                where = os.path.normpath(where)
+            yield Recorded(distribution, where, digest, size)
 
 
 def _digest(path: str) -> str:

@@ -3,7 +3,7 @@
 Both are flocks: the kernel lets go of them when the last descriptor of an open file goes, also by SIGKILL, so
 nothing ever needs a clean-up. They lie in the project's own folder: processes with another TMPDIR or in another
 container over the same checkout meet there. A lock is only ever taken, never converted (flock(2): a conversion is
-not atomic). Imported by every warm start, so filelock waits until someone really builds.
+not atomic). Imported by every warm start.
 """
 
 import errno
@@ -107,7 +107,7 @@ class BuildLock:
         try:
             if not is_alone(descriptor):
                 raise OSError(errno.EMLINK, "it is no regular file, or has another name", self.path)  # noqa: TRY301
-            taken = _take(descriptor) and is_at(descriptor, self.path)
+            taken = try_flock(descriptor, fcntl.LOCK_EX) and is_at(descriptor, self.path)
         except BaseException:
             os.close(descriptor)
             raise
@@ -127,16 +127,6 @@ class BuildLock:
         _try_write_record(self._descriptor, "")
         os.close(self._descriptor)
         self._descriptor = -1
-
-
-def _take(descriptor: int) -> bool:
-    # Those who only wait, eleven of twelve, are told no without the 55 ms of this import. The lock is taken anew then,
-    # through the same descriptor, which changes nothing.
-    if not try_flock(descriptor, fcntl.LOCK_EX):
-        return False
-    from filelock import lock_descriptor  # noqa: PLC0415 - see above
-
-    return lock_descriptor(descriptor, blocking=False)
 
 
 def write_record(descriptor: int, text: str) -> None:

@@ -95,27 +95,52 @@ class Completed(NamedTuple):
     output: str
 
 
-def run(
+def run(  # noqa: PLR0913 - all but the first by name
     command: Sequence[str],
     *,
     env: Mapping[str, str],
     cwd: str,
     log: Callable[[], int] | None = None,
     watch: Callable[[int], None] | None = None,
+    meanwhile: Callable[[], None] | None = None,
     keep: Sequence[int] = (),
 ) -> Completed:
     """Run `command` to its end with no standard input and return its status and output (both streams, as they came).
 
     `keep` are descriptors that it inherits. `log` opens the file that takes the output: a file, since a daemon that
-    the command leaves behind would hold a pipe open for ever. Without it the output goes through a pipe. `watch` is
-    called with that file's descriptor some times a second, for as long as the command runs.
+    the command leaves behind would hold a pipe open for ever. Without it the output goes through a pipe. `meanwhile` is
+    called once the command runs; after that `watch` is, with that file's descriptor, some times a second until the end.
     An interrupt (any exception, such as KeyboardInterrupt) first ends the command and what it started.
 
     Raises:
         RoostError: the program cannot be started.
     """
     descriptor = log() if log else None
-    first = _first_in_child() if log else None
+    try:
+        child, interrupts = _start(command, env, cwd, descriptor, keep)
+        try:
+            interrupts.close()  # here, so that one that waited ends the child
+            if meanwhile:
+                meanwhile()
+            if descriptor is None:
+                raw = child.communicate()[0]
+            else:
+                _await(child, watch and functools.partial(watch, descriptor))
+                raw = os.pread(descriptor, os.fstat(descriptor).st_size, 0)
+        except BaseException:
+            _end(child)
+            raise
+    finally:
+        if descriptor is not None:
+            os.close(descriptor)
+    return Completed(child.returncode, raw.decode(errors="replace") + _how_ended(command[0], child.returncode))
+
+
+def _start(
+    command: Sequence[str], env: Mapping[str, str], cwd: str, output: int | None, keep: Sequence[int]
+) -> tuple["subprocess.Popen[bytes]", contextlib.ExitStack]:
+    """Start `command`; interrupts wait until what is returned beside it is closed."""
+    first = _first_in_child() if output is not None else None
     with contextlib.ExitStack() as held:
         if first:
             held.enter_context(_no_interrupts())
@@ -123,7 +148,7 @@ def run(
             child = subprocess.Popen(
                 list(command),
                 stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE if descriptor is None else descriptor,
+                stdout=subprocess.PIPE if output is None else output,
                 stderr=subprocess.STDOUT,
                 env=dict(env),
                 cwd=cwd,
@@ -131,25 +156,9 @@ def run(
                 preexec_fn=first,  # noqa: PLW1509 - never with threads, see there
             )
         except OSError as error:
-            if descriptor is not None:
-                os.close(descriptor)
             message = f"`{command[0]}` cannot be started: {error.strerror}"
             raise RoostError(message) from error
-        interrupts = held.pop_all()
-    try:
-        interrupts.close()  # here, so that one that waited ends the child
-        if descriptor is None:
-            raw = child.communicate()[0]
-        else:
-            _await(child, watch and functools.partial(watch, descriptor))
-            raw = os.pread(descriptor, os.fstat(descriptor).st_size, 0)
-    except BaseException:
-        _end(child)
-        raise
-    finally:
-        if descriptor is not None:
-            os.close(descriptor)
-    return Completed(child.returncode, raw.decode(errors="replace") + _how_ended(command[0], child.returncode))
+        return child, held.pop_all()
 
 
 def legible(output: str) -> str:

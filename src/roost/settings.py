@@ -1,6 +1,5 @@
 """The settings: `[tool.roost]` of a project, with an environment's own table laid over it."""
 
-import difflib
 import re
 from collections.abc import Iterable
 from typing import Any, Literal, NamedTuple, get_args
@@ -143,6 +142,8 @@ def _check(project: Project, values: dict[str, Any], where: str, without: tuple[
     valid = [key for key in _SHAPES if key not in without]
     for key, value in values.items():
         if key not in valid:
+            import difflib  # noqa: PLC0415 - only here
+
             near = difflib.get_close_matches(key, valid, 1)
             hint = f"did you mean `{near[0]}`?" if near else f"valid are {', '.join(valid)}"
             message = f"unknown key `{key}` in `[{where}]` of `{project.file}`: {hint}"

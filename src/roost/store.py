@@ -345,6 +345,8 @@ class Attempt:
         self.lease = lease
         self.label = ""
         """What is being run, for the journal."""
+        self.filled = False
+        """Whether the installer has done its part."""
         self.folders: list[str] = []
         """`site-packages` and `bin`, once they are known."""
         self.files: dict[str, int | str] = {}

@@ -11,15 +11,20 @@ from roost.settings import Settings
 
 
 class Target(NamedTuple):
-    """What an installer is to fill: an empty virtualenv that exists already."""
+    """What an installer is to fill: an empty virtualenv, or an empty folder for one that makes it."""
 
     project: Project
     settings: Settings
     venv: str
-    python: str
-    """The venv's own interpreter."""
+    base: str
+    """The interpreter that the virtualenv is made with."""
     refresh: bool = False
     """Whether local projects are to be built anew, whatever the tool kept of an earlier build."""
+
+    @property
+    def python(self) -> str:
+        """The virtualenv's own interpreter."""
+        return f"{self.venv}/bin/python"
 
 
 class Run(Protocol):
@@ -32,6 +37,11 @@ class Run(Protocol):
 
 class Installer(Protocol):
     """Makes an empty virtualenv hold what the project asks for."""
+
+    @property
+    def makes_venv(self) -> bool:
+        """Whether it also makes the virtualenv, which spares a process and a look at a Python that is new to it."""
+        ...
 
     @property
     def kind(self) -> str:

@@ -16,6 +16,7 @@ class CommandInstall:
     """The words of `command`, which no shell ever sees."""
 
     kind: Literal["command"] = "command"
+    makes_venv = False
 
     def __init__(self, project: Project, settings: Settings, inputs: Inputs) -> None:
         """Note the words, and which of them are files of the project.

@@ -15,6 +15,7 @@ class PdmSync:
     """`pdm sync`: exactly what `pdm.lock` says, or an error; the lock file is never changed."""
 
     kind: Literal["pdm"] = "pdm"
+    makes_venv = False
 
     def __init__(self, project: Project, inputs: Inputs, reason: str) -> None:
         """Follow the local dependencies.

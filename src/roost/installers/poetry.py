@@ -12,6 +12,7 @@ class PoetrySync:
     """`poetry sync`: exactly what `poetry.lock` says, or an error; the lock file is never changed."""
 
     kind: Literal["poetry"] = "poetry"
+    makes_venv = False
 
     def __init__(self, project: Project, inputs: Inputs, reason: str) -> None:
         """Follow the path dependencies.

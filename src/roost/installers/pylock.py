@@ -21,6 +21,7 @@ class PylockSync:
     """`uv pip sync pylock.toml`: exactly what the lock file says, and the project itself."""
 
     kind: Literal["pylock"] = "pylock"
+    makes_venv = False
 
     def __init__(self, project: Project, inputs: Inputs, name: str, reason: str) -> None:
         """Read the lock file called `name`."""

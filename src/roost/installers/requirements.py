@@ -41,6 +41,7 @@ class RequirementsInstall:
     """`uv pip install -r …`, and nothing else: a line `-e .` installs the project."""
 
     kind: Literal["requirements"] = "requirements"
+    makes_venv = False
 
     def __init__(self, project: Project, inputs: Inputs, names: list[str], reason: str) -> None:
         """Follow the files called `names`.

@@ -34,6 +34,7 @@ class UvSync:
     """`uv sync --locked`: exactly what `uv.lock` says, or an error; the lock file is never changed."""
 
     kind: Literal["uv"] = "uv"
+    makes_venv = True
 
     def __init__(self, project: Project, inputs: Inputs, reason: str) -> None:
         """Read which folders the lock file names."""
@@ -50,7 +51,7 @@ class UvSync:
             # A plain `uv lock` looks for it where it was.
             cure = f"put it back, or `uv lock --upgrade-package {name}` if that is its name"
             return f"`{project.root}/uv.lock` installs from `{gone}`, which is not there: {cure}"
-        command = [find_uv(), "sync", "--locked", "--no-default-groups", "--python", target.python]
+        command = [find_uv(), "sync", "--locked", "--no-default-groups", "--python", target.base]
         command += [word for group in settings.groups for word in ("--group", group)]
         command += [word for extra in settings.extras for word in ("--extra", extra)]
         command += ["--all-packages"] if project.members else []
@@ -68,6 +69,7 @@ class UvInstall:
     """`uv pip install` of the project, its groups and extras, for a project without a lock file."""
 
     kind: Literal["uv"] = "uv"
+    makes_venv = False
 
     def __init__(self, project: Project, inputs: Inputs, reason: str) -> None:
         """Follow the local dependencies."""
