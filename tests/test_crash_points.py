@@ -10,7 +10,9 @@ from tests import crash_child
 from tests.support import Project, run, start
 
 # In the normal suite, of the scenarios that are a build in other circumstances only every so many steps.
-STRIDES = {"cold": 5, "rebuild": 10, "own": 5, "refresh": 8, "heal": 8, "wait": 8}
+STRIDES = {"cold": 8, "rebuild": 12, "own": 8, "refresh": 12, "heal": 12, "wait": 12}
+LONG = 100.0  # seconds of a soak that also takes the steps which only read: between two that change something, each
+# crash leaves the same behind
 
 
 def _project(folder: Path, wheels: Path) -> Project:
@@ -44,7 +46,9 @@ def _at_every_step(folder: Path, wheels: Path, scenario: str, stride: int, kind:
 def test_crash_at_every_step(tmp_path: Path, wheels: Path, scenario: str, soak: float) -> None:
     """After each the next acquisition succeeds, its venv is whole and leased, and nothing is left over."""
     stride = 1 if soak else STRIDES.get(scenario, 1)
-    tried, steps = _at_every_step(tmp_path, wheels, scenario, stride, "all" if soak else "changes", "crash")
+    kind = "all" if soak >= LONG or scenario not in STRIDES else "changes"
+    tried, steps = _at_every_step(tmp_path, wheels, scenario, stride, kind, "crash")
+    print(f"{tried} of {steps} steps")
     assert tried >= steps / stride - 2  # one that waited a poll longer had more steps
     assert tried >= 4
 
@@ -52,8 +56,9 @@ def test_crash_at_every_step(tmp_path: Path, wheels: Path, scenario: str, soak: 
 @pytest.mark.parametrize("scenario", crash_child.SCENARIOS)
 def test_wipe_at_every_step(tmp_path: Path, wheels: Path, scenario: str, soak: float) -> None:
     """It succeeds, or ends with a sentence of roost's; and the next acquisition is as good as ever."""
-    stride = 1 if scenario in ("sync", "lease") else 2 if soak else 4 if scenario == "collect" else 24
-    tried, _ = _at_every_step(tmp_path, wheels, scenario, stride, "changes", "wipe")
+    stride = 1 if soak or scenario in ("sync", "lease") else 4 if scenario == "collect" else 24
+    tried, steps = _at_every_step(tmp_path, wheels, scenario, stride, "changes", "wipe")
+    print(f"{tried} of {steps} steps")
     assert tried >= 2
 
 
