@@ -13,6 +13,10 @@ import os
 import sys
 import sysconfig
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 INVENTORY = ".roost-files"  # as in `inventory.py`, which says what it is
 FEW = 32  # files that are not worth a process
 
@@ -25,40 +29,45 @@ def describe() -> "list[str]":
     return [folder for folder in folders if folder != paths["scripts"]]
 
 
-def sources(tops: "list[str]", suffix: str) -> "list[tuple[int, str]]":
-    """Return the size and the path of each source in `tops` that has no bytecode, the largest first."""
+def sources(tops: "list[str]", suffix: str, sizes: "dict[str, int]") -> "list[tuple[int, str, str]]":
+    """Return each source in `tops` that has no bytecode, as a size, a folder and a name, the largest first.
+
+    The size of one that there is bytecode for, by the inventory `sizes`, is of no interest, and 0.
+    """
     found = []
-    for top in tops:
-        for folder, folders, names in os.walk(top):
-            there = set()
-            if "__pycache__" in folders:
-                folders.remove("__pycache__")
-                there = set(os.listdir(os.path.join(folder, "__pycache__")))
-            for name in names:
-                if name.endswith(".py") and name[:-3] + suffix not in there:
-                    path = os.path.join(folder, name)
-                    found.append((os.path.getsize(path), path))
+    folders = list(tops)
+    while folders:
+        folder = folders.pop()
+        cache = folder[len(sys.prefix) + 1 :] + "/__pycache__/"
+        there = set(os.listdir(folder + "/__pycache__")) if os.path.isdir(folder + "/__pycache__") else ()
+        for entry in os.scandir(folder):
+            name = entry.name
+            if name.endswith(".py"):
+                compiled = name[:-3] + suffix
+                if compiled not in there:
+                    found.append((0 if cache + compiled in sizes else entry.stat().st_size, folder, name))
+            elif name != "__pycache__" and entry.is_dir(follow_symlinks=False):
+                folders.append(entry.path)
     return sorted(found, reverse=True)
 
 
-def take_over(source: str, suffix: str, donor: str, sizes: "dict[str, int]") -> bool:
-    """Give `source` the bytecode of the same source in the venv `donor`; return whether there was any to give.
+def take_over(folder: str, name: str, compiled: str, donor: str, sizes: "dict[str, int]") -> bool:
+    """Give a source the bytecode of the same source in the venv `donor`; return whether there was any to give.
 
     Where both have one source, by a hard link from the installer's cache, they get to have one bytecode: nobody writes
     through the link, since Python replaces bytecode by renaming. Where the source is a copy, so is the bytecode.
     """
-    folder, name = os.path.split(source)
-    below = os.path.join(folder[len(sys.prefix) + 1 :], "__pycache__", name[:-3] + suffix)
-    if below not in sizes:
+    below = folder[len(sys.prefix) :]
+    path = below + "/__pycache__/" + compiled
+    size = sizes.get(path[1:])
+    if size is None:
         return False
-    old, new = os.path.join(donor, below), os.path.join(sys.prefix, below)
-    origin = os.path.join(donor, source[len(sys.prefix) + 1 :])
+    source, origin, old, new = folder + "/" + name, donor + below + "/" + name, donor + path, sys.prefix + path
     built, before, after = os.stat(old), os.stat(origin), os.stat(source)
-    if built.st_size != sizes[below] or built.st_mtime < before.st_mtime:  # the source was edited in place since
+    if built.st_size != size or built.st_mtime < before.st_mtime:  # the source was edited in place since
         return False
     if os.path.samestat(before, after):
-        os.makedirs(os.path.dirname(new), exist_ok=True)
-        os.link(old, new)  # raises on another file system, one without links, or where there are too many
+        _beside(new, lambda: os.link(old, new))  # raises on another file system, or where there are too many links
         return True
     # Python itself would settle for the same second and the same size, which two versions can have.
     if before.st_size != after.st_size or _content(origin) != _content(source):
@@ -66,10 +75,23 @@ def take_over(source: str, suffix: str, donor: str, sizes: "dict[str, int]") -> 
     content = _content(old)
     if content[4:8] != bytes(4):  # it does not go by its source's time, as of PEP 552
         return False
-    os.makedirs(os.path.dirname(new), exist_ok=True)
-    with open(new, "xb") as file:
-        file.write(content[:8] + (int(after.st_mtime) & 0xFFFFFFFF).to_bytes(4, "little") + content[12:])
+    header = content[:8] + (int(after.st_mtime) & 0xFFFFFFFF).to_bytes(4, "little")
+    _beside(new, lambda: _write(new, header + content[12:]))
     return True
+
+
+def _beside(path: str, make: "Callable[[], object]") -> None:
+    """Make the file at `path`; its folder, too, where it is the first in it."""
+    try:
+        make()
+    except FileNotFoundError:
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        make()
+
+
+def _write(path: str, content: bytes) -> None:
+    with open(path, "xb") as file:
+        file.write(content)
 
 
 def _content(path: str) -> bytes:
@@ -77,11 +99,11 @@ def _content(path: str) -> bytes:
         return file.read()
 
 
-def provide(found: "list[tuple[int, str]]", suffix: str, donor: str, sizes: "dict[str, int]") -> None:
+def provide(found: "list[tuple[int, str, str]]", suffix: str, donor: str, sizes: "dict[str, int]") -> None:
     """Take over or compile bytecode for what was `found`; a faulty source is no loss."""
-    for _, source in found:
+    for _, folder, name in found:
         try:
-            if take_over(source, suffix, donor, sizes):
+            if take_over(folder, name, name[:-3] + suffix, donor, sizes):
                 continue
         except OSError:  # what is not taken over is compiled
             pass
@@ -89,7 +111,7 @@ def provide(found: "list[tuple[int, str]]", suffix: str, donor: str, sizes: "dic
 
         try:
             mode = py_compile.PycInvalidationMode.TIMESTAMP
-            py_compile.compile(source, doraise=True, invalidation_mode=mode)
+            py_compile.compile(folder + "/" + name, doraise=True, invalidation_mode=mode)
         except Exception:  # noqa: BLE001, S110 - distributions hold templates, and modules of other Pythons
             pass
 
@@ -104,7 +126,7 @@ def see_to_bytecode(tops: "list[str]", donor: str) -> None:
                 sizes = dict(json.load(file))
         except (OSError, ValueError, TypeError, RecursionError):
             pass
-    found = sources(tops, suffix)
+    found = sources(tops, suffix, sizes)
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     count = min(cores, 1 + len(found) // FEW)
     if len(sys._current_frames()) > 1:  # noqa: SLF001 - a package started threads, which do not outlive a fork
