@@ -276,7 +276,13 @@ def test_installer_that_fails_is_shown_and_its_attempt_removed(ready: Project) -
     said = refused(ready)
     assert f"the environment `default` of `{ready.root}` could not be built with uv:\n  " in said
     assert "durian was not found" in said
+    assert "Creating" not in said
+    assert "Using" not in said
     assert len(ready.journal("failure")) == failures + 1
+    why = ready.journal("failure")[-1]["why"]
+    assert why
+    assert why in said
+    assert ready.roost("log").stdout.splitlines()[-1].endswith(f": {why}")
     assert list((ready.store / "v1/trash").iterdir()) == []
     assert len(list(ready.store.glob("v1/envs/*"))) == 1
 

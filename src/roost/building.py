@@ -28,6 +28,8 @@ from roost.installers.base import Target
 from roost.marker import Marker
 from roost.store import Attempt, Store, Venv
 
+GIST = 200  # characters of why a build failed, in the journal
+
 
 def refuse_nested(store: Store) -> None:
     """Refuse at once to wait for a build that waits for us (rule 10).
@@ -107,8 +109,8 @@ def build(store: Store, state: State, made: Attempt, reason: str, *, refresh: bo
         raise
     if failure is None:
         return None
-    _log(store, "failure", state, made)
     said = redact.without_secrets(failure).strip()
+    _log(store, "failure", state, made, why=_gist(said))
     break_ = "\n" if "\n" in said else " "  # its lines belong together
     return f"the environment `{env}` of `{state.project.root}` could not be built with {chosen.kind}:{break_}{said}"
 
@@ -245,7 +247,13 @@ def adopt(store: Store, state: State, reason: str) -> tuple[tuple[Marker, int] |
     return (done, lease), ""
 
 
-def _log(store: Store, event: str, state: State, made: Attempt) -> None:
+def _gist(said: str) -> str:
+    """Return the line of what an installer `said` that tells most."""
+    lines = [line.strip() for line in said.splitlines() if line.strip()] or ["it said nothing"]
+    return next((line for line in lines if "error" in line.lower()), lines[0])[:GIST]
+
+
+def _log(store: Store, event: str, state: State, made: Attempt, **more: str) -> None:
     store.log(
         event,
         environment=state.settings.env,
@@ -253,6 +261,7 @@ def _log(store: Store, event: str, state: State, made: Attempt) -> None:
         fingerprint=state.fingerprint,
         venv=made.venv.name,
         seconds=made.seconds(),
+        **more,
     )
 
 

@@ -45,7 +45,10 @@ def take(venv: str, within: Iterable[str] = ("",), *, bytecode: bool = True) -> 
                     if bytecode or entry.name != "__pycache__":
                         folders.append(f"{path}/")
                 elif path != FILE:
-                    found[path] = entry.stat().st_size
+                    try:
+                        found[path] = entry.stat().st_size
+                    except FileNotFoundError:  # what starts with the venv's Python may tidy up
+                        continue
     return found
 
 

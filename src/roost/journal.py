@@ -39,10 +39,11 @@ class Event(NamedTuple):
         env, command = self.fields.get("environment", "?"), self.fields.get("command", "")
         by = f" for `{command}`" if command else ""
         took = f"in {self.seconds:.1f} s"
+        why = f": {self.fields['why']}" if self.fields.get("why") else ""
         text = {
             "build": f"built `{env}` {took}{by}",
             "wait": f"`{command or env}` waited {self.seconds:.1f} s for {holder}",
-            "failure": f"failed to build `{env}` {took}{by}",
+            "failure": f"failed to build `{env}` {took}{by}{why}",
             "restored": f"found `{env}` whole after it was restored from a cache",
             "removal": f"removed {self.fields.get('venv', '?')}",
         }.get(self.event, f"{self.event} {env}")

@@ -11,12 +11,18 @@ from roost.process import find_uv
 from roost.project import Project
 from roost.settings import extras_of, groups_of, normalize
 
+_ROUTINE = ("Using ", "Creating virtual environment ", "Resolved ")  # nobody needs it to see why it failed
+
+
+def _telling(output: str) -> str:
+    return "".join(line for line in output.splitlines(keepends=True) if not line.startswith(_ROUTINE))
+
 
 def uv_pip(words: Sequence[str], target: Target, run: Run) -> str | None:
     """Run `uv pip WORDS` on `target`; return what it printed if it failed."""
     command = [find_uv(), "--preview-features", "pylock", "pip", *words, "--python", target.python]
     status, output = run([*command, "--no-compile-bytecode"])  # done in the build, for all installers
-    return None if status == 0 else output
+    return None if status == 0 else _telling(output)
 
 
 def fresh_builds(builds: Sequence[sources.Build], target: Target) -> list[str]:
@@ -62,7 +68,7 @@ class UvSync:
             return None
         if "needs to be updated" in output and "--locked" in output:
             return f"`{project.root}/uv.lock` does not fit `pyproject.toml` any more: run `uv lock`"
-        return output
+        return _telling(output)
 
 
 class UvInstall:
