@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support import ROOST, ROOST_RUN, Project, make_wheel, refused, run
+from tests.support import ROOST, ROOST_RUN, UV, Project, make_wheel, refused, run
 
 
 def in_roost(line: str) -> Callable[[Project], None]:
@@ -285,6 +285,25 @@ def test_installer_that_fails_is_shown_and_its_attempt_removed(ready: Project) -
     assert ready.roost("log").stdout.splitlines()[-1].endswith(f": {why}")
     assert list((ready.store / "v1/trash").iterdir()) == []
     assert len(list(ready.store.glob("v1/envs/*"))) == 1
+
+
+@pytest.mark.parametrize("failing", ["sync", "pip", "venv"])
+def test_installer_that_fails_without_a_word_has_failed(ready: Project, tmp_path: Path, failing: str) -> None:
+    """As where the disk has no room for what it would say."""
+    package = tmp_path / "path/uv"
+    package.mkdir(parents=True)
+    script = package / "uv"
+    script.write_text(f'#!/bin/sh\nfor word; do [ "$word" != {failing} ] || exit 1; done\nexec {UV} "$@"\n')
+    script.chmod(0o755)
+    (package / "__init__.py").write_text(f"find_uv_bin = lambda: {str(script)!r}\n")
+    if failing != "sync":
+        (ready.root / "uv.lock").unlink()
+    ready.edit("pyproject.toml", '["apple"]', '["apple", "banana"]')
+    if failing == "sync":
+        ready.lock()
+    said = refused(ready, env=dict(os.environ) | {"PYTHONPATH": str(package.parent)})
+    assert "could not be built with uv: it failed and printed nothing" in said
+    assert ready.journal("failure")[-1]["why"] == "it failed and printed nothing"
 
 
 def test_package_that_cannot_start_python_fails_the_health_check(ready: Project, tmp_path: Path) -> None:

@@ -101,7 +101,9 @@ def build(store: Store, state: State, made: Attempt, reason: str, *, refresh: bo
     why = reason or "because of `--refresh`"
     report.step(f"building `{env}` with {chosen.kind} ({chosen.reason}), {state.interpreter}: {why}")
     try:
-        failure = _install(store, state, made, refresh=refresh) or _finish(store, state, made)
+        failure = _install(store, state, made, refresh=refresh)
+        if failure is None:  # not "": a program can fail without a word, where the disk is too full for it
+            failure = _finish(store, state, made)
     except RoostError as error:
         failure = str(error)
     except KeyboardInterrupt:
@@ -109,7 +111,7 @@ def build(store: Store, state: State, made: Attempt, reason: str, *, refresh: bo
         raise
     if failure is None:
         return None
-    said = redact.without_secrets(failure).strip()
+    said = redact.without_secrets(failure).strip() or "it failed and printed nothing"
     _log(store, "failure", state, made, why=_gist(said))
     break_ = "\n" if "\n" in said else " "  # its lines belong together
     return f"the environment `{env}` of `{state.project.root}` could not be built with {chosen.kind}:{break_}{said}"
@@ -249,7 +251,7 @@ def adopt(store: Store, state: State, reason: str) -> tuple[tuple[Marker, int] |
 
 def _gist(said: str) -> str:
     """Return the line of what an installer `said` that tells most."""
-    lines = [line.strip() for line in said.splitlines() if line.strip()] or ["it said nothing"]
+    lines = [line.strip() for line in said.splitlines() if line.strip()]
     return next((line for line in lines if "error" in line.lower()), lines[0])[:GIST]
 
 
