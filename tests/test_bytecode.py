@@ -138,6 +138,23 @@ def test_source_that_does_not_compile_stops_nothing(project: Project, tmp_path: 
     assert zipfile.is_zipfile(folder / "elder-1.0-py3-none-any.whl")
 
 
+def test_odd_names_among_the_sources_hinder_nothing(project: Project) -> None:
+    """A link that leads nowhere, a folder with the name of a module, and modules behind a link."""
+    project.write(dependencies=[])
+    (project.root / "uv.lock").unlink(missing_ok=True)
+    project.file("behind/far.py", "")
+    script = (
+        f"{UV} pip install -q --no-index --find-links {project.wheels} apple && cd $VIRTUAL_ENV/lib/python3.*/site-packages"
+        f" && ln -s /nowhere gone.py && mkdir odd.py && echo > odd.py/inner.py && ln -s {project.root}/behind behind"
+    )
+    project.file("install.sh", script)
+    project.edit("pyproject.toml", "[tool.roost]\n", "[tool.roost]\ncommand = ['sh', 'install.sh']\n")
+    got = project.python(UNCOMPILED)
+    assert got.returncode == 0, got.stderr
+    assert [Path(line).name for line in got.stdout.splitlines()] == ["gone.py", "odd.py"]
+    assert not (project.root / "behind/__pycache__").exists()
+
+
 def test_package_that_starts_a_thread_with_python_hinders_nothing(project: Project, tmp_path: Path) -> None:
     """A fork would leave such a thread behind, perhaps with a lock that it holds."""
     folder = tmp_path / "odd"

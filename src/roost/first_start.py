@@ -8,6 +8,7 @@ Compiling takes ten times as long as all that an installer links from its cache.
 one before it: the same sources, so the same bytecode, which Python checks against its source whenever it loads it.
 """
 
+import contextlib
 import json
 import os
 import sys
@@ -42,12 +43,12 @@ def sources(tops: "list[str]", suffix: str, sizes: "dict[str, int]") -> "list[tu
         there = set(os.listdir(folder + "/__pycache__")) if os.path.isdir(folder + "/__pycache__") else ()
         for entry in os.scandir(folder):
             name = entry.name
-            if name.endswith(".py"):
-                compiled = name[:-3] + suffix
-                if compiled not in there:
-                    found.append((0 if cache + compiled in sizes else entry.stat().st_size, folder, name))
-            elif name != "__pycache__" and entry.is_dir(follow_symlinks=False):
-                folders.append(entry.path)
+            if entry.is_dir(follow_symlinks=False):
+                if name != "__pycache__":
+                    folders.append(entry.path)
+            elif name.endswith(".py") and name[:-3] + suffix not in there:
+                known = cache + name[:-3] + suffix in sizes
+                found.append((0 if known else entry.stat(follow_symlinks=False).st_size, folder, name))
     return sorted(found, reverse=True)
 
 
@@ -148,4 +149,5 @@ def see_to_bytecode(tops: "list[str]", donor: str) -> None:
 if __name__ == "__main__":
     modules = describe()
     if len(sys.argv) > 1 and sys.implementation.cache_tag:
-        see_to_bytecode(modules, sys.argv[1])
+        with contextlib.suppress(OSError):  # such as no process more: what has no bytecode starts, too
+            see_to_bytecode(modules, sys.argv[1])
