@@ -173,8 +173,8 @@ def _finish(store: Store, state: State, made: Attempt) -> str | None:
         made.files = inventory.take(made.venv.path, bytecode=False)
         warnings.extend(inventory.edited(made.venv.path, made.files))
 
-    giver = _giver(store, state) if state.settings.compile_bytecode else None
-    if failure := _check_health(store, state, made, giver, look):
+    donor = _donor(store, state) if state.settings.compile_bytecode else None
+    if failure := _check_health(store, state, made, donor, look):
         return failure
     made.files |= inventory.take_bytecode(made.venv.path, made.files)
     for warning in warnings:
@@ -182,7 +182,7 @@ def _finish(store: Store, state: State, made: Attempt) -> str | None:
     return None
 
 
-def _giver(store: Store, state: State) -> str:
+def _donor(store: Store, state: State) -> str:
     """Return the venv that a new one can take over bytecode from, or an empty text."""
     newest = changes.newest(store, state)
     if newest and (newest.boot == index.boot() or not inventory.damage(newest.venv)):
@@ -191,17 +191,17 @@ def _giver(store: Store, state: State) -> str:
 
 
 def _check_health(
-    store: Store, state: State, made: Attempt, giver: str | None = None, meanwhile: Callable[[], None] | None = None
+    store: Store, state: State, made: Attempt, donor: str | None = None, meanwhile: Callable[[], None] | None = None
 ) -> str | None:
     """Start the venv's Python as a session would; return what is wrong with it, or None.
 
-    With a `giver`, which may be empty, it sees to the bytecode, too.
+    With a `donor`, which may be empty, it sees to the bytecode, too.
     """
     venv = made.venv.path
     made.filled = True
     # -I: nothing of the caller's; without -S, so that what the packages do at start-up is tried, too.
     command = [f"{venv}/bin/python", "-I", "-B", "-W", "ignore", first_start.__file__]
-    status, output = _run(store, state, made, command if giver is None else [*command, giver], {}, meanwhile)
+    status, output = _run(store, state, made, command if donor is None else [*command, donor], {}, meanwhile)
     try:
         prefix, version, made.folders = json.loads(output.strip().rpartition("\n")[2])
     except ValueError:
