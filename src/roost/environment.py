@@ -1,6 +1,9 @@
-"""The environment as a session has it: where its venv is, the lease on it, and what a command gets to see."""
+"""A leased environment, the one way in which every entry point gets it, and what a command in it sees."""
 
 import os
+
+from roost import warm
+from roost.system import paths
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:  # a warm start imports none of these
@@ -10,34 +13,98 @@ if TYPE_CHECKING:  # a warm start imports none of these
     from types import TracebackType
     from typing import Any, Self
 
-# Of the caller's: PYTHONHOME points a venv's Python at another library, UV_PROJECT_ENVIRONMENT would let a test suite
-# that runs `uv sync` in some other project strip the shared venv, and a prompt names the venv it came from.
+# Variables of the caller that a command does not get. PYTHONHOME gives a venv's Python another library. With
+# UV_PROJECT_ENVIRONMENT, a test suite that runs `uv sync` in another project would strip the shared venv. The prompt
+# names the venv of the caller.
 _DROPPED = ("PYTHONHOME", "UV_PROJECT_ENVIRONMENT", "VIRTUAL_ENV_PROMPT", "__PYVENV_LAUNCHER__")
 
 
 def variables(venv: str, environ: "Mapping[str, str]") -> dict[str, str]:
-    """Return the environment variables that a command run in `venv` gets: `environ` with the venv active in it."""
+    """Return the environment variables of a command that runs in `venv`: `environ` with the venv active in it."""
     found = {name: value for name, value in environ.items() if name not in _DROPPED}
     found["VIRTUAL_ENV"] = venv
     inherited = found.get("PATH", os.defpath)
-    found["PATH"] = f"{venv}/bin{os.pathsep}{inherited}" if inherited else f"{venv}/bin"
+    found["PATH"] = f"{paths.scripts(venv)}{os.pathsep}{inherited}" if inherited else paths.scripts(venv)
     return found
 
 
-class Environment:
-    """A venv that is whole, and stays as it is for as long as this is open.
+def acquire(  # noqa: PLR0913 - all but the first by name
+    start: str,
+    *,
+    env: str | None = None,
+    python: str | None = None,
+    timeout: float | None = None,
+    label: str = "python",
+    refresh: bool = False,
+    quiet: bool = False,
+) -> "Environment":
+    """Return the environment `env` of the project around the folder `start`, with a lease on it.
 
-    Made by `roost.acquire`. Usable as a context manager; `close` lets go of the lease.
+    Where nothing changed since an earlier start, the index leads to the venv, and nothing else is imported. Else the
+    protocol finds or builds it. Without `env` it is the one that `ROOST_ENV` names, else `default`. `timeout` bounds
+    all waits, in seconds; by default `ROOST_TIMEOUT`, else 600. `label` is the command that others see while they wait.
+    With `refresh` it is built again; `quiet` leaves out routine messages.
+
+    Raises:
+        UsageError: `start` is not a folder, or `timeout` is not a number of seconds.
+        RoostError: there is no such environment, it cannot be built, or the wait timed out.
+    """
+    env = env or warm.default_env()
+    if not refresh and (found := find(start, env, python)):
+        return found
+    from roost import protocol  # noqa: PLC0415 - not on a warm start
+    from roost.console import messages, waiting  # noqa: PLC0415 - not on a warm start
+
+    if quiet:
+        messages.be_quiet()
+    seconds = waiting.timeout(os.environ) if timeout is None else waiting.checked(timeout, "timeout")
+    request = protocol.Request(os.path.realpath(start), env, python, seconds, label, refresh)
+    held = protocol.acquire(request)
+    root, link = held.state.project.root, held.state.settings.link
+    return Environment(env, held.marker.venv, held.lease_descriptor, root, link, built=held.built)
+
+
+def find(start: str, env: str, python: str | None = None) -> "Environment | None":
+    """Return the environment where nothing changed since an earlier start, else None.
+
+    Raises:
+        UsageError: `start` is not a folder.
+    """
+    folder = os.path.realpath(start)
+    if not os.path.isdir(folder):  # the index of a folder above would be found
+        from roost.errors import UsageError  # noqa: PLC0415 - not on a warm start
+
+        message = f"`{folder}` is not a folder: name one inside a project"
+        raise UsageError(message)
+    found = warm.start(folder, warm.key(env, python))
+    if found is None:
+        return None
+    index, descriptor = found
+    return Environment(env, index.venv, descriptor, index.project, index.link)
+
+
+class Environment:
+    """A leased virtual environment. It is not removed until `close()`.
+
+    Made by `roost.acquire`. Usable as a context manager.
     """
 
-    def __init__(self, name: str, venv: str, lease: int) -> None:
-        """Hold `venv` by the descriptor `lease`."""
+    def __init__(
+        self, name: str, venv: str, lease_descriptor: int, project: str, link: str | None, *, built: bool = False
+    ) -> None:
+        """Hold `venv` by the descriptor of a lease on it."""
         self.name = name
         """The environment's name, such as `default`."""
         self.venv = venv
         """The venv's folder, an absolute path, as text."""
-        self.lease = lease
-        """The descriptor with the shared flock. What inherits it keeps the venv."""
+        self.lease_descriptor = lease_descriptor
+        """The descriptor with the shared flock. A process that inherits it keeps the venv."""
+        self.project = project
+        """The project's folder, an absolute path without links, as text."""
+        self.link = link
+        """The setting `link`."""
+        self.built = built
+        """Whether it was built by this call."""
 
     @property
     def path(self) -> "Path":
@@ -49,12 +116,16 @@ class Environment:
     @property
     def bin(self) -> "Path":
         """The folder of its commands."""
-        return self.path / "bin"
+        from pathlib import Path  # noqa: PLC0415 - not on a warm start
+
+        return Path(paths.scripts(self.venv))
 
     @property
     def python(self) -> "Path":
         """Its interpreter."""
-        return self.bin / "python"
+        from pathlib import Path  # noqa: PLC0415 - not on a warm start
+
+        return Path(paths.python(self.venv))
 
     def variables(self) -> dict[str, str]:
         """Return this process's environment variables with the venv active in them."""
@@ -63,37 +134,56 @@ class Environment:
     def run(self, command: "Sequence[str]", **options: "Any") -> "subprocess.CompletedProcess[Any]":
         """Run `command` in the environment with `subprocess.run`, whose options it takes.
 
-        The lease is inherited: what the command leaves running keeps the venv. A first word without a slash is looked
-        up in the venv.
+        The command inherits the lease: a process that it leaves running keeps the venv. A first word without a slash is
+        looked up in the venv.
 
         Raises:
             UsageError: the environment was closed, or there is no command.
             CommandNotFoundError: the venv has no such command.
-            OSError: the command, or its `cwd`, is a path that leads nowhere, or cannot be run.
+            OSError: the command, or its `cwd`, does not exist, or cannot be run.
             subprocess.CalledProcessError: with `check=True`, the command failed.
         """
         import subprocess  # noqa: PLC0415 - not on a warm start
 
         from roost.errors import CommandNotFoundError, UsageError  # noqa: PLC0415 - not on a warm start
 
-        if self.lease < 0 or not command:
+        if self.lease_descriptor < 0 or not command:
             message = "there is no command to run" if not command else f"the environment `{self.name}` was closed"
             raise UsageError(message)
-        program = command[0]
-        if "/" not in program:  # a path is for `subprocess` to follow, from `cwd` on
-            program = f"{self.venv}/bin/{program}"
-            if not os.path.isfile(program):
-                message = f"`{command[0]}` is not in the environment `{self.name}` (`{self.venv}`)"
-                raise CommandNotFoundError(message)
+        program = command[0] if paths.is_path(command[0]) else paths.command(self.venv, command[0])
+        if program is None:
+            message = f"`{command[0]}` is not in the environment `{self.name}` (`{self.venv}`)"
+            raise CommandNotFoundError(message)
         options.setdefault("env", self.variables())
-        keep = (*options.pop("pass_fds", ()), self.lease)
-        return subprocess.run([program, *command[1:]], pass_fds=keep, **options)  # noqa: PLW1510 - the caller says
+        keep = (*options.pop("pass_fds", ()), self.lease_descriptor)
+        return subprocess.run([program, *command[1:]], pass_fds=keep, **options)  # noqa: PLW1510 - the caller decides
+
+    def make_current(self) -> bool:
+        """Make the link `.roost/.venv/NAME` lead to this venv. Returns whether it led elsewhere before.
+
+        Raises:
+            RoostError: a link cannot be written.
+        """
+        from roost.store import links  # noqa: PLC0415 - most starts change no link
+
+        before = links.target(self.project, self.name)
+        try:
+            warning = links.point(self.project, self.name, self.venv, self.link)
+        except OSError as error:
+            from roost.store.store import Store  # noqa: PLC0415 - only for the message
+
+            raise Store(self.project).failure(error) from error
+        if warning:
+            from roost.console import messages  # noqa: PLC0415 - only for the message
+
+            messages.warning(warning)
+        return before != self.venv
 
     def close(self) -> None:
-        """Let go of the venv. Twice is once."""
-        if self.lease >= 0:
-            os.close(self.lease)
-            self.lease = -1
+        """Release the lease. Further calls do nothing."""
+        if self.lease_descriptor >= 0:
+            os.close(self.lease_descriptor)
+            self.lease_descriptor = -1
 
     def __enter__(self) -> "Self":
         """Return itself."""

@@ -1,8 +1,8 @@
-"""Everything that roost refuses or fails at, each with the exit status that a shell sees."""
+"""The errors of roost, each with its exit status."""
 
 
 class RoostError(Exception):
-    """A failure of roost's own; the text is one sentence that ends with what to do."""
+    """A failure of roost itself. The text is one sentence that ends with what to do."""
 
     status = 125
 
@@ -14,13 +14,13 @@ class UsageError(RoostError):
 
 
 class WaitTimeoutError(RoostError):
-    """A wait ran out of `ROOST_TIMEOUT`."""
+    """A wait took longer than `ROOST_TIMEOUT`."""
 
     status = 124
 
 
 class NotExecutableError(RoostError):
-    """The command was found, but the kernel would not run it."""
+    """The command was found, but the kernel cannot run it."""
 
     status = 126
 
@@ -36,13 +36,13 @@ class NoInterpreterError(RoostError):
 
 
 class VanishedError(RoostError):
-    """roost's own files were removed while they were in use (`git clean -fdx`, `rm -rf .roost`): start over."""
+    """Files of roost were removed while they were used (`git clean -fdx`); the acquisition starts over."""
 
 
 class Interrupted(KeyboardInterrupt):
-    """SIGTERM or SIGHUP; handled as Ctrl-C is: what was begun is ended, and nothing is left."""
+    """SIGTERM or SIGHUP; handled like Ctrl-C: what was begun ends, and nothing is left."""
 
     def __init__(self, signum: int) -> None:
-        """Remember the signal, for the exit status."""
+        """Keep the signal, for the exit status."""
         super().__init__()
         self.signum = signum

@@ -1,4 +1,4 @@
-"""The protocol: how a process comes to a venv that is whole. The rules are those of `docs/protocol.md`.
+"""The protocol: how a process gets a complete venv. `docs/protocol.md` explains the rules.
 
 1. A venv is never changed once it is complete.      6. The lease lives as long as what runs.
 2. A path is never built in twice.                   7. Removal needs the build lock and the lease.
@@ -12,36 +12,46 @@ import os
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from roost import building, collect, fingerprint, index, interpreter, inventory, locks, marker, recall, waiting
-from roost.environment import Environment
+from roost import state as states
+from roost import warm
+from roost.build import build
+from roost.console import holders, messages
+from roost.console.waiting import Wait
 from roost.errors import RoostError, VanishedError
-from roost.fingerprint import State
-from roost.marker import Marker
-from roost.store import Store
-from roost.waiting import Wait
+from roost.inputs import interpreter
+from roost.state import State
+from roost.store import collection, inventory, journal, links, marker, venvs
+from roost.store.marker import Marker
+from roost.store.store import Store
+from roost.system import files, locks
 
-RESTARTS = 5  # after somebody removed `.roost` under our feet
-LOOKS = 5  # at the marker, for one try of the lock that takes twenty times as long; builders need each core
+RESTARTS = 5  # after a user removed `.roost` during an acquisition
 TRIES = 3  # after an input changed during a build
+LOOKS = 5  # at the marker, for one try of the lock, which takes twenty times as long
+STALE = 5.0  # seconds after which a lock is tried though its recorded holder runs: its pid may be another process now
 
 
 class Request(NamedTuple):
-    """What a door asks for."""
+    """What an entry point needs."""
 
     start: str
     """A folder inside the project."""
     env: str
     python: str | None
     timeout: float
-    """Seconds that all waits together may take."""
+    """Bound on all waits together, in seconds."""
     label: str
-    """What others read of us while they wait."""
+    """The command that others see while they wait for this process."""
     refresh: bool = False
-    """Build anew, even if there is a valid venv."""
+    """Build again, even if there is a valid venv."""
+    session: str = ""
+    """The nox session that gets a venv of its own; empty for the shared venv."""
+    name: str = ""
+    """The name of that venv."""
 
 
 class Answer(NamedTuple):
-    """The answer to the one question: is there a valid marker for what the disk says now?"""
+    """The answer to the question: is there a valid marker for the present state?"""
 
     store: Store
     state: State | None
@@ -50,61 +60,60 @@ class Answer(NamedTuple):
     reason: str
     """Why there is no valid marker."""
     watched: str
-    """The file that changes when another process answers the question."""
+    """The file that changes when another process changes the answer."""
 
 
 class Held(NamedTuple):
-    """A venv with a lease on it."""
+    """A complete venv, and the lease on it."""
 
     store: Store
     state: State
     marker: Marker
-    lease: int
+    lease_descriptor: int
+    built: bool = False
+    """Whether this process built it."""
 
 
-def acquire(request: Request) -> Environment:
-    """Return the environment that `request` asks for, whole and leased; build it where nobody has.
+def acquire(request: Request) -> Held:
+    """Return a complete venv for `request`, with a lease on it. Builds it if no other process has.
 
     Raises:
-        RoostError: and then nothing is leased. Its kind says what happened.
+        RoostError: there is none, and no lease. Its class says why.
     """
     wait = Wait(request.timeout)
     for _ in range(RESTARTS):
         with contextlib.suppress(VanishedError):
             held = _acquire(request, wait)
             if wait.waited:
-                wait.end()
-                held.store.log(
-                    "wait",
-                    environment=request.env,
-                    command=request.label,
-                    seconds=round(wait.waited, 3),
-                    holder=wait.holder,
-                )
-            held = _vouch(request, held)
-            _point_first(held)
-            _write_index(request, held)
-            return Environment(request.env, held.marker.venv, held.lease)
+                _log_wait(request, wait, held.store)
+            if not request.session:
+                _link_first(held)
+                _write_index(request, held)
+            return held
     message = f"`.roost` of the project around `{request.start}` was removed {RESTARTS} times meanwhile: start again"
     raise RoostError(message)
 
 
 def _acquire(request: Request, wait: Wait) -> Held:
     while True:
-        answer = ask(request)  # rule 4: without any lock
-        if not request.refresh and (held := lease(answer)):
+        answer = ask(request)  # rule 4: without a lock
+        if not _must_build(request) and (held := lease(answer)):
             return held
         with build_lock(request, answer, wait) as lock:
             if lock:
-                return _ask_again(request, lock, wait)
+                return _build_if_needed(request, lock, wait)
+
+
+def _must_build(request: Request) -> bool:
+    return request.refresh or bool(request.session)
 
 
 def ask(request: Request, *, choose: bool = False) -> Answer:
-    """Look for a valid marker, never trusting the index. With `choose`, decide on an interpreter where none is."""
-    draft = fingerprint.draft(request.start, request.env, request.python)
+    """Look for a valid marker, without the index. With `choose`, an interpreter is chosen where there is none."""
+    draft = states.draft(request.start, request.env, request.python)
     store = Store(draft.project.root)
     store.check()
-    record = store.python(index.key(request.env, request.python))
+    record = store.python(warm.key(request.env, request.python))
     chosen, before = interpreter.recorded(record, draft.request, draft.inputs)
     if chosen is None and choose:
         with store.guarded():
@@ -112,19 +121,20 @@ def ask(request: Request, *, choose: bool = False) -> Answer:
         chosen, _ = interpreter.recorded(record, draft.request, draft.inputs)
     if chosen is None:
         return Answer(store, None, None, "no Python was chosen yet", record)
-    state = draft.with_interpreter(chosen)
+    state = draft.with_interpreter(chosen, request.session)
     valid, reason = marker.check(store, state)
-    if valid and valid.boot != index.boot() and (damage := inventory.damage(valid.venv)):
-        valid, reason = None, f"{damage} since the machine started anew"
-    return Answer(store, state, valid, reason, f"{store.env(state.fingerprint)}/complete")
+    if valid and valid.boot != files.boot_id() and (damage := inventory.damage(valid.venv)):
+        valid, reason = None, f"{damage} since the machine restarted"
+    return Answer(store, state, valid, reason, store.marker(state.folder))
 
 
 def lease(answer: Answer) -> Held | None:
-    """Take a lease on the venv of a valid marker, then look again (rule 5); None when it is gone by then."""
+    """Take a lease on the venv of a valid marker, then look again (rule 5). None where it is gone by then."""
     if answer.marker is None or answer.state is None:
         return None
+    exclusive = bool(answer.state.session)
     with answer.store.guarded():
-        descriptor = locks.try_lease(f"{answer.marker.venv}.lease", answer.marker.lease)
+        descriptor = locks.take_lease(f"{answer.marker.venv}.lease", answer.marker.lease_inode, exclusive=exclusive)
     if descriptor is None:
         return None
     if marker.check(answer.store, answer.state)[0] != answer.marker:
@@ -135,132 +145,123 @@ def lease(answer: Answer) -> Held | None:
 
 @contextlib.contextmanager
 def build_lock(request: Request, answer: Answer, wait: Wait) -> Iterator[locks.BuildLock | None]:
-    """Take the build lock; yield None instead when another process answered the question meanwhile."""
+    """Take the build lock. Yields None instead when another process changed the answer meanwhile."""
     store = answer.store
     store.prepare()
-    seen = index.signature(answer.watched)
     lock = locks.BuildLock(store.lock)
-    looks = 0
     with store.guarded():
-        while not lock.try_take(waiting.record(request.label)):
-            building.refuse_nested(store)
-            looks = min(looks + 1, LOOKS)
-            for _ in range(looks):
-                wait.pause("the build lock", store.lock)
-                if index.signature(answer.watched) != seen:
-                    yield None
-                    return
+        taken = _take(request, answer, lock, wait)
     wait.end()
+    if not taken:
+        yield None
+        return
     try:
         yield lock
     finally:
         lock.release()
-        store.empty_trash()
+        venvs.empty_trash(store)
 
 
-def _ask_again(request: Request, lock: locks.BuildLock, wait: Wait) -> Held:
-    """Ask under the build lock; build only if still needed (rules 3 and 9)."""
-    culprit = None
+def _take(request: Request, answer: Answer, lock: locks.BuildLock, wait: Wait) -> bool:
+    """Take `lock`, or return False when the answer changed (rule 10: it waits by polling, with a bound).
+
+    While the recorded holder certainly runs, only the marker is watched: a try needs a library, and costs the builder
+    a part of a core.
+    """
+    seen = files.signature(answer.watched)
+    looks, tried = 0, wait.waited
+    while True:
+        if not holders.Holder(lock.path).is_running() or wait.waited > tried + STALE:
+            if lock.try_take(holders.record(request.label)):
+                return True
+            tried = wait.waited
+        build.refuse_nested(answer.store)
+        looks = min(looks + 1, LOOKS)
+        for _ in range(looks):
+            wait.pause("the build lock", lock.path)
+            if files.signature(answer.watched) != seen:
+                return False
+
+
+def _build_if_needed(request: Request, lock: locks.BuildLock, wait: Wait) -> Held:
+    """Ask again under the build lock, and build if there still is no valid marker (rules 3 and 9)."""
+    changed = None
     for tried in range(TRIES):
         answer = ask(request, choose=True)
         store, state = answer.store, answer.state
-        if (tried or not request.refresh) and (held := lease(answer)):
+        if (tried or not _must_build(request)) and (held := lease(answer)):
             return held
         if state is None:
             raise VanishedError(answer.watched)
-        reason = f"`{culprit}` changed during the build" if culprit else answer.reason
-        building.await_orphans(store, wait)
-        if os.environ.get("ROOST_RESTORED") == "1" and not request.refresh:
-            with store.guarded():
-                adopted, reason = building.adopt(store, state, reason)
-            if adopted:
-                return Held(store, state, *adopted)
-        with store.guarded(), building.attempt(store, state, request.label) as made:
-            failure = building.build(store, state, made, reason, refresh=request.refresh)
-            culprit = moved(request, state)
-            if culprit:
+        reason = f"`{changed}` changed during the build" if changed else answer.reason
+        build.await_orphans(store, wait)
+        with store.guarded(), build.attempt(store, state, request.label, request.name) as made:
+            failure = build.build(store, state, made, reason, refresh=request.refresh)
+            changed = changed_input(request, state)
+            if changed:
                 if failure is None:
-                    building.forgo(made)
+                    build.mark_installer_finished(made)
                 continue
-            if not (lock.intact() and made.intact()):
+            if not (lock.is_current() and made.is_current()):
                 raise VanishedError(made.venv.path)
             if failure:
                 raise RoostError(failure)
-            done = building.publish(store, state, made)
-            collect.collect(store, state.settings.keep)
-            return Held(store, state, done, made.lease)
-    message = f"`{culprit}` changed during each of {TRIES} builds: start again when nothing writes it"
+            done = build.publish(store, state, made)
+            collection.collect(store, state.settings.keep)
+            return Held(store, state, done, made.lease_descriptor, built=True)
+    message = f"`{changed}` changed during each of {TRIES} builds: start again when nothing writes it"
     raise RoostError(message)
 
 
-def moved(request: Request, state: State) -> str | None:
-    """Return the input that is not what `state` was read from, or None (rule 3).
+def changed_input(request: Request, state: State) -> str | None:
+    """Return the input that changed since `state` was read, or None (rule 3).
 
-    An edit and its undo leave the fingerprint as it was, but not the ctime; a file that a glob matches now leaves the
+    An edit and its undo leave the fingerprint as it was, but not the ctime. A new file that a glob matches leaves the
     signatures as they were, but not the fingerprint.
     """
-    if moved := state.inputs.moved():
-        return moved
+    if changed := state.inputs.changed():
+        return changed
     now = ask(request).state
     if now is None:
         return state.interpreter.path
-    changed = [name for name in now.parts.keys() | state.parts.keys() if now.parts.get(name) != state.parts.get(name)]
-    return min(changed, default=None)
+    names = [name for name in now.parts.keys() | state.parts.keys() if now.parts.get(name) != state.parts.get(name)]
+    return min(names, default=None)
 
 
-def _vouch(request: Request, held: Held) -> Held:
-    """Note in the marker that its venv came whole through a start of the machine. Best effort, as `_write_index` is."""
-    if held.marker.boot == index.boot():
-        return held
-    path = f"{held.store.env(held.state.fingerprint)}/complete"
-    lock = locks.BuildLock(held.store.lock)
-    with contextlib.suppress(OSError, RoostError):
-        if lock.try_take(waiting.record(request.label)):
-            try:
-                if marker.load(path)[0] == held.marker:
-                    vouched = held.marker._replace(boot=index.boot())
-                    marker.publish(path, vouched)
-                    return held._replace(marker=vouched)
-            finally:
-                lock.release()
-    return held
+def _log_wait(request: Request, wait: Wait, store: Store) -> None:
+    wait.end()
+    seconds = round(wait.waited, 3)
+    journal.write(store, "wait", environment=request.env, command=request.label, seconds=seconds, holder=wait.holder)
 
 
-def _point_first(held: Held) -> None:
-    """Let `current` lead to the first venv there is: here, since a builder may be killed once its marker is written."""
-    env, link = held.state.settings.env, held.state.settings.link
+def _link_first(held: Held) -> None:
+    """Make the first link to a venv here: its builder may have been killed after it wrote the marker."""
+    settings, project = held.state.settings, held.state.project
     with contextlib.suppress(OSError):  # a read-only checkout
-        if env not in held.store.pointed():
-            held.store.point(env, held.marker.venv, link)
+        if settings.env not in links.targets(held.store):
+            warning = links.point(project.root, settings.env, held.marker.venv, settings.link)
+            if warning:
+                messages.warning(warning)
 
 
 def _write_index(request: Request, held: Held) -> None:
-    """Spare the next start all hashing. Best effort: a read-only checkout has none, and works."""
-    found, state = held.marker, held.state
-    # The folder itself, since its ctime tells of a chmod: `hooks/roost-run` cannot look at its mode (rule 8).
-    marked = f"{held.store.env(state.fingerprint)}/complete"
-    name = index.key(request.env, request.python)
-    files = [held.store.root, marked, f"{found.venv}/pyvenv.cfg", *found.folders, held.store.python(name)]
-    seen = {path: index.signature(path) for path in files}
+    """Save the next start all hashing. Best effort: a read-only checkout has no index, and works."""
+    state, store, name = held.state, held.store, warm.key(request.env, request.python)
+    # The folder itself, since its ctime shows a chmod: `hooks/roost-run` cannot examine modes (rule 8).
+    own = [store.root, store.marker(state.folder), f"{held.marker.venv}/pyvenv.cfg", *held.marker.folders]
+    seen = {path: files.signature(path) for path in [*own, store.python(name)]}
     seen |= state.inputs.folders | state.inputs.signatures
     if (
-        any("\n" in path or index.BREAK in path for path in seen)
+        any("\n" in path or warm.BREAK in path for path in seen)
         or state.inputs.variables
-        or marker.check(held.store, state)[0] != found
+        or marker.check(store, state)[0] != held.marker
     ):
         return
-    head = [
-        index.FORMAT,
-        f"project {state.project.root}",
-        f"venv {found.venv}",
-        f"lease {found.lease}",
-        f"boot {index.boot()}",
-        *(f"member {path}" for path in state.project.members),
-        *([f"link {state.settings.link}"] if state.settings.link else []),
-    ]
-    expected = [f"{sign} {path}" for path, sign in seen.items() if sign != index.ABSENT]
-    text = "\n".join([*head, index.BREAK, *seen, index.BREAK, *expected, index.BREAK, ""])
+    index = warm.Index()
+    index.project, index.venv, index.lease_inode = state.project.root, held.marker.venv, held.marker.lease_inode
+    index.boot, index.members, index.link = files.boot_id(), list(state.project.members), state.settings.link
+    index.paths = list(seen)
+    index.expected = "\n".join(f"{signature} {path}" for path, signature in seen.items() if signature != files.ABSENT)
+    index.digests = state.inputs.digests()
     with contextlib.suppress(OSError):
-        path = held.store.index(name)
-        index.write(path, text, state.inputs.youngest)
-        recall.write(f"{path}:{state.fingerprint}", text, state.inputs.contents(), state.inputs.youngest)
+        index.write(name, state.fingerprint, state.inputs.youngest)

@@ -4,10 +4,12 @@ import os
 from collections.abc import Sequence
 from typing import Any, NamedTuple, Protocol
 
-from roost import process
-from roost.inputs import Inputs
-from roost.project import Project, table
-from roost.settings import Settings
+from roost.inputs.files import Inputs
+from roost.inputs.project import Project
+from roost.inputs.schema import table
+from roost.inputs.settings import Settings
+from roost.system import paths
+from roost.system.processes import Completed
 
 
 class Target(NamedTuple):
@@ -24,13 +26,13 @@ class Target(NamedTuple):
     @property
     def python(self) -> str:
         """The virtualenv's own interpreter."""
-        return f"{self.venv}/bin/python"
+        return paths.python(self.venv)
 
 
 class Run(Protocol):
     """Runs one program for an installer, in the project's folder and with a scrubbed environment."""
 
-    def __call__(self, command: Sequence[str], **env: str) -> process.Completed:
+    def __call__(self, command: Sequence[str], **env: str) -> Completed:
         """Run `command` with the variables `env` added."""
         ...
 
@@ -86,4 +88,4 @@ def is_package(folder: str, tables: dict[str, Any], inputs: Inputs) -> bool:
 def active(venv: str) -> dict[str, str]:
     """Return the variables that make `venv` the active one for a tool that looks for it there."""
     path = os.environ.get("PATH", os.defpath)
-    return {"VIRTUAL_ENV": venv, "PATH": f"{venv}/bin{os.pathsep}{path}", "CONDA_DEFAULT_ENV": ""}
+    return {"VIRTUAL_ENV": venv, "PATH": f"{paths.scripts(venv)}{os.pathsep}{path}", "CONDA_DEFAULT_ENV": ""}

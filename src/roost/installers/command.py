@@ -5,11 +5,11 @@ import shutil
 from typing import Literal
 
 from roost.errors import RoostError
-from roost.inputs import Inputs
-from roost.installers import requirements
+from roost.inputs import requirements_txt
+from roost.inputs.files import Inputs
+from roost.inputs.project import Project
+from roost.inputs.settings import Settings
 from roost.installers.base import Run, Target, active
-from roost.project import Project
-from roost.settings import Settings
 
 
 class CommandInstall:
@@ -31,7 +31,7 @@ class CommandInstall:
         self.words = settings.command
         paths = [os.path.normpath(os.path.join(project.root, word)) for word in self.words]
         self.files = [path for path in paths if path.startswith(f"{project.root}/") and os.path.isfile(path)]
-        self.files += requirements.follow(project, inputs, list(settings.requirements)).files
+        self.files += requirements_txt.follow(project, inputs, list(settings.requirements)).files
         self.sources: tuple[str, ...] = ()
 
     def install(self, target: Target, run: Run) -> str | None:

@@ -2,10 +2,11 @@
 
 from typing import Literal
 
-from roost.inputs import Inputs
-from roost.installers import sources, tools
+from roost.inputs import local_projects, lock_files
+from roost.inputs.files import Inputs
+from roost.inputs.project import Project
+from roost.installers import tools
 from roost.installers.base import Run, Target, active
-from roost.project import Project
 
 # A `.pdm-python` that PDM wrote earlier leads to another environment.
 _VARIABLES = {"PDM_IGNORE_SAVED_PYTHON": "1", "PDM_CHECK_UPDATE": "0", "PDM_NON_INTERACTIVE": "1"}
@@ -26,7 +27,7 @@ class PdmSync:
         self.reason = reason
         self.files = [f"{project.root}/{name}" for name in ("pdm.lock", "pdm.toml")]
         lock = inputs.toml(self.files[0]) or {}  # a conflict of git's in it is a sentence, and no build
-        self.sources = sources.followed(project, inputs, sources.in_lock(lock, project.root))
+        self.sources = local_projects.followed(project, inputs, lock_files.folders_in_lock(lock, project.root))
 
     def install(self, target: Target, run: Run) -> str | None:
         """Install the groups and extras; PDM's own choice of groups where the settings name none."""

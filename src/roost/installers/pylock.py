@@ -4,17 +4,13 @@ import os
 from typing import Literal
 
 from roost.errors import RoostError
-from roost.inputs import Inputs
-from roost.installers import sources
+from roost.inputs import local_projects
+from roost.inputs.files import Inputs
+from roost.inputs.project import Project
+from roost.inputs.schema import table, tables_at
+from roost.inputs.settings import Settings, normalize
 from roost.installers.base import Run, Target, is_package
 from roost.installers.uv import fresh_builds, uv_pip
-from roost.project import Project, table
-from roost.settings import Settings, normalize
-
-
-def names(env: str) -> tuple[str, ...]:
-    """Return the lock files that answer for the environment `env`, the best first."""
-    return (f"pylock.{env}.toml", "pylock.toml")
 
 
 class PylockSync:
@@ -29,7 +25,7 @@ class PylockSync:
         self.path = f"{project.root}/{name}"
         self.files = [self.path, f"{project.root}/uv.toml"]
         self.lock = inputs.toml(self.path) or {}
-        packages = sources.tables_in(self.lock, "packages")
+        packages = tables_at(self.lock, "packages")
         paths = [table(package, "directory").get("path") for package in packages]
         found = {os.path.normpath(os.path.join(project.root, path)) for path in paths if isinstance(path, str)}
         own = normalize(str(table(project.tables, "project").get("name", "")))
@@ -37,7 +33,7 @@ class PylockSync:
         missing = project.root not in found and own not in there
         self._adds_project = missing and is_package(project.root, project.tables, inputs)
         self.sources = sorted(found - {project.root})
-        self._builds = sources.builds([project.root, *self.sources], inputs)
+        self._builds = local_projects.builds([project.root, *self.sources], inputs)
 
     def install(self, target: Target, run: Run) -> str | None:
         """Install what the lock file has for the groups and extras; then the project, if that is not among it."""

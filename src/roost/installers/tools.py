@@ -4,7 +4,7 @@ import os
 import shutil
 
 from roost.errors import RoostError
-from roost.project import Project
+from roost.inputs.project import Project
 
 
 def find(name: str, project: Project, file: str) -> str:

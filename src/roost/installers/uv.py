@@ -4,12 +4,12 @@ import os
 from collections.abc import Callable, Sequence
 from typing import Any, Literal
 
-from roost.inputs import Inputs
-from roost.installers import sources
+from roost.inputs import local_projects, lock_files
+from roost.inputs.files import Inputs
+from roost.inputs.project import Project
+from roost.inputs.settings import extras_of, groups_of, normalize
 from roost.installers.base import Run, Target, is_package
-from roost.process import find_uv
-from roost.project import Project
-from roost.settings import extras_of, groups_of, normalize
+from roost.system.processes import find_uv
 
 _ROUTINE = ("Using ", "Creating virtual environment ", "Resolved ")  # nobody needs it to see why it failed
 
@@ -25,7 +25,7 @@ def uv_pip(words: Sequence[str], target: Target, run: Run) -> str | None:
     return None if status == 0 else _telling(output)
 
 
-def fresh_builds(builds: Sequence[sources.Build], target: Target) -> list[str]:
+def fresh_builds(builds: Sequence[local_projects.Build], target: Target) -> list[str]:
     """Return the words that make uv build anew what it may have built from other files, or what the user wants anew.
 
     uv keeps what it built, by the files that it knows of. It knows nothing of roost's `inputs`, nor of all that a build
@@ -46,8 +46,8 @@ class UvSync:
         """Read which folders the lock file names."""
         self.reason = reason
         self.files = [f"{project.root}/{name}" for name in ("uv.lock", "uv.toml")]
-        self.sources = sources.named_by_uv_lock(project, inputs)
-        self._builds = sources.builds([project.root, *self.sources], inputs)
+        self.sources = lock_files.folders_in_uv_lock(project, inputs)
+        self._builds = local_projects.builds([project.root, *self.sources], inputs)
 
     def install(self, target: Target, run: Run) -> str | None:
         """Install the groups and extras, and all members of a workspace."""
@@ -80,10 +80,10 @@ class UvInstall:
     def __init__(self, project: Project, inputs: Inputs, reason: str) -> None:
         """Follow the local dependencies."""
         self.reason = reason
-        self.sources = sources.followed(project, inputs)
+        self.sources = local_projects.followed(project, inputs)
         folders = [project.root, *self.sources]
-        self.files = [f"{project.root}/uv.toml", *sources.archives(folders, inputs)]
-        self._builds = sources.builds(folders, inputs)
+        self.files = [f"{project.root}/uv.toml", *local_projects.archives(folders, inputs)]
+        self._builds = local_projects.builds(folders, inputs)
         everywhere = project.all_tables.items()
         self._packages = [folder for folder, tables in everywhere if is_package(folder, tables, inputs)]
 

@@ -1,0 +1,268 @@
+"""One build: an attempt at a venv, from an empty folder to a published marker. All of it under the build lock."""
+
+import contextlib
+import functools
+import json
+import os
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+
+from roost.build import probe
+from roost.console import holders, messages, redact, waiting
+from roost.errors import RoostError
+from roost.inputs import interpreter
+from roost.installers.base import Target
+from roost.state import State
+from roost.store import changes, collection, inventory, journal, marker, venvs
+from roost.store.marker import Marker
+from roost.store.store import Store
+from roost.store.venvs import Attempt
+from roost.system import files, locks, paths, processes, variables
+from roost.system.processes import Completed
+
+WHY_LIMIT = 200  # characters of the reason for a failed build, in the journal
+
+
+def refuse_nested(store: Store) -> None:
+    """Refuse at once to wait for a build that waits for this process (rule 10).
+
+    Raises:
+        RoostError: this process is part of a build of the same project.
+    """
+    holder = holders.Holder(store.lock)
+    nested = holder.is_local and holder.pid in processes.ancestors(os.getpid())
+    if nested or os.environ.get(variables.BUILDING) == store.root:
+        message = (
+            f"roost was called from its own build of `{store.root}`, and the environment is not built yet: "
+            "run the tool directly"
+        )
+        raise RoostError(message)
+
+
+def await_orphans(store: Store, wait: waiting.Wait) -> None:
+    """Wait until no installer of an earlier attempt runs, and remove its attempt (rule 9).
+
+    An installer whose builder was killed may still write in the source tree. It inherited its attempt's lease. An
+    attempt's lease file has the builder's record until just before the marker is written.
+
+    Raises:
+        WaitTimeoutError: it does not end in time.
+        RoostError: this process is part of it.
+    """
+    with store.guarded():
+        for venv in filter(collection.is_attempt, list(venvs.all_in(store))):
+            while not venvs.remove(store, venv, marker=False):
+                refuse_nested(store)  # such an installer may call roost, which would wait for itself
+                wait.pause("the lease of a build that ended", venv.lease_file, holders.of_lease)
+    wait.end()
+
+
+@contextlib.contextmanager
+def attempt(store: Store, state: State, label: str, name: str = "") -> Iterator[Attempt]:
+    """Provide a new, empty attempt (rule 2). It is removed afterwards, unless it was published.
+
+    `name` is that of a session's own venv, which only that session uses.
+    """
+    record = holders.record(label)
+    made = venvs.create(store, state.folder, record, name=name, exclusive=bool(state.session))
+    made.label = label
+    try:
+        yield made
+    finally:
+        if not made.published:
+            os.close(made.lease_descriptor)
+            with contextlib.suppress(OSError):
+                _remove(store, made)
+
+
+def _remove(store: Store, made: Attempt) -> None:
+    """Remove an attempt. One whose installer still runs after a second is left to the next builder."""
+    end = time.monotonic() + waiting.SILENCE
+    while not venvs.remove(store, made.venv, marker=False) and time.monotonic() < end:
+        time.sleep(waiting.POLL)
+
+
+def mark_installer_finished(made: Attempt) -> None:
+    """Clear the attempt's record: its installer ended well, so no builder waits for a daemon that it left running."""
+    locks.write_record(made.lease_descriptor, "")
+
+
+def build(store: Store, state: State, made: Attempt, reason: str, *, refresh: bool = False) -> str | None:
+    """Fill the attempt and check its health. Returns None, or why that failed, with the installer's output.
+
+    `reason` says why it is built, for people. With `refresh`, local projects are built again.
+    """
+    env, chosen = state.settings.env, state.installer
+    if state.session:
+        reason = f"for the nox session `{state.session}`"
+    elif reason == marker.NONE:
+        reason = changes.summary(store, state, with_packages=True) or "the first one"
+    why = reason or "because of `--refresh`"
+    messages.step(f"building `{env}` with {chosen.kind} ({chosen.reason}), {state.interpreter}: {why}")
+    try:
+        failure = _install(store, state, made, refresh=refresh)
+        if failure is None:  # not "": on a full disk a program can fail without output
+            failure = _finish(store, state, made)
+    except RoostError as error:
+        failure = str(error)
+    except KeyboardInterrupt:
+        messages.step(f"the build of `{env}` was interrupted, and its installer ended")
+        raise
+    if failure is None:
+        return None
+    text = redact.without_secrets(failure).strip() or "it failed and printed nothing"
+    _log(store, "failure", state, made, why=_main_line(text))
+    separator = "\n" if "\n" in text else " "  # several lines stay together
+    root = state.project.root
+    return f"the environment `{env}` of `{root}` could not be built with {chosen.kind}:{separator}{text}"
+
+
+def _install(store: Store, state: State, made: Attempt, *, refresh: bool) -> str | None:
+    """Create the venv and let the installer fill it. Returns None, or why that failed."""
+    venv = made.venv.path
+    if state.installer.kind in ("uv", "pylock") and (reason := interpreter.refused(state.project, state.interpreter)):
+        return reason
+
+    def run(command: Sequence[str], **more: str) -> Completed:
+        return _run(store, state, made, command, more)
+
+    target = Target(state.project, state.settings, venv, state.interpreter.path, refresh)
+    if not state.installer.makes_venv:
+        command = [processes.find_uv(), "venv", "--no-project", "--no-config", "--python", target.base]
+        status, output = run([*command, f"--prompt={os.path.basename(state.project.root) or 'roost'}", venv])
+        if status != 0:
+            return output
+    return state.installer.install(target, run)
+
+
+def _run(
+    store: Store,
+    state: State,
+    made: Attempt,
+    command: Sequence[str],
+    more: Mapping[str, str],
+    meanwhile: Callable[[], None] | None = None,
+) -> Completed:
+    """Run one step of the build, which holds the attempt's lease for as long as any of its processes runs (rule 9)."""
+    env = variables.for_installer(os.environ, **{variables.BUILDING: store.root}, **more)
+    watch = functools.partial(_show, state, made) if messages.width() else None
+    try:
+        done = processes.run(
+            command,
+            env=env,
+            cwd=state.project.root,
+            log=made.open_log(),
+            watch=watch,
+            meanwhile=meanwhile,
+            keep=[made.lease_descriptor],
+        )
+    finally:
+        messages.clear()
+    return done._replace(output=processes.rendered(done.output))
+
+
+def _show(state: State, made: Attempt, log: int) -> None:
+    """Show the progress of a longer build on a terminal: phase, packages, time, and the last line of output."""
+    if made.seconds() < waiting.SILENCE:
+        return
+    phase = "compiling" if made.installed else f"installing with {state.installer.kind}"
+    names = (name for folder in paths.site_packages(made.venv.path) for name in os.listdir(folder))
+    packages = sum(name.endswith(".dist-info") for name in names)
+    tail = os.pread(log, 4096, max(os.fstat(log).st_size - 4096, 0)).decode(errors="replace")
+    last = processes.rendered(tail.strip()).rpartition("\n")[2].strip()
+    messages.live(f"{phase}, {packages} packages, {made.seconds():.0f} s{f': {last}' if last else ''}")
+
+
+def _finish(store: Store, state: State, made: Attempt) -> str | None:
+    """Check the venv's health, provide its bytecode and take its inventory. Returns what is wrong with it, or None."""
+    warnings: list[str] = []
+
+    def take_inventory() -> None:
+        made.files = inventory.take(made.venv.path, bytecode=False)
+        warnings.extend(inventory.edited(made.venv.path, made.files))
+
+    donor = _donor(store, state) if state.settings.compile_bytecode else None
+    if failure := check_health(store, state, made, donor, take_inventory):
+        return failure
+    made.files |= inventory.take_bytecode(made.venv.path, made.files)
+    for warning in warnings:
+        messages.warning(warning)
+    return None
+
+
+def _donor(store: Store, state: State) -> str:
+    """Return the venv from which a new one can take bytecode, or an empty string."""
+    newest = changes.newest(store, state)
+    if newest and (newest.boot == files.boot_id() or not inventory.damage(newest.venv)):
+        return newest.venv
+    return ""
+
+
+def check_health(
+    store: Store, state: State, made: Attempt, donor: str | None = None, meanwhile: Callable[[], None] | None = None
+) -> str | None:
+    """Start the venv's Python as a session would. Returns what is wrong with it, or None.
+
+    With a `donor`, which may be empty, it also provides the bytecode. `meanwhile` is called while it runs.
+    """
+    venv = made.venv.path
+    made.installed = True
+    # -I: nothing of the caller's. No -S: what the packages do at start-up is part of the check.
+    command = [paths.python(venv), "-I", "-B", "-W", "ignore", probe.__file__]
+    status, output = _run(store, state, made, command if donor is None else [*command, donor], {}, meanwhile)
+    try:
+        prefix, version, made.folders = json.loads(processes.framed(output))
+    except ValueError:
+        return f"its Python does not start (status {status}): {output.strip()[-2000:]}"
+    if os.path.realpath(prefix) != os.path.realpath(venv) or version != state.interpreter.version:
+        return f"its Python is {version} in `{prefix}`, not {state.interpreter.version} in `{venv}`"
+    return None
+
+
+def publish(store: Store, state: State, made: Attempt) -> Marker:
+    """Write the marker: from now on the venv is complete, and the lease is that of a session.
+
+    Raises:
+        RoostError: it cannot be written.
+    """
+    before = changes.newest(store, state)
+    inventory.write(made.venv.path, made.files)
+    mark_installer_finished(made)
+    done = marker.describe(state, made)
+    warning = marker.publish(made.venv.marker, done)
+    made.published = True
+    if warning:
+        messages.warning(warning)
+    _log(store, "build", state, made)
+    _report(before, done)
+    return done
+
+
+def _main_line(text: str) -> str:
+    """Return the first line of an installer's output that mentions an error, else the first line."""
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    return next((line for line in lines if "error" in line.lower()), lines[0])[:WHY_LIMIT]
+
+
+def _log(store: Store, event: str, state: State, made: Attempt, **more: str) -> None:
+    journal.write(
+        store,
+        event,
+        environment=state.settings.env,
+        command=made.label,
+        fingerprint=state.fingerprint,
+        venv=made.venv.name,
+        seconds=made.seconds(),
+        **more,
+    )
+
+
+def _report(before: Marker | None, done: Marker) -> None:
+    """Print the result of a build that took long enough to be noticed."""
+    if done.seconds < waiting.SILENCE:
+        return
+    now = changes.installed(done)
+    # Changes in a lock file were printed when the build began.
+    differences = changes.packages(changes.installed(before), now) if before and not done.locked else []
+    what = f": {changes.shorten(differences, 3)}" if differences else ""
+    messages.step(f"built `{done.environment}` in {done.seconds:.1f} s, {len(now)} packages{what}")

@@ -1,0 +1,108 @@
+"""The command line: the entry point, and the one place that turns an error into an exit status."""
+
+import _signal  # type: ignore[import-not-found] # `signal` imports `enum`
+import os
+import sys
+
+# Until `main` handles it, Ctrl-C ends the process without a traceback.
+if _signal.getsignal(_signal.SIGINT) is _signal.default_int_handler:
+    _signal.signal(_signal.SIGINT, _signal.SIG_DFL)
+
+from roost.errors import Interrupted, RoostError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import NoReturn
+
+
+def _dispatch() -> int:
+    words = sys.argv[1:]
+    if words[:1] == ["run"]:
+        from roost.cli import run  # noqa: PLC0415 - each command imports what it needs
+
+        parsed = run.parse(words[1:])
+        if parsed:
+            run.start(parsed)
+    if words == ["sync"] and sys.stdout and not sys.stdout.isatty() and (venv := _current()):
+        sys.stdout.buffer.write(os.fsencode(f"{venv}\n"))
+        sys.stdout.flush()
+        return 0
+    from roost.cli import main as commands  # noqa: PLC0415 - a warm `roost run` needs none of it
+
+    return commands.main(words)
+
+
+def _current() -> "str | None":
+    """Return what `roost sync` prints, where nothing changed since an earlier start, without importing click."""
+    from roost import environment, warm  # noqa: PLC0415 - only here
+
+    found = environment.find(os.getcwd(), warm.default_env())
+    if found is None:
+        return None
+    with found:
+        found.make_current()
+        return found.venv
+
+
+def _guarded(command: "Callable[[], int]") -> int:
+    try:
+        _handle_signals()
+        return command()
+    except RoostError as error:
+        return _fail(str(error), error.status)
+    except KeyboardInterrupt as error:
+        _restore_signals()
+        signum = error.signum if isinstance(error, Interrupted) else 2
+        return _fail("interrupted; nothing was run", 128 + signum)
+    except OSError as error:
+        where = f"`{error.filename}`: " if error.filename else ""
+        if isinstance(error, FileNotFoundError) and not where:  # from `os.getcwd`
+            return _fail("the current folder does not exist any more: `cd` to one that does", RoostError.status)
+        return _check_stdout() or _fail(f"{where}{error.strerror or error}", RoostError.status)
+    finally:
+        _restore_signals()
+
+
+def _check_stdout() -> int:
+    """Return 125 and print why, where standard output cannot be written. Its buffer is given up then."""
+    try:
+        if sys.stdout:
+            sys.stdout.flush()
+    except OSError as error:  # Python would try again at its end, fail, and end with 120
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        return _fail(f"standard output cannot be written: {error.strerror}", RoostError.status)
+    return 0
+
+
+def _handle_signals() -> None:
+    """Make SIGTERM and SIGHUP end a build like Ctrl-C; exec removes the handlers."""
+
+    def interrupt(signum: int, frame: object) -> "NoReturn":
+        del frame
+        raise Interrupted(signum)
+
+    if _signal.getsignal(_signal.SIGINT) == _signal.SIG_DFL:  # see above
+        _signal.signal(_signal.SIGINT, _signal.default_int_handler)
+    for signum in (_signal.SIGTERM, _signal.SIGHUP):
+        if _signal.getsignal(signum) == _signal.SIG_DFL:  # `nohup` ignores SIGHUP
+            _signal.signal(signum, interrupt)
+
+
+def _restore_signals() -> None:
+    """Make a signal end the process without a traceback: nothing is left to clean up."""
+    for signum in (_signal.SIGINT, _signal.SIGTERM, _signal.SIGHUP):
+        if callable(_signal.getsignal(signum)):
+            _signal.signal(signum, _signal.SIG_DFL)
+
+
+def _fail(text: str, status: int) -> int:
+    from roost.console import messages  # noqa: PLC0415 - a warm start prints nothing
+
+    messages.error(text)
+    return status
+
+
+def main() -> int:
+    """Command-line entry point. Returns the exit status."""
+    return _guarded(_dispatch)

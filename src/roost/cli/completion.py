@@ -1,0 +1,61 @@
+"""Shell completion: `roost completion`, and the words that click does not know."""
+
+import os
+
+import click
+from click.shell_completion import CompletionItem, get_completion_class
+
+from roost import warm
+from roost.system import paths
+
+VARIABLE = "_ROOST_COMPLETE"  # as click names it, after the program
+
+
+def envs(context: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
+    """Return the environments of the project that begin with `incomplete`."""
+    del param
+    from roost.inputs import settings  # noqa: PLC0415 - every command imports this module, a warm `roost sync` too
+    from roost.inputs.project import Project  # noqa: PLC0415
+
+    try:
+        names = settings.names(Project.at(context.params.get("project") or "."))
+    except Exception:  # noqa: BLE001 - a traceback would destroy the line that is being typed
+        return []
+    return [name for name in names if name.startswith(incomplete)]
+
+
+def commands(context: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Return the commands of the current venv for the first word; after that, the shell completes files."""
+    if context.params.get(param.name or "") or paths.is_path(incomplete):
+        return [CompletionItem(incomplete, type="file")]
+    from roost.inputs.project import Project  # noqa: PLC0415 - as above
+    from roost.store import links  # noqa: PLC0415
+
+    env = context.params.get("env") or warm.default_env()
+    try:
+        root = Project.at(context.params.get("project") or ".").root
+        entries = list(os.scandir(paths.scripts(links.path(root, env))))
+    except Exception:  # noqa: BLE001 - see above
+        return []
+    names = [
+        entry.name
+        for entry in entries
+        if entry.name.isprintable() and entry.is_file() and os.access(entry.path, os.X_OK)
+    ]
+    return [CompletionItem(name) for name in sorted(names) if name.startswith(incomplete)]
+
+
+@click.command(
+    short_help="Print the completion script of a shell.",
+    epilog="""\b
+Examples:
+  eval "$(roost completion bash)"      in ~/.bashrc
+  eval "$(roost completion zsh)"       in ~/.zshrc, after compinit
+  roost completion fish | source       in ~/.config/fish/config.fish""",
+)
+@click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
+def completion(shell: str) -> None:
+    """Print a script that makes SHELL complete commands, options, environments, and the tools in them."""
+    kind = get_completion_class(shell)
+    assert kind is not None  # noqa: S101 - for mypy: click has these three
+    click.echo(kind(click.Command("roost"), {}, "roost", VARIABLE).source())

@@ -1,0 +1,322 @@
+"""`roost doctor`: tries what roost relies on, with real processes in the project's own folder."""
+
+import contextlib
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from typing import Literal, NamedTuple
+
+import click
+
+import roost
+from roost.cli import options, output
+from roost.console import holders
+from roost.errors import RoostError
+from roost.inputs.files import text_of
+from roost.inputs.project import Project
+from roost.store import collection, venvs
+from roost.store.store import Store
+from roost.system import files, locks, proc, processes, variables
+from roost.system.files import Folder
+
+VERSION = 1  # of the output with `--json`
+_NETWORK = ("nfs", "cifs", "smb", "9p", "fuse", "afs", "drvfs", "vboxsf", "virtiofs", "lustre", "gpfs", "ceph")
+_TOOLS = ("git", "uv", "nox", "pre-commit", "prek", "lefthook")
+_SLEEP = "import time; print('started', flush=True); time.sleep(60)"
+_VARIABLES = ("ROOST_DIR", "ROOST_ENV", "ROOST_QUIET", "ROOST_TIMEOUT", "UV_CACHE_DIR", "UV_LINK_MODE")
+_OPTIONS = ("local_lock=", "lock", "nolock", "vers=")  # of a mount; others hold names, addresses and long paths
+_CONFIGURATIONS = (".pre-commit-config.yaml", "prek.toml", "lefthook.yml", ".husky/pre-commit", ".husky/pre-push")
+_READY = 10.0  # seconds that a process of ours gets to take a lock
+
+
+class Finding(NamedTuple):
+    """One line of the report."""
+
+    level: Literal["ok", "warning", "error"]
+    text: str
+    cure: str = ""
+
+
+def examine(start: str) -> list[Finding]:
+    """Return what was found in the project around `start`, and with the tools on this machine.
+
+    Raises:
+        RoostError: there is no project, or `.roost` cannot be used at all.
+    """
+    project = Project.at(start)
+    store = Store(project.root)
+    store.prepare()
+    checks: list[Callable[[Project, Store], Iterator[Finding]]] = [
+        _versions,
+        _file_system,
+        _flock,
+        _names,
+        _clock,
+        _hard_links,
+        _link,
+        _hooks,
+        _leftovers,
+    ]
+    found = []
+    for check in checks:
+        try:
+            found += list(check(project, store))
+        except (OSError, RoostError) as error:
+            found.append(Finding("error", f"{check.__name__.strip('_').replace('_', ' ')}: {error}"))
+    home = os.path.expanduser("~")
+    return [one._replace(text=one.text.replace(home, "~"), cure=one.cure.replace(home, "~")) for one in found]
+
+
+def _versions(project: Project, store: Store) -> Iterator[Finding]:
+    del project, store
+    version = ".".join(map(str, sys.version_info[:3]))
+    yield Finding("ok", f"roost {roost.__version__} on Python {version}, {os.uname().sysname} {os.uname().release}")
+    uv = processes.find_uv()
+    yield Finding("ok", f"the installer is {_version(uv)} (`{uv}`)")
+    for tool in _TOOLS:
+        path = shutil.which(tool)
+        if path and path != uv:
+            yield Finding("ok", f"{_version(path)} (`{path}`)")
+    assigned = [f"`{name}={os.environ[name]}`" for name in _VARIABLES if name in os.environ]
+    if assigned:
+        yield Finding("ok", f"set in the environment: {', '.join(assigned)}")
+
+
+def _version(path: str) -> str:
+    got = processes.query([path, "--version"], env=variables.for_installer(os.environ), cwd="/")
+    first = got.stdout.strip().partition("\n")[0] if got.status == 0 else ""
+    name = os.path.basename(path)
+    return first if name in first else f"{name} {first}".strip()
+
+
+def _file_system(project: Project, store: Store) -> Iterator[Finding]:
+    del project
+    fits = [mount for mount in proc.mounts() if f"{store.root}/".startswith(f"{mount[0].rstrip('/')}/")]
+    if fits:
+        where, kind, options = max(fits, key=lambda mount: len(mount[0]))
+        network = kind.startswith(_NETWORK)
+        cure = "locks there depend on a server; if anything below fails, set `ROOST_DIR` to a local folder"
+        words = [word for word in options.split(",") if "=" not in word or word.startswith(_OPTIONS)]
+        text = f"`{store.root}` lies on {kind} (mounted at `{where}`, {','.join(words)})"
+        yield Finding("warning" if network else "ok", text, cure if network else "")
+
+
+@contextlib.contextmanager
+def _scratch(store: Store) -> Iterator[str]:
+    """Provide the path of a new, empty file beside the locks."""
+    path = f"{store.data}/doctor.{os.getpid()}"
+    os.close(files.create(path))
+    try:
+        yield path
+    finally:
+        with contextlib.suppress(OSError):
+            os.unlink(path)
+
+
+@contextlib.contextmanager
+def _holder(path: str, *, exclusive: bool) -> Iterator["subprocess.Popen[bytes]"]:
+    """Provide a process that holds a lock on `path` by a descriptor that it inherited, as a session holds its lease."""
+    descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+    try:
+        if not locks.try_lock(descriptor, exclusive=exclusive):
+            message = "a flock cannot be taken"
+            raise RoostError(message)
+        command = [sys.executable, "-I", "-S", "-c", _SLEEP]
+        child = subprocess.Popen(command, pass_fds=[descriptor], stdout=subprocess.PIPE)
+    finally:
+        os.close(descriptor)
+    with child:
+        try:
+            if child.stdout:
+                child.stdout.readline()
+            yield child
+        finally:
+            child.kill()
+
+
+def _can_lease(path: str) -> bool:
+    descriptor = locks.take_lease(path, os.stat(path).st_ino)
+    if descriptor is not None:
+        os.close(descriptor)
+    return descriptor is not None
+
+
+def _can_remove(path: str) -> bool:
+    with Folder(os.path.dirname(path)) as folder:
+        descriptor = folder.open(os.path.basename(path))
+        if descriptor is None:
+            return False
+        try:
+            return locks.try_lock(descriptor, exclusive=True)
+        finally:
+            os.close(descriptor)
+
+
+def _flock(project: Project, store: Store) -> Iterator[Finding]:
+    """Try exclusive and shared locks between processes, and whether they end with their holder."""
+    del project
+    cure = "set `ROOST_DIR` to a folder on a local disk"
+    with _scratch(store) as path:
+        with _holder(path, exclusive=True) as child:
+            if _can_remove(path) or _can_lease(path):
+                yield Finding("error", "flock does not keep two processes apart", cure)
+                return
+            child.send_signal(signal.SIGKILL)
+            child.wait()
+            end = time.monotonic() + _READY
+            while not (free := _can_remove(path)) and time.monotonic() < end:
+                time.sleep(0.01)
+            if not free:
+                yield Finding("error", "a flock outlives its killed holder", cure)
+                return
+        with _holder(path, exclusive=False):
+            if not _can_lease(path) or _can_remove(path):
+                yield Finding("error", "shared flocks do not work", cure)
+                return
+    yield Finding("ok", "flock works between processes: exclusive, shared, inherited over exec, released by SIGKILL")
+
+
+def _names(project: Project, store: Store) -> Iterator[Finding]:
+    del project
+    with _scratch(store) as path:
+        os.symlink(path, f"{path}.link")
+        os.rename(f"{path}.link", f"{path}.moved")
+        fits = os.readlink(f"{path}.moved") == path
+        os.unlink(f"{path}.moved")
+        linked = files.supports_hard_links(path, f"{path}.hard")
+        before = files.signature(path)
+        os.utime(path)
+        blurred = files.signature(path).split()[2].endswith("000000000")
+    if not fits or before == files.ABSENT:
+        yield Finding("error", "renames and links do not work as on a POSIX file system", "set `ROOST_DIR` elsewhere")
+    elif blurred:
+        yield Finding("warning", "time stamps are whole seconds here: a start within 2 s of an edit hashes again")
+    else:
+        yield Finding("ok", "renames, links and time stamps work")
+    if not linked:
+        yield Finding("warning", f"hard links do not work in `{store.root}`: each venv is a full copy")
+
+
+def _clock(project: Project, store: Store) -> Iterator[Finding]:
+    del project
+    with _scratch(store) as path:
+        ahead = os.stat(path).st_mtime - time.time()
+    if abs(ahead) > 2:
+        text = f"the file system's clock is {ahead:+.0f} s from this machine's"
+        yield Finding("warning", text, "set both by NTP; roost compares stamps for equality only, other tools do not")
+    else:
+        yield Finding("ok", "the file system's clock is this machine's")
+
+
+def _hard_links(project: Project, store: Store) -> Iterator[Finding]:
+    command = [processes.find_uv(), "cache", "dir"]
+    got = processes.query(command, env=variables.for_installer(os.environ), cwd=project.root)
+    cache = got.stdout.strip()
+    if got.status or not os.path.isdir(cache):
+        return
+    names = [f"{cache}/{name}" for name in ("CACHEDIR.TAG", ".gitignore", ".lock")]
+    donor = next((name for name in names if os.path.isfile(name)), None)
+    mode = os.environ.get("UV_LINK_MODE", "hardlink")
+    if donor is None:  # nothing was cached yet, so nothing can be tried
+        works = os.stat(cache).st_dev == os.stat(store.root).st_dev
+    else:
+        works = files.supports_hard_links(donor, f"{store.data}/doctor.{os.getpid()}")
+    if works and mode == "hardlink":
+        yield Finding("ok", f"uv links packages from its cache `{cache}`: a further venv costs little disk")
+        return
+    sizes = [files.disk_usage(venv.path)[0] for venv in venvs.all_in(store)]
+    each = f" ({output.mib(max(sizes))})" if sizes else ""
+    if works:
+        cure = f"unset `UV_LINK_MODE` (it is `{mode}`), unless your file system shares copies"
+        yield Finding("warning", f"uv does not link packages from its cache, so each venv is a full copy{each}", cure)
+    else:
+        cure = "set `UV_CACHE_DIR` to a folder on the disk of the project"
+        yield Finding("warning", f"no links from uv's cache `{cache}` work, so each venv is a full copy{each}", cure)
+
+
+def _link(project: Project, store: Store) -> Iterator[Finding]:
+    path = f"{project.root}/.venv"
+    if os.path.islink(path) and os.path.realpath(path).startswith(f"{store.root}/"):
+        cure = "`uv sync`, `uv add` and `uv venv --clear` write through it; use `.roost/.venv/default` where you can"
+        yield Finding("warning", f"`{path}` is a link into `.roost`", cure)
+
+
+def _hooks(project: Project, store: Store) -> Iterator[Finding]:
+    del store
+    git = shutil.which("git")
+    if git is None:
+        return
+    env = variables.for_installer(os.environ)
+    got = processes.query([git, "rev-parse", "--git-path", "hooks"], env=env, cwd=project.root)
+    folder = os.path.join(project.root, got.stdout.strip())
+    if got.status or not os.path.isdir(folder):
+        return
+    installed = [name for name in sorted(os.listdir(folder)) if not name.endswith(".sample")]
+    found = [name for name in installed if _names_roost(f"{folder}/{name}")]
+    if found:
+        yield Finding("ok", f"git hooks that call roost: {', '.join(found)}")
+    configured = [name for name in _CONFIGURATIONS if _names_roost(f"{project.root}/{name}")]
+    for name in configured:
+        yield Finding("ok", f"`{project.root}/{name}` has hooks that call roost")
+    if configured and not installed and not configured[0].startswith(".husky"):
+        tool = {"prek.toml": "prek", "lefthook.yml": "lefthook"}.get(configured[0], "pre-commit")
+        yield Finding("warning", f"git has no hooks in `{folder}`, so they do not run", f"`{tool} install`")
+    if not found and not configured:
+        yield Finding("ok", "no git hook calls roost")
+
+
+def _names_roost(path: str) -> bool:
+    return "roost" in text_of(path)
+
+
+def _leftovers(project: Project, store: Store) -> Iterator[Finding]:
+    del project
+    attempts = [venv for venv in venvs.all_in(store) if collection.is_attempt(venv)]
+    using = holders.users([venv.lease_file for venv in attempts])
+    idle = [venv for venv in attempts if not using[venv.lease_file]]
+    trash = len(os.listdir(f"{store.data}/trash"))
+    if idle or trash:
+        yield Finding("warning", f"{len(idle)} unfinished builds and {trash} removed venvs are left", "`roost clean`")
+    foreign = _foreign(store.root)
+    if foreign:
+        yield Finding("error", f"`{foreign}` belongs to another user", f"`sudo chown -R $USER {store.root}`")
+    if not idle and not trash and not foreign:
+        yield Finding("ok", "no killed build left anything, and no file belongs to another user")
+
+
+def _foreign(root: str) -> str | None:
+    for folder, folders, others in os.walk(root):
+        folders[:] = [name for name in folders if not name.startswith("venv-")]
+        for name in [*folders, *others]:
+            with contextlib.suppress(OSError):
+                if os.lstat(f"{folder}/{name}").st_uid != os.geteuid():
+                    return f"{folder}/{name}"
+    return None
+
+
+@click.command(
+    short_help="Check what roost needs here, and show how to fix it.",
+    epilog="""\b
+Example:
+  roost doctor --json > report.json    for an issue; it contains no secrets""",
+)
+@options.as_json
+@options.project
+def doctor(as_json: bool, project: str) -> None:
+    """Check what roost needs here: locks, links, clocks, tools, hooks. Show what is wrong and how to fix it."""
+    findings = examine(project)
+    worst = RoostError.status if any(one.level == "error" for one in findings) else 0
+    if as_json:
+        click.echo(json.dumps({"version": VERSION, "findings": [one._asdict() for one in findings]}, indent=2))
+    else:
+        colours = {"ok": "green", "warning": "yellow", "error": "red"}
+        for one in findings:
+            cure = f": {one.cure}" if one.cure else ""
+            output.result(f"{one.text}{cure}", 9, word=f"{one.level:7}  ", colour=colours[one.level])
+    if worst:
+        raise SystemExit(worst)

@@ -1,0 +1,180 @@
+"""`roost hook`: git hooks without a framework, in the repository's own hook folder.
+
+The second line of a hook has the hash of the rest. Only a hook whose hash is right belongs to roost: one that a user
+edited is neither replaced nor removed.
+"""
+
+import contextlib
+import hashlib
+import os
+import shlex
+import shutil
+import sys
+
+import click
+
+from roost import warm
+from roost.cli import hook_sync, options, output
+from roost.cli.hook_sync import STAGES
+from roost.console import messages
+from roost.errors import RoostError
+from roost.inputs.files import text_of
+from roost.inputs.project import Project
+from roost.system import files, paths, processes, variables
+
+_MARK = "# roost hook "
+_SCRIPT = """\
+# Written by `roost hook install`. Once you edit it, roost neither replaces nor removes it.
+roost={roost}
+[ -x "$roost" ] || roost=$(command -v roost) || exit 0
+{call} || :
+"""
+
+
+@click.group(short_help="Git hooks that sync after a checkout, without a framework.")
+def hook() -> None:
+    """Git hooks that sync after git checked out another state, without a framework."""
+
+
+@hook.command(
+    epilog="""\b
+Examples:
+  roost hook install
+  roost hook install --project backend    a project in a subfolder"""
+)
+@options.project
+def install(project: str) -> None:
+    """Install the syncing hooks into the repository's hook folder.
+
+    After a checkout, merge, pull or rebase they build the environment if needed, and point `.roost/.venv` at it. Other
+    hooks are left as they are.
+    """
+    top, folder = _places(os.path.realpath(project))
+    inside = os.path.relpath(Project.at(project).root, top)
+    taken = []
+    os.makedirs(folder, exist_ok=True)
+    for stage in STAGES:
+        path = f"{folder}/{stage}"
+        if _put(path, _script(stage, inside)):
+            output.result(f"installed {path}")
+        else:
+            taken.append(path)
+            messages.warning(
+                f"`{path}` already exists: add the line `{_call('roost', stage, inside)}` to it, "
+                "or to the configuration of the tool that wrote it"
+            )
+    if taken:
+        message = (
+            f"{len(taken)} of {len(STAGES)} hooks were not installed, since other hooks exist: add these lines to them"
+        )
+        raise RoostError(message)
+
+
+@hook.command(
+    epilog="""\b
+Example:
+  roost hook uninstall"""
+)
+@options.project
+def uninstall(project: str) -> None:
+    """Remove the hooks of `install`, unless they were edited."""
+    folder = _places(os.path.realpath(project))[1]
+    there = [path for path in (f"{folder}/{stage}" for stage in STAGES) if os.path.lexists(path)]
+    if not there:
+        messages.step(f"there is no syncing hook in `{folder}`")
+    for path in there:
+        if _is_own(path):
+            os.unlink(path)
+            output.result(f"removed {path}")
+        else:
+            messages.warning(f"`{path}` is not a hook of roost, so it stays")
+
+
+@hook.command(
+    name="sync",
+    short_help="Entry point for git hooks. Does nothing during a rebase or bisect.",
+    epilog="""\b
+Example, in a hook of your own:
+  roost hook sync post-checkout "$@" || :""",
+)
+@options.env
+@options.project
+@click.argument("words", nargs=-1, type=click.UNPROCESSED, metavar="[STAGE] [ARGUMENTS]...")
+def sync_(env: str | None, project: str, words: tuple[str, ...]) -> None:
+    """Entry point for git hooks: never fails, and does nothing during a rebase, bisect or cherry-pick.
+
+    STAGE and its ARGUMENTS are those of git; pre-commit and prek pass them in environment variables.
+    """
+    hook_sync.sync(project, env or warm.default_env(), words)
+
+
+def _places(start: str) -> tuple[str, str]:
+    """Return the top of the working tree around `start`, and the folder in which git looks for its hooks.
+
+    Raises:
+        RoostError: there is no working tree, or the folder is shared by all repositories of this user.
+    """
+
+    def git(*words: str, cwd: str) -> str:
+        got = processes.query(["git", *words], env=variables.for_installer(os.environ), cwd=cwd)
+        return got.stdout.removesuffix("\n") if got.status == 0 else ""
+
+    top = git("rev-parse", "--show-toplevel", cwd=start) if os.path.isdir(start) else ""
+    if not top:
+        message = f"`{start}` is not in a working tree of git: go into one, or name one with `--project`"
+        raise RoostError(message)
+    scope, _, path = git("config", "--show-scope", "--get", "core.hooksPath", cwd=top).partition("\t")
+    if scope and scope not in ("local", "worktree"):
+        message = (
+            f"`core.hooksPath` is `{path}` for more than this repository ({scope}), so nothing was installed: "
+            'call `roost hook sync STAGE "$@"` from the hooks there, or `git config core.hooksPath .git/hooks` here'
+        )
+        raise RoostError(message)
+    # Called at the top: a relative `core.hooksPath` starts there. Worktrees share it unless it is set for one of them.
+    return top, git("rev-parse", "--path-format=absolute", "--git-path", "hooks", cwd=top)
+
+
+def _call(roost: str, stage: str, inside: str) -> str:
+    option = "" if inside == "." else f" --project {shlex.quote(inside)}"
+    return f'{roost} hook sync{option} {stage} "$@"'
+
+
+def _script(stage: str, inside: str) -> str:
+    body = _SCRIPT.format(roost=shlex.quote(_own_command()), call=_call('"$roost"', stage, inside))
+    return f"#!/bin/sh\n{_MARK}{_digest(body)}\n{body}"
+
+
+def _digest(body: str) -> str:
+    return hashlib.sha256(body.encode("utf-8", "surrogateescape")).hexdigest()[:16]
+
+
+def _own_command() -> str:
+    """Return a path of this `roost` that stays valid: the PATH of a hook that a GUI client starts is short."""
+    prefix = sys.prefix
+    root, inside, _ = prefix.partition(f"/{warm.INNER}/")
+    if inside:  # the project's own environment contains roost, and its venv will be replaced
+        with contextlib.suppress(OSError):
+            current = [entry.path for entry in os.scandir(f"{root}/.venv") if entry.is_symlink()]
+            prefix = next((link for link in current if os.readlink(link) == prefix), prefix)
+    path = paths.command(prefix, "roost")
+    return path or shutil.which("roost") or f"{paths.scripts(prefix)}/roost"
+
+
+def _is_own(path: str) -> bool:
+    _, _, rest = text_of(path).partition("\n")
+    mark, _, body = rest.partition("\n")
+    return mark == f"{_MARK}{_digest(body)}"
+
+
+def _put(path: str, script: str) -> bool:
+    """Write the hook `path`. Returns False where another hook exists."""
+    if _is_own(path):
+        files.write(path, script, mode=0o777)
+        return True
+    try:
+        descriptor = files.create(path, 0o777)
+    except FileExistsError:
+        return False
+    with open(descriptor, "w", encoding="utf-8", errors="surrogateescape") as file:
+        file.write(script)
+    return True

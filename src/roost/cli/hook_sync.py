@@ -1,0 +1,89 @@
+"""The syncing hooks: after git checked out another state, get its environment and make it the current one.
+
+They never fail: git has finished its work by then. They ignore the checkout of single files, which pre-commit and prek
+do in every partially staged commit; the next `roost run` finds the environment anyway.
+"""
+
+import os
+import time
+from collections.abc import Mapping, Sequence
+
+from roost import environment
+from roost.console import messages
+from roost.environment import Environment
+from roost.errors import RoostError
+from roost.store import links
+from roost.system import paths, processes, variables
+
+STAGES = ("post-checkout", "post-merge", "post-rewrite")
+# Files in git's folder while it goes through several states, of which only the last will stay. `MERGE_HEAD` is not one:
+# it still exists when `post-merge` runs.
+_REBASING = ("rebase-merge", "rebase-apply")
+_INTERMEDIATE = ("BISECT_LOG", "CHERRY_PICK_HEAD", "REVERT_HEAD", "sequencer")
+
+
+def stage_of(words: Sequence[str], environ: Mapping[str, str]) -> tuple[str, Sequence[str]]:
+    """Return the stage and git's arguments: from `words`, else from the variables of pre-commit and prek."""
+    if words:
+        return words[0], words[1:]
+    if "PRE_COMMIT_CHECKOUT_TYPE" in environ:
+        return "post-checkout", ["", "", environ["PRE_COMMIT_CHECKOUT_TYPE"]]
+    if "PRE_COMMIT_REWRITE_COMMAND" in environ:
+        return "post-rewrite", [environ["PRE_COMMIT_REWRITE_COMMAND"]]
+    return "post-merge", []
+
+
+def sync(project: str, env: str, words: Sequence[str]) -> None:
+    """Sync the environment `env` of the project around the folder `project`, if git moved to another state.
+
+    Prints one line when it did something, or failed. Raises nothing that a user can cause.
+    """
+    stage, arguments = stage_of(words, os.environ)
+    try:
+        if _moved(stage, arguments) and variables.BUILDING not in os.environ:
+            _sync(os.path.realpath(project), env, stage)
+    except (RoostError, OSError) as error:
+        why = " ".join(str(error).splitlines()[:2])
+        messages.warning(f"not synced after the {stage.removeprefix('post-')}: {why}; `roost sync` tries again")
+    except KeyboardInterrupt:
+        messages.warning("interrupted, so not synced: `roost sync` tries again")
+
+
+def _moved(stage: str, arguments: Sequence[str]) -> bool:
+    """Return whether git moved to another state, by the arguments of githooks(5)."""
+    if stage == "post-checkout":
+        return list(arguments[2:3]) != ["0"]  # 0: single files
+    if stage == "post-rewrite":
+        return list(arguments[:1]) != ["amend"]  # which leaves the files as they are
+    return True
+
+
+def _sync(start: str, env: str, stage: str) -> None:
+    if not _has_project(start):
+        return
+    found = environment.find(start, env)
+    if found and links.target(found.project, env) == found.venv:  # without git, and without hashing
+        found.close()
+    elif not _is_intermediate(start, stage):
+        _make_current(found or environment.acquire(start, env=env, label="roost hook sync"))
+
+
+def _make_current(found: Environment) -> None:
+    with found:
+        if found.make_current() and not found.built:  # a build has printed a line itself
+            built = time.strftime("%Y-%m-%d %H:%M", time.localtime(os.stat(f"{found.venv}/pyvenv.cfg").st_mtime))
+            link = links.path(found.project, found.name)
+            name = os.path.basename(found.venv)
+            messages.step(f"`{found.name}`: switched back to `{name}`, built {built}: `{link}`")
+
+
+def _has_project(start: str) -> bool:
+    """Return whether this state has a project at all: older states may have none."""
+    return os.path.isdir(start) and any(os.path.exists(f"{folder}/pyproject.toml") for folder in paths.upwards(start))
+
+
+def _is_intermediate(start: str, stage: str) -> bool:
+    """Return whether a rebase, bisect or cherry-pick is in progress. A rebase calls `post-rewrite` at its end."""
+    got = processes.query(["git", "rev-parse", "--absolute-git-dir"], env=os.environ, cwd=start)
+    signs = _INTERMEDIATE if stage == "post-rewrite" else _REBASING + _INTERMEDIATE
+    return got.status == 0 and any(os.path.lexists(f"{got.stdout.strip()}/{name}") for name in signs)

@@ -1,0 +1,55 @@
+"""The error for a command that is missing from the environment."""
+
+import json
+import os
+import re
+import shutil
+from typing import Any
+
+from roost import state
+from roost.inputs import settings
+from roost.state import Draft
+
+
+def find_on_path(name: str, path: str) -> str | None:
+    """Return the absolute path of the command `name` on `path`, or None."""
+    found = shutil.which(name, path=path) if name else None
+    return os.path.abspath(found) if found else None
+
+
+def explain(name: str, env: str, start: str, venv: str, elsewhere: str | None) -> str:
+    """Return one sentence: what is missing where, and how to get it."""
+    draft = state.draft(start, env, None)
+    cure = _in_another_group(name, draft) or _where_to_add_it(draft)
+    text = f"`{name}` is not in the environment `{env}` (`{venv}`): {cure}"
+    return f"{text}; `--external` would run `{elsewhere}`" if elsewhere else text
+
+
+def _where_to_add_it(draft: Draft) -> str:
+    groups = draft.settings.groups or ("dev",)
+    known = settings.groups_of(draft.project.tables)
+    group = next((name for name in groups if settings.normalize(name) in known), groups[0])
+    file = draft.installer.reason.partition(",")[0]
+    lock = f", then `{file.removesuffix('.lock')} lock`" if file in ("uv.lock", "poetry.lock", "pdm.lock") else ""
+    return f"add the package that brings it to the group `{group}` in `{draft.project.file}`{lock}"
+
+
+def _in_another_group(name: str, draft: Draft) -> str | None:
+    """Return how to install the group or extra that lists a package called `name`, or None where there is none."""
+    if draft.installer.kind in ("requirements", "command"):  # they install neither
+        return None
+    tables, wanted = draft.project.tables, draft.settings
+    table = "tool.roost" if wanted.env == "default" else f"tool.roost.envs.{wanted.env}"
+    groups = ("groups", settings.groups_of(tables), wanted.groups)
+    for key, known, asked in (groups, ("extras", settings.extras_of(tables), wanted.extras)):
+        for group, items in known.items():
+            if settings.normalize(name) in _names(items) and group not in map(settings.normalize, asked):
+                line = f"{key} = {json.dumps([*asked, group])}"
+                where = f"`[{table}]` of `{draft.project.file}`"
+                return f"`{group}` lists a package of that name, so write `{line}` in {where}"
+    return None
+
+
+def _names(items: list[Any]) -> set[str]:
+    found = (re.match(r"[\w.-]+", item) for item in items if isinstance(item, str))
+    return {settings.normalize(match[0]) for match in found if match}

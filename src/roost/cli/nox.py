@@ -1,0 +1,115 @@
+"""`roost nox`: nox with its default backend set to roost, also for noxfiles that do not import it."""
+
+import os
+import re
+import sys
+from pathlib import Path
+from typing import NamedTuple
+
+import click
+
+from roost.errors import RoostError, UsageError
+
+_AWARE = re.compile(r"^\s*(import roost\.nox|from roost import nox)\b", re.MULTILINE)
+_SCRIPT = re.compile(r"^# /// script$", re.MULTILINE)
+_FLAGS = {
+    "--force-venv-backend": "force",
+    "-fb": "force",
+    "--default-venv-backend": "default",
+    "-db": "default",
+    "--noxfile": "noxfile",
+    "-f": "noxfile",
+    "--parallel": "parallel",
+    "-j": "parallel",
+}
+
+
+class Arguments(NamedTuple):
+    """The arguments of nox that roost needs to know."""
+
+    words: list[str]
+    """The arguments that nox gets."""
+    noxfile: Path
+    parallel: str | None
+    forced: bool
+    """Whether every session is to use roost."""
+
+
+def read(words: list[str]) -> Arguments:
+    """Parse `words`, and remove the backend `roost`: nox accepts only backends that existed when it was imported."""
+    rest, kept, values = list(words), [], {"parallel": os.environ.get("NOX_PARALLEL")}
+    while rest and rest[0] != "--":
+        word = rest.pop(0)
+        flag, equals, value = word.partition("=")
+        if flag not in _FLAGS and word[:2] in ("-j", "-f") and not word.startswith("-fb"):
+            flag, equals, value = word[:2], "=", word[2:]
+        if flag not in _FLAGS or not (equals or rest):
+            kept.append(word)
+            continue
+        value = value if equals else rest.pop(0)
+        values[_FLAGS[flag]] = value
+        if not (value == "roost" and _FLAGS[flag] in ("force", "default")):
+            kept += [flag, value]
+    noxfile = Path(values.get("noxfile") or "noxfile.py")
+    return Arguments([*kept, *rest], noxfile, values["parallel"], values.get("force") == "roost")
+
+
+def check(arguments: Arguments) -> bool:
+    """Return whether the noxfile registers the backend by itself.
+
+    Raises:
+        RoostError: it does not, and nox would need it to.
+    """
+    try:
+        text = arguments.noxfile.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return True  # nox reports it
+    aware = bool(_AWARE.search(text))
+    add = f"add `import roost.nox` to `{arguments.noxfile}`"
+    if arguments.parallel not in (None, "1"):
+        cure = 'leave out `-j`, or give the sessions `venv_backend="roost"`' if arguments.forced else add
+        if arguments.forced or not aware:
+            why = "nox starts parallel sessions as separate processes, and roost cannot pass the backend on to them"
+            message = f"{why}: {cure}"
+            raise UsageError(message)
+    if _SCRIPT.search(text) and not aware:
+        message = f"`{arguments.noxfile}` runs nox in an environment without roost: {add}, and to its dependencies"
+        raise RoostError(message)
+    return aware
+
+
+@click.command(
+    short_help="Run nox with its default backend set to roost.",
+    epilog="""\b
+Examples:
+  roost nox
+  roost nox -s tests -- -k name
+  roost nox --force-venv-backend roost""",
+    context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False, "help_option_names": []},
+)
+@click.argument("words", nargs=-1, type=click.UNPROCESSED)
+def nox(words: tuple[str, ...]) -> None:
+    """Run nox with its default backend set to roost; all WORDS are arguments of nox.
+
+    For noxfiles that do not import roost. `--default-venv-backend roost` and `--force-venv-backend roost` work here.
+    """
+    arguments = read(list(words))
+    aware = check(arguments)
+    try:
+        import nox as module  # noqa: PLC0415 - an extra, and slow to import
+
+        import roost.nox  # noqa: F401, PLC0415 - registers the backend
+    except ModuleNotFoundError as error:
+        if error.name != "nox":
+            raise
+        message = "nox is not installed beside roost: `pip install nox`"
+        raise RoostError(message) from error
+    from nox.__main__ import main  # noqa: PLC0415 - see above
+
+    os.environ["NOX_DEFAULT_VENV_BACKEND"] = "roost"
+    if not aware or arguments.forced:
+        os.environ.setdefault("NOX_PARALLEL", "1")  # whatever the noxfile says: see `check`
+    if arguments.forced:
+        module.options.force_venv_backend = "roost"
+    sys.argv = ["nox", *arguments.words]
+    main()

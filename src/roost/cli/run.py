@@ -1,0 +1,113 @@
+"""`roost run`: get the environment, and become the command. Its arguments are parsed here, without click.
+
+A warm start imports this, `roost.environment`, `roost.warm` and parts of `roost.system`, and nothing else.
+"""
+
+import os
+
+from roost import environment, warm
+from roost.errors import CommandNotFoundError, NotExecutableError, UsageError
+from roost.system import paths
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import NoReturn
+
+WITH_VALUE = ("--env", "--python", "--project", "--directory")
+
+
+class Arguments:
+    """Parsed arguments of `roost run`."""
+
+    def __init__(self, command: list[str]) -> None:
+        """Run `command` in the default environment of the project around the current folder."""
+        self.command = command
+        self.env = warm.default_env()
+        self.python: str | None = None
+        self.project = "."
+        self.directory: str | None = None
+        self.external = False
+        self.quiet = False
+
+
+def parse(words: list[str]) -> Arguments | None:
+    """Parse the words after `roost run`. Returns None for `--help` and for errors, which click explains."""
+    arguments = Arguments([])
+    rest = list(words)
+    while rest and rest[0].startswith("-"):
+        word = rest.pop(0)
+        if word == "--":
+            break
+        name, equals, value = word.partition("=")
+        if word == "--external":
+            arguments.external = True
+        elif word in ("-q", "--quiet"):
+            arguments.quiet = True
+        elif name in WITH_VALUE and (equals or rest):
+            setattr(arguments, name[2:], value if equals else rest.pop(0))
+        else:
+            return None
+    arguments.command = rest
+    return arguments if rest else None
+
+
+def start(arguments: Arguments) -> "NoReturn":
+    """Get the environment, lease it, and become the command. Does not return.
+
+    Raises:
+        RoostError: nothing was run.
+    """
+    if arguments.directory is not None:
+        try:
+            os.chdir(arguments.directory)
+        except OSError as error:
+            message = f"`--directory {arguments.directory}`: {error.strerror}"
+            raise UsageError(message) from error
+    found = environment.acquire(
+        arguments.project,
+        env=arguments.env,
+        python=arguments.python,
+        label=f"roost run {arguments.command[0]}",
+        quiet=arguments.quiet,
+    )
+    variables = found.variables()
+    program = _find(arguments, found.venv, variables)
+    os.set_inheritable(found.lease_descriptor, True)  # noqa: FBT003 - it has no name
+    _become(program, arguments.command, variables)
+
+
+def _find(arguments: Arguments, venv: str, variables: dict[str, str]) -> str:
+    """Return the absolute path of the command, in the venv or where the given path leads; never from PATH."""
+    name = arguments.command[0]
+    if paths.is_path(name):
+        if os.path.exists(name):
+            return os.path.abspath(name)
+        message = f"there is no `{name}` in `{os.getcwd()}`"
+        raise CommandNotFoundError(message)
+    if program := paths.command(venv, name):
+        return program
+    from roost.cli import missing_command  # noqa: PLC0415 - not on a warm start
+
+    elsewhere = missing_command.find_on_path(name, variables["PATH"])
+    if arguments.external and elsewhere:
+        return elsewhere
+    raise CommandNotFoundError(missing_command.explain(name, arguments.env, arguments.project, venv, elsewhere))
+
+
+def _become(program: str, command: list[str], variables: dict[str, str]) -> "NoReturn":
+    import _signal  # type: ignore[import-not-found]  # noqa: PLC0415 - `signal` imports `enum`
+
+    # Python ignores these two, and ignored signals survive exec: `roost run yes | head` would not end quietly.
+    _signal.signal(_signal.SIGPIPE, _signal.SIG_DFL)
+    _signal.signal(_signal.SIGXFSZ, _signal.SIG_DFL)
+    try:
+        os.execve(program, command, variables)  # noqa: S606 - to become it is the point
+    except FileNotFoundError as error:
+        message = f"`{program}` cannot be run: the interpreter in its first line does not exist"
+        if "\n" in program or "\t" in program:
+            message = f"`{program}` cannot be run: its first line cannot hold a newline or tab; rename the folder"
+        raise NotExecutableError(message) from error
+    except OSError as error:
+        message = f"`{program}` cannot be run: {error.strerror}"
+        raise NotExecutableError(message) from error
+    raise AssertionError(program)

@@ -1,0 +1,228 @@
+"""`roost status`: the environments of a project, its venvs, and the processes in them."""
+
+import json
+import os
+import time
+from typing import Any, Literal, NamedTuple
+from urllib.parse import unquote
+
+import click
+
+from roost import protocol
+from roost.cli import options, output
+from roost.console import holders, messages
+from roost.inputs import settings
+from roost.inputs.project import Project
+from roost.store import changes, collection, marker
+from roost.store.marker import Marker
+from roost.store.store import Store
+from roost.store.venvs import Venv
+from roost.system import files
+from roost.system.proc import Process
+
+VERSION = 1  # of the output with `--json`; a field that is removed or changes its meaning raises it
+Word = Literal["ready", "missing", "stale", "building", "drifted"]
+_COLOURS = {"ready": "green", "building": "cyan", "stale": "yellow", "missing": "yellow", "drifted": "red"}
+
+
+class EnvStatus(NamedTuple):
+    """One environment, with one Python."""
+
+    environment: str
+    python: str | None
+    """The explicit request, such as `3.13`; None for the project's own."""
+    status: Word
+    reason: str
+    fingerprint: str | None
+    venv: str | None
+
+
+class VenvStatus(NamedTuple):
+    """One venv on disk."""
+
+    path: str
+    environment: str
+    """Empty for an attempt."""
+    session: str
+    """The nox session that it belongs to; empty for a shared one."""
+    python: str
+    installer: str
+    complete: bool
+    attempt: bool
+    """Whether it is being built, or was left by a build that was killed."""
+    built: str
+    seconds: float
+    """How long the build took."""
+    packages: int
+    bytes: int
+    """On disk, a file with several names counted once."""
+    shared: int
+    """How many of these bytes have another name, such as in uv's cache."""
+    used: str
+    """When it was last leased, in ISO 8601."""
+    users: list[Process]
+    keeps: str | None
+    """Why `roost clean` leaves it, or None."""
+
+
+class Status(NamedTuple):
+    """The status of a project."""
+
+    project: str
+    store: str
+    environments: list[EnvStatus]
+    venvs: list[VenvStatus]
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the object that `--json` prints: `version`, `project`, `store`, `environments` and `venvs`."""
+        return {
+            "version": VERSION,
+            "project": self.project,
+            "store": self.store,
+            "environments": [one._asdict() for one in self.environments],
+            "venvs": [one._asdict() | {"users": [user._asdict() for user in one.users]} for one in self.venvs],
+        }
+
+
+def look(start: str) -> Status:
+    """Return the status of the project around `start`.
+
+    Raises:
+        RoostError: there is no project, or something in it is not valid.
+    """
+    project = Project.at(start)
+    store = Store(project.root)
+    store.check()
+    names = settings.names(project)
+    keep = settings.read(project, "default").keep
+    asked = [(name, None) for name in names] + [pair for pair in _explicit(store) if pair[0] in names]
+    verdicts = list(collection.examine(store, keep)) if os.path.isdir(store.data) else []
+    using = holders.users([verdict.venv.lease_file for verdict in verdicts])
+    building = {os.path.basename(verdict.venv.folder) for verdict in verdicts if _is_building(verdict, using)}
+    return Status(
+        project.root,
+        store.root,
+        [_env(start, name, python, building) for name, python in asked],
+        [_venv(verdict, using[verdict.venv.lease_file]) for verdict in verdicts],
+    )
+
+
+def _is_building(verdict: collection.Verdict, using: dict[str, list[Process]]) -> bool:
+    return bool(using[verdict.venv.lease_file]) and collection.is_attempt(verdict.venv)
+
+
+def _explicit(store: Store) -> list[tuple[str, str | None]]:
+    """Return the environments that were requested with an explicit Python, such as by nox."""
+    try:
+        keys = sorted(os.listdir(f"{store.data}/python"))
+    except OSError:
+        return []
+    pairs = (unquote(key).partition("@") for key in keys)
+    return [(env, python) for env, at, python in pairs if at]
+
+
+def _env(start: str, name: str, python: str | None, building: set[str]) -> EnvStatus:
+    request = protocol.Request(start, name, python, 0.0, "roost status")
+    answer = protocol.ask(request)
+    state = answer.state
+    if state is None:
+        return EnvStatus(name, python, "missing", answer.reason, None, None)
+    word: Word = "ready"
+    reason = ""
+    if answer.marker is None:
+        before = changes.summary(answer.store, state)
+        word, reason = "drifted", answer.reason
+        if answer.reason == marker.NONE:
+            word, reason = ("stale", before) if before else ("missing", answer.reason)
+        if state.folder in building:
+            word, reason = "building", f"by {holders.Holder(answer.store.lock)}"
+    venv = answer.marker.venv if answer.marker else None
+    return EnvStatus(name, python, word, reason, state.fingerprint, venv)
+
+
+def _venv(verdict: collection.Verdict, using: list[Process]) -> VenvStatus:
+    venv = verdict.venv
+    found = marker.load(venv.marker)[0] if verdict.complete else None
+    total, shared = files.disk_usage(venv.path)
+    return VenvStatus(
+        path=venv.path,
+        environment=found.environment if found else "",
+        session=found.session if found else "",
+        python=found.python if found else "",
+        installer=found.installer if found else "",
+        complete=verdict.complete,
+        attempt=collection.is_attempt(venv),
+        built=found.built if found else "",
+        seconds=found.seconds if found else 0.0,
+        packages=len(_installed(found)),
+        bytes=total,
+        shared=shared,
+        used=_used(venv),
+        users=using,
+        keeps="in use" if using else verdict.keeps,
+    )
+
+
+def _installed(found: Marker | None) -> dict[str, str]:
+    return changes.installed(found) if found else {}
+
+
+def _used(venv: Venv) -> str:
+    try:
+        return time.strftime("%Y-%m-%dT%H:%M:%S%z", time.localtime(os.stat(venv.lease_file).st_mtime))
+    except OSError:
+        return ""
+
+
+@click.command(
+    short_help="Show environments, venvs, and the processes in them.",
+    epilog="""\b
+Examples:
+  roost status
+  roost status --json | jq -r '.environments[].status'""",
+)
+@options.as_json
+@options.project
+def status(as_json: bool, project: str) -> None:
+    """Show each environment and venv: state, packages, size, processes in it, and whether it is kept."""
+    found = look(project)
+    if as_json:
+        click.echo(json.dumps(found.as_json(), indent=2))
+        return
+    names = [_name(one) for one in found.environments]
+    for name, one in zip(names, found.environments, strict=True):
+        where = os.path.basename(one.venv) if one.venv else one.reason
+        begin = f"{name:{max(map(len, names))}}  "
+        output.result(where, len(begin) + 10, word=f"{one.status:8}  ", colour=_COLOURS[one.status], before=begin)
+    for venv in sorted(found.venvs, key=lambda venv: venv.built, reverse=True):
+        click.echo()
+        head, *lines = _venv_lines(venv, found)
+        click.secho(messages.printable(head), bold=True)
+        for line in lines:
+            output.result(f"  {line}", 4)
+
+
+def _name(one: EnvStatus) -> str:
+    return f"{one.environment} ({one.python})" if one.python else one.environment
+
+
+def _owner(venv: VenvStatus) -> str:
+    return f"{venv.environment} for the nox session {venv.session}" if venv.session else venv.environment
+
+
+def _venv_lines(venv: VenvStatus, found: Status) -> list[str]:
+    name = os.path.basename(venv.path)
+    if venv.attempt:
+        head = f"{name}  {'being built' if venv.users else 'left by a build that was killed'}"
+    elif not venv.complete:
+        head = f"{name}  superseded by another venv for the same state"
+    else:
+        head = f"{name}  {_owner(venv)}, {venv.python}, {venv.packages} packages, {output.mib(venv.bytes)}"
+    lines = [head, os.path.relpath(venv.path, found.project)]
+    if venv.complete:
+        shared = f"; {output.mib(venv.shared)} of it shared with uv's cache by hard links" if venv.shared else ""
+        lines.append(f"built {output.time(venv.built)} in {venv.seconds:.1f} s by {venv.installer}{shared}")
+        lines.append(f"last used {output.time(venv.used)}")
+    lines += [f"pid {user.pid} since {output.time(user.since)}: {holders.shorten(user.command)}" for user in venv.users]
+    lines.append(f"kept: {venv.keeps}" if venv.keeps else "not kept: the next build or `roost clean` removes it")
+    return lines

@@ -1,0 +1,53 @@
+"""`roost sync`: get the environment, make it the current one, and print its path."""
+
+import click
+
+from roost import environment, warm
+from roost.cli import options, output
+from roost.console import messages
+from roost.errors import RoostError, UsageError
+
+EPILOG = """\b
+Examples:
+  roost sync
+  source "$(roost sync)/bin/activate"
+  roost sync --all --refresh"""
+
+
+@click.command(short_help="Create or update the environment, and print its path.", epilog=EPILOG)
+@options.env
+@click.option("--all", "every", is_flag=True, help="All environments of the project, one after another.")
+@click.option("--refresh", is_flag=True, help="Build again, even if there is a valid venv.")
+@options.quiet
+@options.project
+def sync(env: str | None, every: bool, refresh: bool, quiet: bool, project: str) -> None:
+    """Create or update the environment, point `.roost/.venv/NAME` at it, and print its path."""
+    if quiet:
+        messages.be_quiet()
+    if env and every:
+        message = "`--env` and `--all` exclude each other"
+        raise UsageError(message)
+    failures = []
+    for name in _all_envs(project) if every else [env or warm.default_env()]:
+        try:
+            output.value(_sync(project, name, refresh=refresh))
+        except RoostError as error:
+            if not every:
+                raise
+            failures.append(error)
+            messages.error(str(error))
+    if failures:
+        raise SystemExit(failures[0].status)
+
+
+def _sync(project: str, env: str, *, refresh: bool) -> str:
+    with environment.acquire(project, env=env, label="roost sync", refresh=refresh) as found:
+        found.make_current()
+        return found.venv
+
+
+def _all_envs(project: str) -> list[str]:
+    from roost.inputs import settings  # noqa: PLC0415 - a warm `roost sync` needs neither
+    from roost.inputs.project import Project  # noqa: PLC0415
+
+    return settings.names(Project.at(project))

@@ -1,0 +1,62 @@
+"""`roost why`: what changed since the last complete venv."""
+
+import json
+
+import click
+
+from roost import protocol, warm
+from roost.cli import options, output
+from roost.store import changes
+
+
+@click.command(
+    short_help="Show what changed since the last complete venv.",
+    epilog="""\b
+Example:
+  roost why --env docs""",
+)
+@options.env
+@options.as_json
+@options.project
+def why(env: str | None, as_json: bool, project: str) -> None:
+    """Show what changed since the last complete venv: the inputs, and the packages from → to."""
+    name = env or warm.default_env()
+    answer = protocol.ask(protocol.Request(project, name, None, 0.0, "roost why"))
+    latest = changes.newest(answer.store, answer.state) if answer.state else None
+    now = changes.since(latest, answer.state) if latest and answer.state else None
+    built = answer.marker if answer.marker == latest else None
+    before = changes.newest(answer.store, answer.state, built) if answer.state and built else None
+    then = changes.between(before, built) if before and built else None
+    if as_json:
+        fields = {"version": 1, "environment": name, "ready": answer.marker is not None, "reason": answer.reason}
+        fields |= {"parts": now.parts if now else [], "packages": now.packages if now else []}
+        fields |= {"since": now and now.venv, "last_build": then and then._asdict()}
+        click.echo(json.dumps(fields, indent=2))
+        return
+    output.result(_summary(name, answer, now), 2)
+    if now:
+        _show_difference(now)
+    if then:
+        output.result(f"Changes in that build, since {then.venv} was built {output.time(then.built)}:", 2)
+        _show_difference(then)
+        if not then.parts + then.packages:
+            click.echo("  the same packages, from the same inputs")
+
+
+def _summary(name: str, answer: protocol.Answer, now: changes.Difference | None) -> str:
+    if now is None:
+        return f"`{name}` is not built yet ({answer.reason}): `roost sync --env {name}`"
+    if now.parts and answer.marker:
+        return f"`{name}` is ready. It differs from {now.venv}, built {output.time(now.built)}:"
+    if now.parts:
+        return f"`{name}` changed since {now.venv} was built {output.time(now.built)}:"
+    if answer.marker:
+        return f"`{name}` is ready: nothing changed since it was built {output.time(now.built)}"
+    return f"`{name}` will be built again: {answer.reason}"
+
+
+def _show_difference(found: changes.Difference) -> None:
+    for part in found.parts:
+        output.result(f"  {part}", 4)
+    for package in found.packages:
+        output.result(f"    {package}", 6)

@@ -1,0 +1,1 @@
+"""What people see: messages, waits, and who holds a lock."""

@@ -1,0 +1,92 @@
+"""Waiting: bounded (rule 10), silent for a second, then one line that names the holder."""
+
+import time
+from collections.abc import Callable, Mapping
+
+from roost.console import holders, messages
+from roost.errors import UsageError, WaitTimeoutError
+
+POLL = 0.04  # seconds; a waiter notices a marker after this time at the latest
+SILENCE = 1.0  # seconds
+DEFAULT_TIMEOUT = 600.0  # seconds
+
+
+def timeout(environ: Mapping[str, str]) -> float:
+    """Return the bound on all waits in seconds, from `ROOST_TIMEOUT`.
+
+    Raises:
+        UsageError: it is not a finite number, or is negative.
+    """
+    text = environ.get("ROOST_TIMEOUT")
+    if text is None:
+        return DEFAULT_TIMEOUT
+    return checked(text, "ROOST_TIMEOUT")
+
+
+def checked(value: str | float, source: str) -> float:
+    """Return `value`, given by `source`, as a bound on waits, in seconds.
+
+    Raises:
+        UsageError: it is not a finite number, or is negative.
+    """
+    try:
+        seconds = float(value)
+    except ValueError:
+        seconds = -1.0
+    if not 0 <= seconds < float("inf"):  # nan, too
+        message = f"`{source}` is `{value}`: it must be a number of seconds, 0 or more"
+        raise UsageError(message)
+    return seconds
+
+
+class Wait:
+    """All waiting of one acquisition."""
+
+    def __init__(self, seconds: float) -> None:
+        """Bound the waiting to `seconds`; the time that an installer takes in between does not count."""
+        self.seconds = seconds
+        self.waited = 0.0
+        """Seconds spent waiting so far."""
+        self.holder = ""
+        self._what = ""
+        self._reports = 0
+        """How often the holder was reported."""
+
+    def pause(self, what: str, path: str, describe: Callable[[str], str] = holders.of_lock) -> None:
+        """Sleep for one poll while waiting for `what`, which another process holds by the file `path`.
+
+        `describe` returns the holder of `path` in words.
+
+        Raises:
+            WaitTimeoutError: the time is up.
+        """
+        if self.waited >= self.seconds:
+            message = (
+                f"gave up after {self.waited:.0f} s: {what} is held by {describe(path)}; "
+                "end it or let it finish, or set `ROOST_TIMEOUT` to more seconds"
+            )
+            messages.clear()
+            raise WaitTimeoutError(message)
+        if not self.holder and holders.Holder(path).pid:
+            self.holder = describe(path)
+        self._what = what
+        if self.waited >= SILENCE + self._reports:
+            self._reports += 1
+            if self._reports == 1 or messages.width():
+                self.holder = describe(path)
+                self._report()
+        before = time.monotonic()
+        time.sleep(POLL)
+        self.waited += time.monotonic() - before
+
+    def _report(self) -> None:
+        """Print the holder once; on a terminal, keep a line with the time up to date."""
+        if messages.width():
+            messages.live(f"waiting {self.waited:.0f} s for {self._what}, held by {self.holder}")
+        else:
+            messages.wait(f"waiting for {self._what}, held by {self.holder}")
+
+    def end(self) -> None:
+        """Replace the live line on a terminal by one that stays and says how long the wait was."""
+        if messages.clear():
+            messages.wait(f"waited {self.waited:.1f} s for {self._what}, held by {self.holder}")

@@ -1,0 +1,205 @@
+"""The interpreter: which Python an environment is made with, chosen once and then kept.
+
+A hook started by a GUI client has another PATH than a terminal. A new choice at each start would give each of them a
+venv of its own. So the choice is recorded, and stays valid while the request and the interpreter's file are the same.
+"""
+
+import hashlib
+import json
+import os
+import re
+from typing import NamedTuple
+
+from roost.errors import NoInterpreterError, RoostError
+from roost.inputs.files import Inputs
+from roost.inputs.project import Project
+from roost.inputs.schema import table
+from roost.inputs.settings import Settings
+from roost.system import files, paths, processes, variables
+from roost.system.processes import Answer
+
+_QUERY = """
+import json, sys, sysconfig
+print("roost:", json.dumps([sys.implementation.name, "%d.%d.%d" % sys.version_info[:3], sys.version,
+    sys.implementation.cache_tag, sysconfig.get_platform(), getattr(sys, "abiflags", "")]))
+"""
+# uv's version requests: 3, 3.12, 3.13t, 3.14rc1, >=3.11,<3.14, cpython@3.12, pypy3.10, cp312,
+# cpython-3.12.4-linux-x86_64-gnu. uv takes any other word for a program on PATH or a path, and would run it.
+_NAMES = r"(?:cpython|cp|pypy|pp|graalpy|gp|pyodide)"
+_VERSION = r"\d+(?:\.\d+){0,2}(?:(?:a|b|rc)\d+)?(?:t|d|td|\+freethreaded|\+debug)*"
+_REQUEST = re.compile(
+    rf"(?:{_NAMES}(?:[-@]?{_VERSION}(?:-[a-z0-9_]+){{0,3}})?|{_VERSION}"
+    rf"|{_NAMES}?@?\s*(?:(?:>=|<=|==|~=|!=|>|<)\s*\d+(?:\.\d+|\.\*)*\s*(?:,\s*)?)+)",
+    re.ASCII,
+)
+_CLAUSE = re.compile(r"(>=|<=|==|~=|!=|>|<)\s*(\d+(?:\.\d+)*)(\.\*)?(?=\s*(?:,|$))")
+_REQUIRED = re.compile(r"Required uv version `([^`]*)`")
+
+
+class Interpreter(NamedTuple):
+    """A base interpreter, as the fingerprint and the marker tell it apart from others."""
+
+    path: str
+    implementation: str
+    version: str
+    build: str
+    file: str
+    """A hash of its content. The signature differs between a host and a container over one checkout."""
+
+    def __str__(self) -> str:
+        """Return its name and version, such as `Python 3.12.4`."""
+        name = {"cpython": "Python", "pypy": "PyPy", "graalpy": "GraalPy"}.get(self.implementation, self.implementation)
+        return f"{name} {self.version}"
+
+
+class Request(NamedTuple):
+    """A request for a Python, and where it comes from."""
+
+    text: str
+    source: str
+
+
+def request(project: Project, settings: Settings, explicit: str | None, inputs: Inputs) -> Request:
+    """Return the request for a Python: `--python`, else `[tool.roost] python`, `.python-version`, `requires-python`.
+
+    Raises:
+        RoostError: a file of the project contains anything but a version request.
+    """
+    if explicit:
+        return Request(os.path.abspath(explicit) if paths.is_path(explicit) else explicit, "--python")
+    if settings.python is not None:
+        own = f"envs.{settings.env}."
+        own = own if "python" in table(project.tables, "tool", "roost", "envs", settings.env) else ""
+        return _checked(settings.python, f"`tool.roost.{own}python` in `{project.file}`")
+    pins = f"{project.root}/.python-version"
+    content = inputs.read(pins)
+    if content is not None:
+        lines = (line.partition("#")[0].strip() for line in content.decode(errors="replace").splitlines())
+        return _checked(next(filter(None, lines), ""), f"`{pins}`")
+    required = table(project.tables, "project").get("requires-python")
+    if isinstance(required, str):
+        return _checked(required, f"`project.requires-python` in `{project.file}`")
+    return Request("", "nothing")
+
+
+def _checked(text: str, source: str) -> Request:
+    # uv would run a program that a repository's file names.
+    if not _REQUEST.fullmatch(text.strip()):
+        message = f"{source}: `{text}` is not a version specifier; write one such as `3.12`"
+        raise RoostError(message)
+    return Request(text.strip(), source)
+
+
+def refused(project: Project, chosen: Interpreter) -> str | None:
+    """Return an error if `requires-python` of the project or a member does not allow `chosen`, or None.
+
+    uv reports it for projects that it builds or locked, and installs the dependencies of other projects anyway.
+    """
+    for folder, tables in project.all_tables.items():
+        required = table(tables, "project").get("requires-python")
+        if isinstance(required, str) and not satisfies(chosen.version, required):
+            where = f"`project.requires-python` in `{folder}/pyproject.toml`"
+            return f"{chosen} does not satisfy `{required}` ({where}): pass another with `--python`"
+    return None
+
+
+def satisfies(version: str, specifiers: str) -> bool:
+    """Return whether a version such as `3.12.4` satisfies `specifiers` (PEP 440). Unknown forms are left to uv."""
+    have = [int(part) for part in version.split(".")]
+    for operator, text, star in _CLAUSE.findall(specifiers):
+        want = [int(part) for part in text.split(".")]
+        size = max(len(have), len(want))
+        left, right = ([*parts, *[0] * (size - len(parts))] for parts in (have, want))
+        # `~=3.11` compares the prefix `3`, `==3.11.*` the prefix `3.11`.
+        prefix = len(want) - 1 if operator == "~=" else len(want) if star else size
+        alike = left[:prefix] == right[:prefix]
+        fits = {
+            "==": alike,
+            "!=": not alike,
+            "~=": alike and left >= right,
+            ">=": left >= right,
+            "<=": left <= right,
+            ">": left > right,
+            "<": left < right,
+        }
+        if not fits[operator]:
+            return False
+    return True
+
+
+def recorded(path: str, asked: Request, inputs: Inputs) -> tuple[Interpreter | None, str | None]:
+    """Return the interpreter that the record `path` has for `asked`, and its path. The interpreter becomes an input.
+
+    The interpreter is None where its file or the request changed since; the path too where there is no record.
+    """
+    try:
+        with open(files.open_own(path), "rb") as file:
+            text, seen, *fields = json.loads(file.read(1 << 16))
+        found = Interpreter(*map(str, fields))
+    except (OSError, ValueError, TypeError, RecursionError):
+        return None, None
+    if text != asked.text or seen != files.signature(found.path) or seen == files.ABSENT:
+        return None, found.path
+    inputs.signatures[found.path] = seen
+    return found, found.path
+
+
+def choose(project: Project, asked: Request, before: str | None) -> Interpreter:
+    """Find an interpreter for `asked` with uv, outside any virtualenv; keep the one chosen `before` if that fits.
+
+    Raises:
+        RoostError: there is none, or it does not run.
+    """
+    env = variables.for_installer(os.environ)
+    if before:
+        env["PATH"] = os.pathsep.join(filter(None, [os.path.dirname(before), env.get("PATH", "")]))
+    # Without a request uv would look for a `.python-version` in the folders above, and run the program it names.
+    command = [processes.find_uv(), "python", "find", "--system", "--no-project", "--", asked.text or "default"]
+    found = processes.query(command, env=env, cwd=project.root)
+    path = found.stdout.strip().rpartition("\n")[2]
+    if found.status or not os.path.isabs(path):
+        raise _unsatisfied(project, asked, found)
+    if before and os.path.exists(before) and os.path.samefile(path, before):
+        path = before
+    return _query(path, project.root)
+
+
+def _unsatisfied(project: Project, asked: Request, found: Answer) -> RoostError:
+    """Return the error for a search that found nothing, or that uv refused."""
+    printed = found.output.strip().removeprefix("error: ") or f"uv ended with status {found.status}"
+    if required := _REQUIRED.search(printed):
+        cure = f"`pip install 'uv{required[1]}'` beside roost"
+        uv = processes.find_uv()
+        return RoostError(f"`{project.root}` does not allow `{uv}`, which roost runs: {cure} (uv says: {printed})")
+    if "Failed to parse" in printed and "No interpreter found" not in printed:
+        return RoostError(f"uv can't look for a Python in `{project.root}`: {printed}")
+    fetched = f"`uv python install {asked.text or '3'}`, or request another"
+    hopeless = paths.is_path(asked.text) or "executable name" in printed or "Invalid version request" in printed
+    cure = "name another, such as `3.12`" if hopeless else fetched
+    message = f"no Python satisfies `{asked.text or 'any'}` ({asked.source}): {cure} (uv says: {printed})"
+    return NoInterpreterError(message)
+
+
+def _query(path: str, cwd: str) -> Interpreter:
+    """Ask the interpreter at `path` what it is. Of its names in one folder, that with the version is returned.
+
+    uv finds `python3.12` for `3.12`, and `python3` for `>=3.12`: as two interpreters they would make two venvs.
+    """
+    command = [path, "-I", "-S", "-c", _QUERY]
+    found = processes.query(command, env=variables.for_installer(os.environ), cwd=cwd)
+    try:
+        name, version, build, *rest = json.loads(processes.framed(found.stdout))
+    except ValueError:
+        message = f"the interpreter `{path}` does not run (status {found.status}): {found.output.strip()[-500:]}"
+        raise RoostError(message) from None
+    named = f"{os.path.dirname(path)}/python{version.rpartition('.')[0]}"
+    if os.path.exists(named) and os.path.samefile(path, named):
+        path = named
+    with open(path, "rb") as file:
+        content = hashlib.file_digest(file, "sha256").hexdigest()[:32]
+    return Interpreter(path, name, version, " ".join([build.replace("\n", " "), *map(str, rest)]), content)
+
+
+def record(path: str, asked: Request, chosen: Interpreter) -> None:
+    """Record in the file `path` that `chosen` answers `asked`. Under the build lock, so that all processes agree."""
+    files.write(path, json.dumps([asked.text, files.signature(chosen.path), *chosen]))

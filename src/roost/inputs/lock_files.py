@@ -1,0 +1,76 @@
+"""Lock files: which of them a project has, the folders they install from, and the packages they list."""
+
+import contextlib
+import os
+import re
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from roost.errors import RoostError
+from roost.inputs.files import Inputs
+from roost.inputs.project import Project
+from roost.inputs.schema import table, tables_at
+
+# Lock files of Python packages; a `Cargo.lock` or `yarn.lock` may be an input as well.
+_NAME = re.compile(r"(?:uv|poetry|pdm)\.lock|pylock(?:\..+)?\.toml")
+
+
+def pylock_names(env: str) -> tuple[str, ...]:
+    """Return the names of the PEP 751 lock files for the environment `env`, the preferred one first."""
+    return (f"pylock.{env}.toml", "pylock.toml")
+
+
+def available(project: Project, env: str, kind: str, inputs: Inputs) -> Iterator[str]:
+    """Yield the names of the lock files for the installer `kind`, in order of preference; for `auto`, of any installer.
+
+    Only the first is opened. Missing files before it become inputs; of those after it only the names matter.
+    """
+    chosen = None
+    known = {"uv": ("uv.lock",), "pylock": pylock_names(env), "poetry": ("poetry.lock",), "pdm": ("pdm.lock",)}
+    for names in (names for tool, names in known.items() if kind in ("auto", tool)):
+        for path in (f"{project.root}/{name}" for name in names):
+            if os.path.exists(path) if chosen else inputs.read(path) is not None:
+                chosen = os.path.basename(path)
+                yield chosen
+                break
+
+
+def folders_in_uv_lock(project: Project, inputs: Inputs) -> list[str]:
+    """Return the folders besides the root that `uv.lock` installs from, sorted."""
+    lock = inputs.toml(f"{project.root}/uv.lock") or {}
+    found = set(project.members)
+    for package in tables_at(lock, "package"):
+        source = table(package, "source")
+        found |= {
+            os.path.normpath(os.path.join(project.root, source[kind]))
+            for kind in ("editable", "directory", "virtual")
+            if isinstance(source.get(kind), str)
+        }
+    return sorted(found - {project.root})
+
+
+def folders_in_lock(lock: dict[str, Any], root: str) -> tuple[str, ...]:
+    """Return the folders from which the tables of a `poetry.lock` or `pdm.lock` install."""
+    packages = tables_at(lock, "package")
+    paths = [package.get("path") for package in packages]
+    paths += [table(package, "source").get("url") for package in packages if _is_directory(package)]
+    found = {os.path.normpath(os.path.join(root, path)) for path in paths if isinstance(path, str)}
+    return tuple(sorted(path for path in found if os.path.isdir(path)))
+
+
+def _is_directory(package: dict[str, Any]) -> bool:
+    return table(package, "source").get("type") == "directory"
+
+
+def packages(paths: Iterable[str], inputs: Inputs) -> dict[str, str]:
+    """Return the packages in those of `paths` that are lock files: name to version, several versions joined by `or`."""
+    found: dict[str, set[str]] = {}
+    for path in paths:
+        if path in inputs.signatures and _NAME.fullmatch(os.path.basename(path)):
+            tables: dict[str, Any] = {}
+            with contextlib.suppress(RoostError):  # reported by an installer that reads it; a command may not
+                tables = inputs.toml(path) or {}
+            for package in tables_at(tables, "package") or tables_at(tables, "packages"):
+                if isinstance(package.get("version"), str):
+                    found.setdefault(str(package.get("name")), set()).add(package["version"])
+    return {name: " or ".join(sorted(versions)) for name, versions in sorted(found.items())}

@@ -1,0 +1,115 @@
+"""Requirements files, as pip reads them: `-r` and `-c` are followed, `-e` and local paths are local projects."""
+
+import os
+import re
+from typing import NamedTuple
+from urllib.parse import unquote
+
+from roost.console.redact import without_secrets
+from roost.errors import RoostError
+from roost.inputs.files import ARCHIVES, Inputs
+from roost.inputs.project import Project
+
+ALONE = "requirements.txt"
+FOR_DEVELOPERS = ("requirements-dev.txt", "dev-requirements.txt")
+_COMMENT = re.compile(r"(?:^|\s)#.*$")
+_OPTION = re.compile(r"(-r|-c|-e|--requirements?|--constraints?|--editable)(?:\s+|=|(?<=^-[rce]))(.+)")
+_NAMED = re.compile(r"[A-Za-z0-9][\w.-]*\s*(?:\[[^\]]*\])?\s*@\s*(.+)")
+_VARIABLE = re.compile(r"\$\{([A-Z0-9_]+)\}")
+_URL = re.compile(r"[a-z][a-z0-9+.-]+://", re.IGNORECASE)
+
+
+class Found(NamedTuple):
+    """The files and folders that requirements files refer to."""
+
+    files: list[str]
+    """Each file, and the files that it includes."""
+    local: list[str]
+    """Folders and archives."""
+
+
+def conventional(project: Project, inputs: Inputs) -> list[str]:
+    """Return the requirements files with conventional names: `requirements.txt`, and one for developers beside it."""
+    names = (ALONE, *FOR_DEVELOPERS)
+    there = [name for name in names if inputs.read(f"{project.root}/{name}") is not None]
+    return there if ALONE in there else []
+
+
+def follow(project: Project, inputs: Inputs, names: list[str]) -> Found:
+    """Return the files and folders that the requirements files `names` refer to.
+
+    Raises:
+        RoostError: a file is missing, cannot be read, is a URL, or includes itself.
+    """
+    found = Found([], [])
+    for name in names:
+        if _URL.match(name):
+            message = (
+                f"`tool.roost.requirements` in `{project.file}` names `{without_secrets(name)}`: "
+                "a file on a server can change unnoticed, so save it in the project"
+            )
+            raise RoostError(message)
+        path = os.path.normpath(os.path.join(project.root, name))
+        _follow(project, inputs, path, f"`{project.file}`", (), found)
+    return found
+
+
+def _follow(project: Project, inputs: Inputs, path: str, named_in: str, parents: tuple[str, ...], found: Found) -> None:
+    if path in parents:
+        by = f", through `{parents[-1]}`" if parents[-1] != path else ""
+        message = f"`{path}` includes itself{by}: remove that `-r` line"
+        raise RoostError(message)
+    if path in found.files:
+        return
+    content = inputs.read(path)
+    if content is None:
+        message = f"`{path}`, which {named_in} names, does not exist: create it, or remove its name"
+        raise RoostError(message)
+    here = os.path.dirname(path)
+    for option, value in _lines(content.decode("utf-8-sig", "replace")):
+        if _URL.match(value):
+            continue  # the installer downloads it
+        value = _expanded(value, inputs)  # noqa: PLW2901 - the same, as the installer reads it
+        if option in ("-e", ""):
+            # uv takes a path from the current folder, which is the root; pip may take it from the file's.
+            bare = value.partition("[")[0]
+            candidates = {os.path.normpath(os.path.join(base, bare)) for base in (project.root, here)}
+            found.local.extend(sorted(path for path in candidates if os.path.exists(path)))
+        else:
+            inner = os.path.normpath(os.path.join(here, value))
+            _follow(project, inputs, inner, f"`{path}`", (*parents, path), found)
+    found.files.append(path)
+
+
+def _expanded(text: str, inputs: Inputs) -> str:
+    """Return `text` with each `${NAME}` replaced by that variable, which becomes an input; as pip does."""
+    names = [name for name in _VARIABLE.findall(text) if name in os.environ]
+    inputs.variables.update(names)
+    return _VARIABLE.sub(lambda found: os.environ.get(found[1], found[0]), text)
+
+
+def _lines(text: str) -> list[tuple[str, str]]:
+    """Return the lines that name a file or folder: with `-r`, `-c`, `-e`, or an empty option, and the path."""
+    lines = []
+    for raw in re.sub(r"\\\r?\n", " ", text).splitlines():
+        line = _COMMENT.sub("", raw).strip()
+        option = _OPTION.fullmatch(line)
+        if option:
+            word = option[1] if len(option[1]) == 2 else f"-{option[1][2]}"
+            value = option[2].strip().strip("'\"")
+            named = _NAMED.fullmatch(value)
+            lines.append((word, _local(named[1] if named else value)))
+        elif not line.startswith("-"):
+            named = _NAMED.fullmatch(line)
+            path = _local(named[1] if named else line)
+            if named or "/" in path or path.endswith(ARCHIVES):
+                lines.append(("", path))
+    return lines
+
+
+def _local(text: str) -> str:
+    """Return the path in a requirement, also in a `file:` URL; any other URL unchanged."""
+    path = text.partition(" ;")[0].partition(" --")[0].strip()
+    if path.startswith("file:"):
+        path = unquote(path.removeprefix("file:").removeprefix("//").removeprefix("localhost"))
+    return re.sub(r"^/?\$\{PROJECT_ROOT\}", ".", path)

@@ -1,0 +1,278 @@
+"""The nox backend: importing this module registers the backend `roost` in `nox.virtualenv.ALL_VENVS`.
+
+A session runs in the project's shared venv. When it installs something that the shared venv lacks, it gets a venv of
+its own, and runs there from then on (`roost.nox.session_venv`). A warm session imports only what a warm start needs.
+"""
+
+import contextlib
+import functools
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+from nox.command import CommandFailed
+from nox.logger import logger
+from nox.sessions import Session
+from nox.virtualenv import ALL_VENVS, InterpreterNotFound, ProcessEnv, VirtualEnv, uv_install_python
+
+from roost import environment, warm
+from roost.environment import Environment
+from roost.errors import NoInterpreterError, RoostError
+from roost.system import files, paths
+
+if TYPE_CHECKING:
+    from roost.nox.install_commands import Change
+    from roost.nox.session_venv import SessionVenv
+    from roost.protocol import Request
+
+NAME = "roost"
+_PLATFORM = sys.platform
+_leased: dict[str, Environment] = {}
+"""The venvs that sessions of this process ran in. Their leases end with the process."""
+
+
+class RoostEnv(VirtualEnv):
+    """The environment of one session: the shared venv, until the session installs something that it lacks."""
+
+    def __init__(
+        self,
+        location: str,
+        interpreter: str | None = None,
+        *,
+        reuse_existing: bool = False,
+        venv_params: Sequence[str] = (),
+        download_python: str = "auto",
+    ) -> None:
+        """Take the arguments of nox's backends; `location` is the folder that nox keeps for the session."""
+        super().__init__(location, interpreter, reuse_existing=reuse_existing, venv_params=venv_params)
+        self.folder = location
+        self.download = download_python
+        self.env |= dict.fromkeys(("UV_PROJECT_ENVIRONMENT", "UV_PYTHON", "VIRTUAL_ENV_PROMPT"))
+        self._venv = self.location
+        self._own: SessionVenv | None = None
+        self._session = self._own_folder = self._own_name = ""
+
+    @property
+    def venv_backend(self) -> str:
+        """The name that selects this backend."""
+        return NAME
+
+    @property
+    def allowed_globals(self) -> tuple[str, ...]:
+        """What may be run from elsewhere without a warning. nox's own answer starts a uv to ask for its version."""
+        return ("uv", "uvx")
+
+    @property
+    def bin_paths(self) -> list[str]:
+        """The folder of the commands, as a list."""
+        return [paths.scripts(self._venv)]
+
+    def create(self) -> bool:
+        """Get and lease the shared venv. Returns whether this session uses it for the first time."""
+        with _reported(self.interpreter):
+            shared = self._acquire()
+            self._use(shared.venv)
+            self._prepare_own(shared.project)
+            if self.reuse_existing and (own := self._reuse_own()):
+                self._own, self.location = own, own.path
+                self._use(own.path)
+            self._reused = self._own is not None or (self._remember() and self.reuse_existing)
+        return not self._reused
+
+    def _use(self, venv: str) -> None:
+        self._venv = self.env["VIRTUAL_ENV"] = venv
+
+    def _prepare_own(self, project: str) -> None:
+        """Choose the path of the venv that this session would get.
+
+        nox's `location` is never the shared venv: noxfiles pass it to `uv sync`, which would strip that. Nothing exists
+        there before the session gets a venv of its own.
+        """
+        self._session = os.path.relpath(os.path.abspath(self.folder), project)
+        self._own_folder = f"{warm.folder(project)}/{warm.INNER}/envs/{warm.session_folder(self._session)}"
+        self._own_name = f"venv-{os.urandom(3).hex()}"
+        self.location = f"{self._own_folder}/{self._own_name}"
+
+    def _acquire(self) -> Environment:
+        """Return the shared environment, which stays leased until this process ends."""
+        if self.download == "always":
+            self._download()
+        try:
+            found = self._find_or_build()
+        except NoInterpreterError:
+            if self.download != "auto" or not self._download():
+                raise
+            found = self._find_or_build()
+        if found.venv in _leased:
+            found.close()
+        return _leased.setdefault(found.venv, found)
+
+    def _find_or_build(self) -> Environment:
+        return environment.acquire(os.curdir, env=self._env_name(), python=self.interpreter, label=self._label)
+
+    @property
+    def _label(self) -> str:
+        return f"nox: {os.path.basename(self.folder)}"
+
+    def _request(self) -> "Request":
+        from roost.console import waiting  # noqa: PLC0415 - not on a warm start
+        from roost.protocol import Request  # noqa: PLC0415
+
+        start, timeout = os.path.realpath(os.curdir), waiting.timeout(os.environ)
+        return Request(
+            start, self._env_name(), self.interpreter, timeout, self._label, session=self._session, name=self._own_name
+        )
+
+    def _download(self) -> bool:
+        wanted = str(self.interpreter or "")
+        return bool(wanted) and not paths.is_path(wanted) and uv_install_python(wanted)
+
+    def _env_name(self) -> str:
+        """Return the environment in `venv_params`, else `ROOST_ENV`, else `default`.
+
+        Raises:
+            RoostError: `venv_params` is anything else.
+        """
+        match [part for word in self.venv_params for part in word.split("=", 1)]:
+            case []:
+                return warm.default_env()
+            case ["--env", name]:
+                return name
+        message = f'`venv_params={self.venv_params!r}` is not valid for the backend `roost`: use `["--env", "NAME"]`'
+        raise RoostError(message)
+
+    def _reuse_own(self) -> "SessionVenv | None":
+        if not os.path.exists(f"{self._own_folder}/complete"):
+            return None
+        from roost.nox import session_venv  # noqa: PLC0415 - not on a warm start
+
+        return session_venv.reuse(self._request())
+
+    @property
+    def _note(self) -> str:
+        return f"{self._own_folder}/shared"
+
+    def _remember(self) -> bool:
+        """Note that the session runs in this shared venv. Returns whether it did so the last time.
+
+        nox calls an environment reused when its folder exists, and then skips installs (`-R`). The shared venv has no
+        folder for each session, so this note takes its place. It is removed when the session gets a venv of its own.
+        """
+        with contextlib.suppress(FileNotFoundError), open(self._note, encoding="utf-8") as file:
+            if file.read() == self._venv:
+                return True
+        with contextlib.suppress(OSError):
+            os.makedirs(self._own_folder, 0o700, exist_ok=True)
+            files.write(self._note, self._venv)
+        return False
+
+    def read(self, args: Sequence[Any], options: dict[str, Any]) -> "Change | None":
+        """Return what the command `args` would change in the session's venv; None for any but an installer's."""
+        if callable(args[0]) or not _may_install(args):
+            return None
+        from roost.nox import install_commands  # noqa: PLC0415 - not without an installer
+
+        return install_commands.read(args, options, self.location, self.bin)
+
+    def lacks(self, change: "Change") -> bool:
+        """Return whether the shared venv, in which the session still runs, lacks something that `change` installs."""
+        if self._own is not None or change.requirements is None:
+            return True
+        from roost.nox import dry_run  # noqa: PLC0415 - not without an installer
+
+        if not dry_run.satisfies(self._venv, change):
+            return True
+        logger.info(f"roost: `{change.words}` has nothing to do: the environment `{self._env_name()}` has all of it")
+        return False
+
+    @contextlib.contextmanager
+    def changing(self, change: "Change") -> Iterator[None]:
+        """Use a venv of the session's own, which does not count as complete while it is changed."""
+        from roost.nox import session_venv  # noqa: PLC0415 - not without an installer
+
+        with _reported(self.interpreter):
+            if self._own is None:
+                files.remove(self._note)
+                logger.info(f"roost: `{change.words}`: the session gets a venv of its own")
+                self._own = session_venv.make(self._request())
+                self._use(self.location)
+            self._own.begin()
+        with contextlib.ExitStack() as stack:
+            if change.builds:
+                with _reported(self.interpreter):
+                    stack.enter_context(session_venv.building_in_tree(self._request()))
+            yield
+        with _reported(self.interpreter):
+            self._own.complete()
+
+
+@contextlib.contextmanager
+def _reported(interpreter: str | None) -> Iterator[None]:
+    """Turn roost's errors into nox's: a line in the log and a failed session, without a traceback.
+
+    If the `interpreter` of the session is missing, nox decides whether the session is skipped or fails.
+    """
+    try:
+        yield
+    except RoostError as error:
+        if isinstance(error, NoInterpreterError) and interpreter:
+            raise InterpreterNotFound(interpreter) from error
+        raise _failed(str(error)) from error
+    except OSError as error:
+        where = f"`{error.filename}`: " if error.filename else ""
+        message = f"{where}{error.strerror or error}"
+        raise _failed(message) from error
+
+
+def _failed(text: str) -> CommandFailed:
+    from roost.console import messages  # noqa: PLC0415 - a warm session prints nothing
+
+    shown = messages.printable(text, lines=True)
+    logger.error(f"roost: {shown}")
+    return CommandFailed(shown)
+
+
+_INSTALLERS = ("conda", "flit", "hatch", "mamba", "maturin", "micromamba", "pdm", "pip", "poetry", "uv")
+
+
+def _may_install(args: Sequence[Any]) -> bool:
+    """Return whether a command may be an installer's. This runs before each command."""
+    name = os.path.basename(os.fspath(args[0]))
+    return name.startswith(_INSTALLERS) or (name.startswith("python") and len(args) > 1)
+
+
+# The one patch. nox has no hook between a session and the commands that it runs, so an installation cannot be seen
+# before it happens. A method of `ProcessEnv` that receives each command and returns the one to run would replace this.
+_run = Session._run  # noqa: SLF001
+
+
+@functools.wraps(_run)
+def _run_unless_shared(session: Session, *args: Any, **options: Any) -> Any:
+    """Run a command as nox does, but never let an installer change the shared venv."""
+    venv = session.virtualenv
+    change = venv.read(args, options) if isinstance(venv, RoostEnv) else None
+    if change is None or not isinstance(venv, RoostEnv):
+        return _run(session, *args, **options)
+    if not change.changes:
+        return _run(session, *change.args, **change.options)
+    if not venv.lacks(change):
+        return "" if options.get("silent") else True
+    with venv.changing(change):
+        return _run(session, *change.args, **change.options)
+
+
+def _fall_back(location: str, interpreter: str | None = None, **options: Any) -> ProcessEnv:
+    """Return an environment of nox's backend `uv`, with a warning."""
+    logger.warning(
+        "roost: Windows is not supported yet, so this session gets a venv of its own, from nox's backend `uv`"
+    )
+    options.pop("venv_params", None)
+    return VirtualEnv(location, interpreter, venv_backend="uv", **options)
+
+
+if _PLATFORM == "win32":
+    ALL_VENVS[NAME] = _fall_back
+else:
+    ALL_VENVS[NAME] = RoostEnv
+    Session._run = _run_unless_shared  # type: ignore[method-assign, assignment] # noqa: SLF001

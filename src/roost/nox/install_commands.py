@@ -1,0 +1,154 @@
+"""Commands of a session that install something: which venv they would change, and how they are run instead.
+
+Commands of uv and pip are understood. Any other known installer gets the session a venv of its own, whatever it does.
+"""
+
+import os
+import re
+import shutil
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+from roost.system import paths, processes
+
+# uv and pip: a command with one of these words changes the active venv. `uv run` syncs before it runs.
+_CHANGING = {"add", "install", "remove", "run", "sync", "uninstall"}
+_READING = {"check", "freeze", "list", "show"}  # pip's; `uv pip` answers them for a venv without pip
+_OTHERS = {
+    "conda",
+    "ensurepip",
+    "flit",
+    "hatch",
+    "mamba",
+    "maturin",
+    "micromamba",
+    "pdm",
+    "pipenv",
+    "poetry",
+    "setup.py",
+}
+_FRESH = ("--exclude-newer", "--no-binary", "--resolution")  # may select other files than those that satisfy by version
+
+
+class Change(NamedTuple):
+    """A command of an installer, as it is run."""
+
+    args: list[str]
+    options: dict[str, Any]
+    """The options of nox's `Session._run`."""
+    words: str
+    """The command in messages, such as `pip install six`."""
+    changes: bool
+    """Whether it changes a venv."""
+    requirements: list[str] | None
+    """What follows `pip install`; None for any other command, and where an installed version does not satisfy it."""
+    builds: bool
+    """Whether it installs a folder, which is built in place."""
+
+
+def read(args: Sequence[Any], options: dict[str, Any], venv: str, scripts: str) -> Change | None:
+    """Return the command `args` of a session as a change, or None where it is not an installer's.
+
+    `venv` is the venv of the session's own, which may not exist yet, and `scripts` the folder of the commands of the
+    venv in which it runs.
+    """
+    command = [os.fspath(word) for word in args]
+    tool, rest = _tool(command, scripts)
+    if tool in _OTHERS:
+        words = " ".join([tool, *rest[:1]])
+        return Change(command, _with_env(options, _target(venv)), words, changes=True, requirements=None, builds=False)
+    if tool == "pip":
+        return _read_pip(command, rest, options, venv, scripts)
+    if tool == "uv":
+        return _read_uv(command, rest, options, venv, scripts)
+    return None
+
+
+def _read_pip(command: list[str], rest: list[str], options: dict[str, Any], venv: str, scripts: str) -> Change | None:
+    verb = next((word for word in rest if word in _CHANGING | _READING), "")
+    if not verb:
+        return None
+    before, after = rest[: rest.index(verb)], rest[rest.index(verb) + 1 :]
+    changes = verb in _CHANGING
+    if not _has_pip(options, scripts):
+        # uv never asks for confirmation, and does not know these options.
+        words = [word for word in (*before, *after) if word not in ("-y", "--yes", "--no-input")]
+        python = paths.python(venv) if changes else f"{scripts}/{os.path.basename(paths.python(venv))}"
+        command, options = [_uv(), "pip", verb, *words], _with_env({**options, "external": True}, {"UV_PYTHON": python})
+    elif not changes:
+        return None
+    return _change("pip", verb, after, command, options)
+
+
+def _read_uv(command: list[str], rest: list[str], options: dict[str, Any], venv: str, scripts: str) -> Change:
+    if command[0] == "uv" and shutil.which("uv", path=os.pathsep.join([scripts, *os.get_exec_path()])) is None:
+        command, options = [processes.find_uv(), *command[1:]], options | {"external": True}
+    tool = "uv pip" if "pip" in rest else "uv"
+    if tool == "uv pip":
+        rest = rest[rest.index("pip") + 1 :]
+    verb = next((word for word in rest if word in _CHANGING), "")
+    after = rest[rest.index(verb) + 1 :] if verb else rest
+    return _change(tool, verb, after, command, _with_env(options, _target(venv) if verb else {}))
+
+
+def _change(tool: str, verb: str, after: list[str], command: list[str], options: dict[str, Any]) -> Change:
+    changes = verb in _CHANGING
+    requirements = after if verb == "install" and tool in ("pip", "uv pip") else None
+    builds = any(map(folder_in, requirements or []))
+    if any(word.startswith(_FRESH) for word in requirements or []):
+        # nox's own backends start with an empty venv, and uv keeps what is installed.
+        command, requirements = [*command, "--reinstall"], None
+    return Change(command, options, " ".join(filter(None, [tool, verb, *after])), changes, requirements, builds)
+
+
+def _target(venv: str) -> dict[str, str]:
+    return {"UV_PYTHON": paths.python(venv), "UV_PROJECT_ENVIRONMENT": venv}
+
+
+def _with_env(options: dict[str, Any], env: Mapping[str, str]) -> dict[str, Any]:
+    """Return `options` with `env` below the variables that the noxfile sets."""
+    return options | {"env": {**env, **(options.get("env") or {})}}
+
+
+def _tool(command: Sequence[str], scripts: str) -> tuple[str, list[str]]:
+    """Return the tool that `command` starts, and its words; an empty name for a program of another venv."""
+    program, rest = command[0], list(command[1:])
+    name = os.path.basename(program)
+    elsewhere = paths.is_path(program) and os.path.dirname(os.path.abspath(program)) != scripts
+    if elsewhere and name.startswith(("pip", "python")):
+        return "", rest
+    if name.startswith("python"):
+        name, rest = _module(rest)
+    return ("pip" if re.fullmatch(r"pip[\d.]*", name) else name), rest
+
+
+def _module(words: list[str]) -> tuple[str, list[str]]:
+    """Return the module or script that Python runs with `words`, and its words."""
+    while words and words[0].startswith("-"):
+        word, words = words[0], words[1:]
+        if re.fullmatch(r"-[a-zA-Z]*m", word):
+            break
+        if found := re.fullmatch(r"-[a-zA-Z]*m(\w+)", word):
+            return found[1], words
+        if word in ("-W", "-X"):
+            words = words[1:]
+        elif word == "-c":
+            return "", []
+    return (os.path.basename(words[0]), words[1:]) if words else ("", [])
+
+
+def folder_in(word: str) -> str | None:
+    """Return the folder that a word after `pip install` names, also as `-e.` or with extras, or None."""
+    path = re.sub(r"^(--editable=|-e|file://)", "", word).partition("[")[0]
+    return path if os.path.isdir(path) else None
+
+
+def _has_pip(options: Mapping[str, Any], scripts: str) -> bool:
+    """Return whether pip runs a command that names it: there is a pip, and nox itself did not call it."""
+    return options.get("external") != "error" and os.path.exists(f"{scripts}/pip")
+
+
+def _uv() -> str:
+    """Return the command for the uv that was installed along with roost: its name, if that leads to it."""
+    found = processes.find_uv()
+    return "uv" if shutil.which("uv") == found else found

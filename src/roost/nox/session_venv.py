@@ -1,0 +1,79 @@
+"""A session's own venv: built like the shared one, and then changed by the session.
+
+It is an ordinary venv of the store, in a folder for the session. The session holds its lease exclusively, so no second
+nox process uses it. Its marker is absent while an installer changes it: an interrupted installation is never used.
+"""
+
+import contextlib
+import os
+from collections.abc import Iterator
+
+from roost import protocol
+from roost.build import build
+from roost.console import messages
+from roost.console.waiting import Wait
+from roost.protocol import Held, Request
+from roost.store import inventory, marker
+from roost.store.venvs import Attempt, Venv
+from roost.system import files
+
+
+class SessionVenv:
+    """A venv that only this process uses, until it ends."""
+
+    def __init__(self, held: Held) -> None:
+        """Use the venv that is `held` with an exclusive lease."""
+        self._held = held
+        self.path = held.marker.venv
+
+    def begin(self) -> None:
+        """Remove the marker before a change, so that an interrupted one is noticed."""
+        path = self._venv.marker
+        found, _ = marker.load(path)
+        if found and found.venv == self.path:  # another process of the same session may have published its own
+            files.remove(path)
+
+    def complete(self) -> None:
+        """Write the marker for the venv as it is now.
+
+        Raises:
+            RoostError: it cannot be written.
+            OSError: the venv cannot be read.
+        """
+        done = Attempt(self._venv, self._held.lease_descriptor)
+        done.folders = list(self._held.marker.folders)
+        inventory.write(self.path, inventory.take(self.path))
+        if warning := marker.publish(self._venv.marker, marker.describe(self._held.state, done)):
+            messages.warning(warning)
+
+    @property
+    def _venv(self) -> Venv:
+        return Venv(*os.path.split(self.path))
+
+
+def make(request: Request) -> SessionVenv:
+    """Build a venv for the session that `request` names.
+
+    Raises:
+        RoostError: it cannot be built.
+    """
+    return SessionVenv(protocol.acquire(request))
+
+
+def reuse(request: Request) -> SessionVenv | None:
+    """Return the session's venv of an earlier run, if it is complete, fits the present state, and is not in use."""
+    held = protocol.lease(protocol.ask(request))
+    return SessionVenv(held) if held else None
+
+
+@contextlib.contextmanager
+def building_in_tree(request: Request) -> Iterator[None]:
+    """Hold the build lock: an installer builds in the source tree, where no two builds may run at once (rule 9)."""
+    wait = Wait(request.timeout)
+    while True:
+        answer = protocol.ask(request)
+        with protocol.build_lock(request, answer, wait) as lock:
+            if lock is not None:
+                build.await_orphans(answer.store, wait)
+                yield
+                return

@@ -1,0 +1,273 @@
+"""What an environment is made from at one moment: project, settings, interpreter, installer, inputs; the fingerprint.
+
+The fingerprint is a hash of what the inputs mean, the settings, the interpreter and the project's path. It is computed
+from named parts, so that roost can report which one changed.
+"""
+
+import hashlib
+import json
+import os
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+from roost import warm
+from roost.errors import RoostError
+from roost.inputs import interpreter, local_projects, lock_files, requirements_txt, settings
+from roost.inputs.files import Inputs, is_glob
+from roost.inputs.interpreter import Interpreter
+from roost.inputs.project import Project
+from roost.inputs.schema import table
+from roost.inputs.settings import Settings
+from roost.installers.base import Installer, is_package
+from roost.installers.command import CommandInstall
+from roost.installers.pdm import PdmSync
+from roost.installers.poetry import PoetrySync
+from roost.installers.pylock import PylockSync
+from roost.installers.requirements import RequirementsInstall
+from roost.installers.uv import UvInstall, UvSync
+
+# Tables that only linters, type checkers, test runners and release tools read. Any other table is part of the
+# fingerprint: a needless build costs a second, a missed change breaks the guarantee.
+IGNORED_TABLES = frozenset(
+    """
+    autoflake autopep8 bandit basedpyright black bumpversion bumpver check-manifest check-wheel-contents cibuildwheel
+    codespell commitizen coverage darker deptry djlint docformatter doit flake8 git-cliff importlinter interrogate isort
+    mutmut mypy nitpick numpydoc_validation pydoclint pydocstyle pylint pylic pyrefly pyright pytest pyupgrade refurb
+    repo-review rstcheck ruff semantic_release tbump towncrier tox ty typos unasyncd validate-pyproject vulture yapf
+    """.split()
+)
+_FILES = ("uv.toml", "setup.py", "setup.cfg")
+
+
+class State(NamedTuple):
+    """What an environment is made from, read from the disk at one moment."""
+
+    project: Project
+    settings: Settings
+    interpreter: Interpreter
+    installer: Installer
+    inputs: Inputs
+    parts: dict[str, str]
+    session: str = ""
+    """The nox session whose own venv it describes, as nox names its folder; empty for the shared one."""
+
+    @property
+    def fingerprint(self) -> str:
+        """Sixteen hexadecimal digits."""
+        text = "".join(f"{name}\0{value}\0" for name, value in sorted(self.parts.items()))
+        return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()[:16]
+
+    @property
+    def folder(self) -> str:
+        """The name of its folder in the store: the fingerprint, and for a session the same in every state."""
+        return warm.session_folder(self.session) if self.session else self.fingerprint
+
+
+class Draft(NamedTuple):
+    """A state whose interpreter is not known yet."""
+
+    project: Project
+    settings: Settings
+    installer: Installer
+    request: interpreter.Request
+    inputs: Inputs
+
+    def with_interpreter(self, chosen: Interpreter, session: str = "") -> State:
+        """Return the state with the interpreter `chosen`."""
+        parts = dict(self._parts())
+        parts |= {f"interpreter {name}": value for name, value in zip(chosen._fields, chosen, strict=True)}
+        return State(self.project, self.settings, chosen, self.installer, self.inputs, parts, session)
+
+    def _parts(self) -> Iterator[tuple[str, str]]:
+        project, wanted = self.project, self.settings
+        yield "project path", project.root
+        yield "installer", self.installer.kind
+        yield "setting groups", " ".join(sorted(wanted.groups))
+        yield "setting extras", " ".join(sorted(wanted.extras))
+        yield "setting compile-bytecode", str(wanted.compile_bytecode)
+        yield from _of_pyproject(project, wanted, self.installer)
+        yield from _of_installer(wanted, self.installer)
+        for path in dict.fromkeys(self.installer.files):
+            yield from _of_file(project.root, path, self.inputs)
+        yield from _of_build(project.root, project.root, project.tables, self.inputs)
+        for folder in self.installer.sources:
+            yield from _of_source(project.root, folder, self.inputs, wanted)
+        yield from _of_inputs(project, wanted, self.inputs)
+
+
+def draft(start: str, env: str, python: str | None) -> Draft:
+    """Read the project around `start`, and what it says about the environment `env`.
+
+    Raises:
+        RoostError: something in it is not valid (`roost.errors`).
+    """
+    inputs = Inputs()
+    project = Project.at(start, inputs)
+    wanted = settings.read(project, env)
+    for name in _FILES:  # before uv reads them to find an interpreter: it would wait for the writer of a FIFO
+        inputs.read(f"{project.root}/{name}")
+    chosen = choose_installer(project, wanted, inputs)
+    return Draft(project, wanted, chosen, interpreter.request(project, wanted, python, inputs), inputs)
+
+
+def _hash(value: object) -> str:
+    text = json.dumps(value, sort_keys=True, default=str)
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:32]
+
+
+def _of_pyproject(project: Project, wanted: Settings, installer: Installer) -> Iterator[tuple[str, str]]:
+    for name, content in project.tables.items():
+        if name == "project":
+            for key, value in content.items():
+                yield f"pyproject.toml [project] {key}", _hash(value)
+        elif name not in ("tool", "dependency-groups"):
+            yield f"pyproject.toml [{name}]", _hash(content)
+    groups = settings.groups_of(project.tables)
+    # A command may install any of them.
+    for name in groups if installer.kind == "command" else _with_included(groups, wanted.groups):
+        yield f"pyproject.toml [dependency-groups] {name}", _hash(groups[name])
+    for name, content in _tool_tables(project.tables, wanted):
+        yield f"pyproject.toml [tool.{name}]", _hash(content)
+
+
+def _tool_tables(tables: dict[str, Any], wanted: Settings) -> Iterator[tuple[str, Any]]:
+    """Yield the tables under `[tool]` that can change what gets installed, without roost's own."""
+    own = {name.removeprefix("tool.") for name in wanted.ignore_tables}
+    for name, content in table(tables, "tool").items():
+        if name not in IGNORED_TABLES | own | {"roost"}:
+            yield name, content
+
+
+def _with_included(groups: dict[str, Any], names: tuple[str, ...]) -> list[str]:
+    found: list[str] = []
+    pending = [settings.normalize(name) for name in names]
+    while pending:
+        name = pending.pop()
+        if name in groups and name not in found:
+            found.append(name)
+            pending += settings.included(groups[name])
+    return found
+
+
+def _of_file(root: str, path: str, inputs: Inputs) -> Iterator[tuple[str, str]]:
+    digest = inputs.digest(path)
+    if digest is not None:
+        yield os.path.relpath(path, root), digest
+
+
+def _of_installer(wanted: Settings, installer: Installer) -> Iterator[tuple[str, str]]:
+    """Yield the settings that only some installers read."""
+    if installer.kind == "requirements":
+        yield "setting requirements", " ".join(wanted.requirements)
+    if installer.kind == "command":
+        yield "setting command", _hash(wanted.command)  # a hash: it may contain a password
+    if installer.kind in ("poetry", "pdm"):
+        yield "setting groups given", str(wanted.groups_given)
+
+
+def _of_glob(root: str, folder: str, pattern: str, what: str, inputs: Inputs) -> Iterator[tuple[str, str]]:
+    """Yield a part for each file that `pattern` matches in `folder`, and one for how many paths those are."""
+    paths = sorted(set(inputs.expand(folder, pattern)))
+    for path in paths:
+        if not os.path.isdir(path):
+            yield from _of_file(root, path, inputs)
+    yield f"{what} {pattern}", str(len(paths))
+
+
+def _of_inputs(project: Project, wanted: Settings, inputs: Inputs) -> Iterator[tuple[str, str]]:
+    for pattern in wanted.inputs:
+        path = os.path.normpath(f"{project.root}/{pattern}")
+        if not is_glob(pattern) and os.path.isdir(path):
+            cure = f"`{pattern.rstrip('/')}/**` matches the files in it"
+            message = f"`{path}` in `tool.roost.inputs` is a folder: {cure}"
+            raise RoostError(message)
+        yield from _of_glob(project.root, project.root, pattern, "setting inputs", inputs)
+
+
+def _of_source(root: str, folder: str, inputs: Inputs, wanted: Settings) -> Iterator[tuple[str, str]]:
+    """Yield the parts of a workspace member or a local path dependency."""
+    name = os.path.relpath(folder, root)
+    tables = inputs.toml(f"{folder}/pyproject.toml")
+    if tables is not None:
+        meaning = {key: value for key, value in tables.items() if key != "tool"} | dict(_tool_tables(tables, wanted))
+        yield f"{name}/pyproject.toml", _hash(meaning)
+    yield from _of_build(root, folder, tables or {}, inputs)
+
+
+def _of_build(root: str, folder: str, tables: dict[str, Any], inputs: Inputs) -> Iterator[tuple[str, str]]:
+    """Yield parts for what a build in `folder` reads besides `pyproject.toml`, and for uv's `cache-keys` there."""
+    for path in local_projects.read_by_a_build(folder, tables, inputs):
+        yield from _of_file(root, path, inputs)
+    name = f"{os.path.relpath(folder, root)} [tool.uv] cache-keys"
+    keys = local_projects.cache_keys(tables)
+    for pattern in keys.files:
+        yield from _of_glob(root, "" if pattern.startswith("/") else folder, pattern, name, inputs)
+    for path in keys.folders:
+        yield f"{name} {path}", str(inputs.folder(os.path.normpath(os.path.join(folder, path))))
+    for variable in keys.variables:
+        inputs.variables.add(variable)
+        yield f"environment variable {variable}", _hash(os.environ.get(variable))
+
+
+def choose_installer(project: Project, settings: Settings, inputs: Inputs) -> Installer:
+    """Return the installer for `project`: the one that the settings name, else the first whose file exists.
+
+    The order is that of `docs/configuration.md`. A missing file becomes an input. Lock files that are not chosen are
+    never opened.
+
+    Raises:
+        RoostError: there is nothing to install from, or the file of the installer in the settings is missing.
+    """
+    kind: str = settings.installer
+    if kind == "auto":
+        kind = "requirements" if settings.requirements else "command" if settings.command else "auto"
+    if kind == "command":
+        return CommandInstall(project, settings, inputs)
+    if kind == "requirements":
+        return _requirements(project, settings, inputs)
+    locks = lock_files.available(project, settings.env, kind, inputs)
+    if name := next(locks, ""):
+        others = " and ".join(locks)
+        return _locked(project, inputs, name, f"{name}, before {others}" if others else name)
+    if kind in ("auto", "uv"):
+        return _unlocked(project, settings, inputs)
+    file, command = (
+        ("pylock.toml", "uv export -o pylock.toml") if kind == "pylock" else (f"{kind}.lock", f"{kind} lock")
+    )
+    message = f"`tool.roost.installer` in `{project.file}` is `{kind}`, and there is no `{file}` beside it: `{command}`"
+    raise RoostError(message)
+
+
+def _locked(project: Project, inputs: Inputs, name: str, reason: str) -> Installer:
+    if name == "uv.lock":
+        return UvSync(project, inputs, reason)
+    if name == "poetry.lock":
+        return PoetrySync(project, inputs, reason)
+    if name == "pdm.lock":
+        return PdmSync(project, inputs, reason)
+    return PylockSync(project, inputs, name, reason)
+
+
+def _unlocked(project: Project, settings: Settings, inputs: Inputs) -> Installer:
+    if table(project.tables, "project") or table(project.tables, "dependency-groups") or project.members:
+        return UvInstall(project, inputs, "pyproject.toml, no uv.lock")
+    if settings.installer == "auto" and (names := requirements_txt.conventional(project, inputs)):
+        return RequirementsInstall(project, inputs, names, ", ".join(names))
+    if is_package(project.root, project.tables, inputs):
+        return UvInstall(project, inputs, "its build, no uv.lock")
+    message = (
+        f"`{project.file}` has no `[project]` and no `[dependency-groups]`, and there is no `uv.lock`, no other lock "
+        "file and no `requirements.txt` beside it: list there what to install"
+    )
+    raise RoostError(message)
+
+
+def _requirements(project: Project, settings: Settings, inputs: Inputs) -> Installer:
+    names = list(settings.requirements) or requirements_txt.conventional(project, inputs)
+    if not names:
+        message = (
+            f"`tool.roost.installer` in `{project.file}` is `requirements`, and there is no `{requirements_txt.ALONE}` "
+            "beside it: name the files in `tool.roost.requirements`"
+        )
+        raise RoostError(message)
+    return RequirementsInstall(project, inputs, names, ", ".join(names))

@@ -1,0 +1,1 @@
+"""`.roost` on disk: its folders, venvs, markers, links and journal."""

@@ -1,0 +1,126 @@
+"""Collection: which venvs can be removed, and their removal (rule 7). All of it under the build lock."""
+
+import contextlib
+import os
+import shutil
+import time
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from roost.store import journal, links, marker, venvs
+from roost.store.marker import Marker
+from roost.store.store import Store
+from roost.store.venvs import Venv
+from roost.system import locks
+
+RECENT = 3600.0  # seconds; nox closes descriptors in its children, so a lease can end before everything that runs there
+
+
+class Verdict(NamedTuple):
+    """What collection does with one venv."""
+
+    venv: Venv
+    complete: bool
+    keeps: str | None
+    """Why it stays; None where it can be removed."""
+
+
+def is_attempt(venv: Venv) -> bool:
+    """Return whether `venv` is unfinished: its lease file has its builder's record, and no marker names it."""
+    try:
+        unfinished = os.lstat(venv.lease_file).st_size > 0
+    except OSError:
+        return False
+    return unfinished and _marker(venv) is None
+
+
+def _marker(venv: Venv) -> Marker | None:
+    found, _ = marker.load(venv.marker)
+    # Also by another path: a container may have the project elsewhere, and its venvs in the same folder as the host's.
+    suffix = f"/{os.path.basename(venv.folder)}/{venv.name}"
+    return found if found is not None and found.venv.endswith(suffix) else None
+
+
+def examine(store: Store, keep: int) -> Iterator[Verdict]:
+    """Yield a verdict for each venv, as if no process used any."""
+    found = {venv: _marker(venv) for venv in venvs.all_in(store)}
+    newest: dict[tuple[str, str, str], list[str]] = {}
+    for one in sorted((one for one in found.values() if one), key=lambda one: one.at, reverse=True):
+        newest.setdefault(_kind(one), []).append(one.venv)
+    linked = links.targets(store).values()
+    for venv, named in found.items():
+        age = time.time() - _last_used(venv)
+        count = min(keep, 1) if named and named.session else keep
+        keeps = None
+        if venv.path in linked:
+            keeps = "it is the target of a link in `.roost/.venv`"
+        elif is_attempt(venv) or (named is None and _is_of_session(venv.folder)):
+            pass  # its builder, or the session that uses it, holds its lease
+        elif age < RECENT:
+            keeps = f"used {max(age, 0) / 60:.0f} min ago, within the hour"
+        elif named and named.venv in newest[_kind(named)][:count]:
+            of = f"`{named.environment}`{f' in the session `{named.session}`' if named.session else ''}"
+            keeps = f"one of the newest {count} of {of}" if count > 1 else f"the newest of {of}"
+        yield Verdict(venv, named is not None, keeps)
+
+
+def _is_of_session(folder: str) -> bool:
+    """Return whether `folder` has the own venvs of a nox session, of which the newest replaces the others."""
+    found, _ = marker.load(f"{folder}/complete")
+    return found is not None and bool(found.session)
+
+
+def _kind(named: Marker) -> tuple[str, str, str]:
+    """Return the kind of venv of which `keep` are kept: each Python of a matrix is one, and each nox session."""
+    return named.environment, named.session, named.python.rpartition(".")[0]
+
+
+def _last_used(venv: Venv) -> float:
+    # Without a lease file nothing tells whether a process runs there: it stays an hour after its folder's last change.
+    for path in (venv.lease_file, venv.folder):
+        with contextlib.suppress(OSError):
+            return os.lstat(path).st_mtime
+    return 0.0
+
+
+def collect(store: Store, keep: int) -> list[Verdict]:
+    """Move what can be removed into the trash. Returns a verdict for each venv; `keeps` is None for the removed ones.
+
+    Raises:
+        OSError: a venv cannot be moved.
+    """
+    done = []
+    for verdict in list(examine(store, keep)):
+        if verdict.keeps is None:
+            if venvs.remove(store, verdict.venv, marker=verdict.complete):
+                folder = os.path.basename(verdict.venv.folder)
+                journal.write(store, "removal", fingerprint=folder, venv=verdict.venv.name)
+            else:
+                verdict = verdict._replace(keeps="in use")  # noqa: PLW2901 - the same verdict, corrected
+        done.append(verdict)
+    venvs.sweep(store, time.time() - RECENT)
+    remove_first_format(store)
+    return done
+
+
+def remove_first_format(store: Store) -> None:
+    """Remove the files of roost 0.1.0, `.roost/v1`, `current` and `lock`, once no process uses a venv there.
+
+    Best effort: what is in use, or is not what that version put there, stays.
+    """
+    old = f"{store.root}/v1"
+    if not os.path.isdir(old) or os.path.islink(old):
+        return
+    with contextlib.ExitStack() as held, contextlib.suppress(OSError):
+        lock_files = [f"{store.root}/lock"]
+        for folder, folders, names in os.walk(f"{old}/envs"):
+            folders[:] = [name for name in folders if not venvs.is_venv(name)]
+            lock_files += [f"{folder}/{name}" for name in names if name.endswith(".lease")]
+        for path in lock_files:
+            descriptor = os.open(path, os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK)
+            held.callback(os.close, descriptor)
+            if not locks.try_lock(descriptor, exclusive=True):
+                return
+        for name in ("v1", "current"):
+            shutil.rmtree(f"{store.root}/{name}", ignore_errors=True)
+        os.unlink(f"{store.root}/lock")

@@ -1,0 +1,195 @@
+"""The marker: the file `complete`, which names a complete venv and says what it was made from."""
+
+import glob
+import json
+import os
+import stat
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from roost.errors import RoostError
+from roost.inputs import lock_files
+from roost.state import State
+from roost.store.store import Store
+from roost.store.venvs import Attempt, is_venv
+from roost.system import files
+from roost.system.files import ABSENT, signature
+
+FORMAT = 2
+SIZE_LIMIT = 16 << 20
+NONE = "there is no venv for this state yet"
+
+
+class Marker(NamedTuple):
+    """The content of a marker. Signatures are those of `roost.system.files`."""
+
+    format: int
+    fingerprint: str
+    environment: str
+    session: str
+    """The nox session that the venv belongs to; empty for a shared one."""
+    venv: str
+    lease_inode: int
+    pyvenv: str
+    """Signature of `pyvenv.cfg`."""
+    folders: dict[str, list[Any]]
+    """`site-packages` and `bin`: path to signature and the names in it."""
+    records: dict[str, str]
+    """`RECORD` files: path to signature."""
+    parts: dict[str, str]
+    locked: dict[str, str]
+    """The packages in the lock files: name to version."""
+    installer: str
+    python: str
+    boot: str
+    """The boot in which the venv was built."""
+    built: str
+    """When, in ISO 8601."""
+    seconds: float
+    """How long the build took."""
+
+    @property
+    def at(self) -> float:
+        """When it was built, in seconds since the epoch, which a change of time zone leaves comparable."""
+        try:
+            return datetime.fromisoformat(self.built).timestamp()
+        except ValueError:
+            return 0.0
+
+
+def load(path: str) -> tuple[Marker | None, str | None]:
+    """Return the marker at `path`, or None and the reason."""
+    try:
+        with open(files.open_own(path), "rb") as file:
+            values = json.loads(file.read(SIZE_LIMIT))
+        marker = Marker(**values)
+        shapes = Marker(FORMAT, "", "", "", "", 0, "", {}, {}, {}, {}, "", "", "", "", 0.0)
+        valid = all(isinstance(value, type(shape)) for value, shape in zip(marker, shapes, strict=True))
+        valid = valid and _has_texts(marker)
+    except FileNotFoundError:
+        return None, NONE
+    except (OSError, ValueError, TypeError, RecursionError):
+        return None, "its marker cannot be read"
+    if not valid or marker.format != FORMAT:
+        return None, "its marker is of another format"
+    return marker, None
+
+
+def _has_texts(marker: Marker) -> bool:
+    texts = [*marker.records.values(), *marker.parts.values(), *marker.locked.values()]
+    for seen, names in marker.folders.values():
+        texts += [seen, *names]
+    return all(isinstance(text, str) for text in texts)
+
+
+def check(store: Store, state: State) -> tuple[Marker | None, str]:
+    """Return the marker for `state` if it is valid, else None and the reason."""
+    marker, reason = load(store.marker(state.folder))
+    if marker is None:
+        return None, str(reason)
+    reason = _of_another_state(marker, store, state) or _replaced(marker) or drift(marker)
+    return (None, reason) if reason else (marker, "")
+
+
+def _of_another_state(marker: Marker, store: Store, state: State) -> str | None:
+    """Return why `marker` is not for `state` in this place, or None."""
+    if marker.fingerprint != state.fingerprint or marker.parts != state.parts:
+        return "its marker is of another state"
+    name = marker.venv.removeprefix(f"{store.folder(state.folder)}/")
+    if not is_venv(name):
+        return "its marker names a venv elsewhere"
+    linked = os.path.islink(store.folder(state.folder)) or os.path.islink(marker.venv)
+    return f"`{name}` is a link, or reached through one" if linked else None
+
+
+def _replaced(marker: Marker) -> str | None:
+    name = os.path.basename(marker.venv)
+    try:
+        lease = os.lstat(f"{marker.venv}.lease")
+        if lease.st_ino != marker.lease_inode or not stat.S_ISREG(lease.st_mode):
+            return f"the lease file of `{name}` was replaced"
+    except OSError:
+        return f"the lease file of `{name}` was removed"
+    return None
+
+
+def drift(marker: Marker) -> str | None:
+    """Return how another program changed the venv since it was complete, or None."""
+    name = os.path.basename(marker.venv)
+    pyvenv = signature(f"{marker.venv}/pyvenv.cfg")
+    if pyvenv != marker.pyvenv:
+        return f"`{name}` was {'removed' if pyvenv == ABSENT else 'changed (`pyvenv.cfg`)'}"
+    for path, (seen, names) in marker.folders.items():
+        now_seen = signature(path)
+        if now_seen == seen:
+            continue
+        if now_seen != ABSENT and now_seen.split()[0] != str(seen).split()[0]:  # a link to a folder with the same names
+            return f"`{os.path.basename(path)}` of `{name}` was replaced"
+        try:
+            now = set(os.listdir(path))
+        except (OSError, ValueError):
+            return f"`{os.path.basename(path)}` was removed from `{name}`"
+        for what, changed in (("removed from", set(names) - now), ("added to", now - set(names) - {"__pycache__"})):
+            if changed:
+                return f"`{_example(changed)}` was {what} `{name}`"
+        for record, was in marker.records.items():
+            if record.startswith(f"{path}/") and signature(record) != was:
+                return f"`{_example({os.path.basename(os.path.dirname(record))})}` was reinstalled in `{name}`"
+    return None
+
+
+def _example(names: set[str]) -> str:
+    """Return one of `names` for a message: a distribution as `name 1.2` if there is one."""
+    for name in sorted(names):
+        if name.endswith(".dist-info"):
+            return name.removesuffix(".dist-info").replace("-", " ", 1)
+    return min(names)
+
+
+def describe(state: State, attempt: Attempt) -> Marker:
+    """Return the marker for a finished attempt as it is now."""
+    venv = attempt.venv.path
+    records = [path for folder in attempt.folders for path in glob.glob(f"{glob.escape(folder)}/*.dist-info/RECORD")]
+    return Marker(
+        format=FORMAT,
+        fingerprint=state.fingerprint,
+        environment=state.settings.env,
+        session=state.session,
+        venv=venv,
+        lease_inode=os.fstat(attempt.lease_descriptor).st_ino,
+        pyvenv=signature(f"{venv}/pyvenv.cfg"),
+        folders={path: [signature(path), sorted(os.listdir(path))] for path in attempt.folders},
+        records={path: signature(path) for path in sorted(records)},
+        parts=state.parts,
+        locked=locked(state),
+        installer=f"{state.installer.kind} ({state.installer.reason})",
+        python=str(state.interpreter),
+        boot=files.boot_id(),
+        built=datetime.now().astimezone().isoformat(timespec="milliseconds"),
+        seconds=attempt.seconds(),
+    )
+
+
+def locked(state: State) -> dict[str, str]:
+    """Return the packages in the lock files that are part of `state`: name to version."""
+    return lock_files.packages((os.path.normpath(f"{state.project.root}/{part}") for part in state.parts), state.inputs)
+
+
+def publish(path: str, marker: Marker) -> str | None:
+    """Write `marker` to `path`, atomically and so that it survives a power cut (rule 3). Returns a warning, or None.
+
+    Raises:
+        RoostError: it cannot be written; the previous marker is untouched.
+    """
+    try:
+        files.write(path, json.dumps(marker._asdict()), flush=True)
+    except OSError as error:
+        cure = "remove it" if os.path.isdir(path) else "free disk space, or set `ROOST_DIR` to a folder on another disk"
+        message = f"the marker `{path}` cannot be written: {error.strerror}; {cure}"
+        raise RoostError(message) from error
+    folder = os.path.dirname(path)
+    try:
+        files.flush_folder(folder)
+    except OSError as error:  # the venv is complete; a power cut may bring back the previous marker
+        return f"`{folder}` cannot be flushed ({error.strerror}): a power cut may undo this build"
+    return None

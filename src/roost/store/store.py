@@ -1,0 +1,122 @@
+"""The store: the folder `.roost` of a project, and the paths in it."""
+
+import contextlib
+import errno
+import os
+from collections.abc import Iterator
+
+from roost import warm
+from roost.errors import RoostError, UsageError, VanishedError
+from roost.store import trust
+from roost.system import files, locks
+
+CACHEDIR_TAG = """Signature: 8a477f597d28d172789f06886806bc55
+# Made by roost: virtual environments that can be built again. See https://bford.info/cachedir/
+"""
+_NOT_OURS = (errno.EISDIR, errno.ENOTDIR, errno.ELOOP, errno.ENXIO, errno.EMLINK)
+
+
+class Store:
+    """The folder of one project. Its paths are absolute and without links. Creating an instance touches no file."""
+
+    def __init__(self, project: str) -> None:
+        """Use the folder of `project`, an absolute path without links."""
+        self.project = project
+        self.root = warm.folder(project)
+        self.links = f"{self.root}/.venv"
+        """The folder of the links to current venvs; everything else lies below it, too."""
+        self.lock = f"{self.links}/.lock"
+        self.data = f"{self.root}/{warm.INNER}"
+        inner = (f"{self.data}/{name}" for name in ("index", "python", "envs", "trash"))
+        self._folders = (self.links, self.data, *inner)
+
+    def index(self, key: str) -> str:
+        """Return the path of the index called `key`."""
+        return f"{self.data}/index/{key}"
+
+    def python(self, key: str) -> str:
+        """Return the path of the record of the interpreter that was chosen for `key`."""
+        return f"{self.data}/python/{key}"
+
+    def folder(self, name: str) -> str:
+        """Return the path of the folder with the venvs of one fingerprint, or of one nox session."""
+        return f"{self.data}/envs/{name}"
+
+    def marker(self, name: str) -> str:
+        """Return the path of the marker in that folder."""
+        return f"{self.folder(name)}/complete"
+
+    def check(self) -> None:
+        """Refuse a folder that another user can change (rule 8). A missing one passes.
+
+        Raises:
+            UsageError: `ROOST_DIR` is relative: it would be another lock in another current folder.
+            RoostError: its path cannot be on PATH; its owner, mode or type is wrong; or one of its own folders is none,
+                such as a link through which roost would write elsewhere.
+        """
+        elsewhere = os.environ.get("ROOST_DIR")
+        if elsewhere and not os.path.isabs(elsewhere):
+            message = f"`ROOST_DIR` is `{elsewhere}`: it must be an absolute path"
+            raise UsageError(message)
+        if os.pathsep in self.root:
+            message = f"`{self.root}` contains `{os.pathsep}`, the separator in PATH: rename it, or set `ROOST_DIR`"
+            raise RoostError(message)
+        try:
+            trust.check_root(self.root)
+            for path in self._folders:
+                files.check_folder(path)
+        except OSError as error:
+            raise self.failure(error) from error
+
+    def prepare(self) -> None:
+        """Create the folder and everything that belongs in it.
+
+        Raises:
+            RoostError: it cannot be trusted (see `check`), is tracked by git, or cannot be written.
+        """
+        self.check()
+        try:
+            if not os.path.isdir(self.root):
+                if os.environ.get("ROOST_DIR"):
+                    os.makedirs(os.path.dirname(self.root), mode=0o700, exist_ok=True)
+                else:
+                    trust.refuse_root(self.project)
+            for path in (self.root, *self._folders):
+                files.make_folder(path)
+            for name, text in ((".gitignore", "*\n"), ("CACHEDIR.TAG", CACHEDIR_TAG)):
+                if not os.path.lexists(f"{self.root}/{name}"):
+                    files.write(f"{self.root}/{name}", text)
+        except OSError as error:
+            raise self.failure(error) from error
+        self.check()
+        if not os.environ.get("ROOST_DIR"):
+            trust.refuse_tracked(self.project, self.root)
+
+    def failure(self, error: OSError) -> RoostError:
+        """Return `error`, about a file of this folder, as an error with the path and what to do."""
+        if isinstance(error, FileNotFoundError):
+            return VanishedError(f"`{error.filename}` was removed while it was used")
+        if error.errno in locks.UNSUPPORTED:
+            message = (
+                f"flock does not work in `{self.root}` ({error.strerror}), and roost never continues unlocked: "
+                "set `ROOST_DIR` to a folder on a local disk"
+            )
+            return RoostError(message)
+        cure = "make it writable, or set `ROOST_DIR` to a folder that is"
+        if error.errno in _NOT_OURS:
+            cure = "roost did not put it there, so remove it"
+        path = error.filename2 or error.filename or self.root
+        return RoostError(f"`{path}` cannot be used: {error.strerror}; {cure}")
+
+    @contextlib.contextmanager
+    def guarded(self) -> Iterator[None]:
+        """Turn the operating system's errors about this folder into roost's.
+
+        Raises:
+            VanishedError: a file was removed meanwhile.
+            RoostError: anything else, with the path and what to do.
+        """
+        try:
+            yield
+        except OSError as error:
+            raise self.failure(error) from error

@@ -1,0 +1,69 @@
+"""Whether `.roost` can be trusted: its owner, mode and type, and that no repository brings it (rule 8)."""
+
+import os
+import shutil
+import stat
+
+from roost.errors import RoostError
+from roost.system import processes, variables
+
+
+def check_root(root: str) -> None:
+    """Check the type, owner and mode of the folder `root`. A missing one passes.
+
+    Raises:
+        RoostError: another user can change what is in it.
+        OSError: it cannot be examined.
+    """
+    try:
+        info = os.lstat(root)
+    except FileNotFoundError:
+        return
+    if stat.S_ISLNK(info.st_mode):
+        fault, cure = "is a link", "remove it; to keep environments elsewhere set `ROOST_DIR`"
+    elif not stat.S_ISDIR(info.st_mode):
+        fault, cure = "is not a folder", "move it away"
+    elif info.st_uid != os.geteuid():
+        fault = f"belongs to another user (uid {info.st_uid}, you are {os.geteuid()})"
+        cure = "remove it, or set `ROOST_DIR` to a folder of your own"
+    elif info.st_mode & 0o022:
+        fault, cure = "can be written by others", f"`chmod 700 {root}` if you trust its content, else remove it"
+    else:
+        return
+    message = f"`{root}` {fault}, so its content cannot be trusted: {cure}"
+    raise RoostError(message)
+
+
+def refuse_root(project: str) -> None:
+    """Refuse to create files as root in the project of another user, who could not remove them.
+
+    Raises:
+        RoostError: this is root, and `project` belongs to another user.
+    """
+    owner = os.stat(project).st_uid
+    if os.geteuid() == 0 != owner:
+        message = (
+            f"`{project}` belongs to another user (uid {owner}), who could not remove files of root: "
+            "run this as that user, or set `ROOST_DIR` to a folder of root"
+        )
+        raise RoostError(message)
+
+
+def refuse_tracked(project: str, root: str) -> None:
+    """Refuse a folder that git tracks: it may hold an environment that someone else built.
+
+    Raises:
+        RoostError: git tracks a file in `root`.
+    """
+    git = shutil.which("git")
+    if git is None:
+        return
+    # Without its file system monitor, a program that the repository's own configuration names.
+    command = [git, "-c", "core.fsmonitor=false", "ls-files", "--", os.path.basename(root)]
+    got = processes.query(command, env=variables.for_installer(os.environ), cwd=project)
+    if got.status == 0 and got.stdout.strip():
+        message = (
+            f"git tracks `{root}`, so it may hold an environment that someone else built: "
+            "`git rm -r --cached .roost`, commit, and remove the folder"
+        )
+        raise RoostError(message)

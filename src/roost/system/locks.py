@@ -1,0 +1,193 @@
+"""The two locks: the build lock, exclusive for a project, and leases, shared on a venv.
+
+Both are flocks. The kernel releases a flock when the last descriptor of its open file closes, also after SIGKILL, so no
+lock needs a clean-up. The files lie in the project's own folder: processes with another TMPDIR, or in another container
+over the same checkout, use the same files. A lock is taken and never converted (flock(2): a conversion is not atomic).
+Imported by every warm start.
+"""
+
+import errno
+import fcntl
+import os
+
+from roost.system import files
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from filelock import BaseFileLock
+
+UNSUPPORTED = (errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOTSUP)  # a file system without flock
+_CONTENDED = (errno.EAGAIN, errno.EACCES, errno.EWOULDBLOCK)
+_LEASE_DESCRIPTOR = 50  # scripts use descriptors below 10 for their own redirections, which would close a lease there
+
+
+def try_lock(descriptor: int, *, exclusive: bool) -> bool:
+    """Take a flock without waiting. Returns False where another process holds it.
+
+    Raises:
+        OSError: the file system has no flock (`UNSUPPORTED`), or the call failed.
+    """
+    operation = fcntl.LOCK_EX if exclusive else fcntl.LOCK_SH
+    try:
+        fcntl.flock(descriptor, operation | fcntl.LOCK_NB)
+    except OSError as error:
+        if error.errno in _CONTENDED:
+            return False
+        raise
+    return True
+
+
+def is_at(descriptor: int, path: str) -> bool:
+    """Return whether `path` still is the file behind `descriptor`: a user may have removed or replaced it."""
+    try:
+        there = os.lstat(path)
+    except OSError:
+        return False
+    return os.path.samestat(os.fstat(descriptor), there)
+
+
+def has_one_name(descriptor: int) -> bool:
+    """Return whether this is a regular file with one name, so that writing to it changes no other file."""
+    info = os.fstat(descriptor)
+    return info.st_mode & 0o170000 == 0o100000 and info.st_nlink <= 1  # 0: it was removed meanwhile
+
+
+def take_lease(path: str, inode: int, *, exclusive: bool = False) -> int | None:
+    """Take a lease on the existing file `path`, whose inode must be `inode`. Returns its descriptor.
+
+    Returns None where the file is gone or another one, or where a removal holds it. The caller must then look again
+    whether the marker still names the venv (rule 5). A missing lease file is not created here.
+
+    Raises:
+        OSError: flock does not work here.
+    """
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return None
+    try:
+        info = os.fstat(descriptor)
+        expected = info.st_ino == inode and info.st_mode & 0o170000 == 0o100000  # inode numbers are used again
+        if expected and try_lock(descriptor, exclusive=exclusive) and is_at(descriptor, path):
+            _touch(descriptor)
+            return _move_up(descriptor)
+    except BaseException:
+        os.close(descriptor)
+        raise
+    os.close(descriptor)
+    return None
+
+
+def create_lease(path: str, record: str, *, exclusive: bool = False) -> int | None:
+    """Create the lease file `path`, which holds `record`, and take a lease on it. Returns its descriptor.
+
+    Returns None where `path` exists, or where a clean-up that found the new file took it first.
+
+    Raises:
+        OSError: the file cannot be written, or flock does not work here.
+    """
+    try:
+        descriptor = files.create(path)
+    except FileExistsError:
+        return None
+    try:
+        taken = try_lock(descriptor, exclusive=exclusive)
+        if taken:
+            write_record(descriptor, record)  # before the venv exists: an orphaned installer is found by the record
+    except OSError:
+        os.unlink(path)
+        os.close(descriptor)
+        raise
+    if taken:
+        return _move_up(descriptor)
+    os.close(descriptor)
+    return None
+
+
+def _move_up(descriptor: int) -> int:
+    """Move `descriptor` to a number that scripts do not redirect; the flock belongs to the open file and stays."""
+    try:
+        moved = fcntl.fcntl(descriptor, fcntl.F_DUPFD_CLOEXEC, _LEASE_DESCRIPTOR)
+    except OSError:  # the limit on open files is below that number
+        return descriptor
+    os.close(descriptor)
+    return moved
+
+
+def _touch(descriptor: int) -> None:
+    # The mtime of a lease file says when its venv was last used. A read-only checkout keeps none, and removes nothing.
+    try:
+        os.utime(descriptor)
+    except OSError:
+        return
+
+
+def write_record(descriptor: int, text: str) -> None:
+    """Replace the text in a lock or lease file. People read it; the code decides only by whether it is empty.
+
+    Raises:
+        OSError: the disk is full, or fails.
+    """
+    os.ftruncate(descriptor, 0)
+    os.pwrite(descriptor, text.encode(errors="replace"), 0)
+
+
+class BuildLock:
+    """The project's mutex: every process that builds or removes holds it (rule 9)."""
+
+    def __init__(self, path: str) -> None:
+        """Use the lock file `path`; nothing is opened yet."""
+        self.path = path
+        self._descriptor = -1
+        self._lock: BaseFileLock | None = None
+
+    def try_take(self, record: str) -> bool:
+        """Take the lock without waiting, and write `record` into its file. Returns False where another process has it.
+
+        Raises:
+            OSError: the file cannot be opened, is not a regular file with one name, or flock does not work here.
+        """
+        from filelock import FileLock, Timeout  # noqa: PLC0415 - 50 ms, which no warm start and no waiter pays
+
+        lock = FileLock(
+            self.path,
+            mode=0o600,
+            thread_local=False,
+            blocking=False,
+            fallback_to_soft=False,
+            preserve_lock_file=True,
+            on_acquired=self._check,
+        )
+        try:
+            lock.acquire()
+        except Timeout:
+            return False
+        if not self.is_current():  # removed between the library's open and its flock
+            lock.release()
+            return False
+        self._lock = lock
+        _try_write_record(self._descriptor, record)
+        return True
+
+    def _check(self, descriptor: int) -> None:
+        if not has_one_name(descriptor):  # the record would be written into another file
+            raise OSError(errno.EMLINK, "it is no regular file, or has another name", self.path)
+        self._descriptor = descriptor
+
+    def is_current(self) -> bool:
+        """Return whether the lock that is held still is the file that others would lock."""
+        return is_at(self._descriptor, self.path)
+
+    def release(self) -> None:
+        """Release the lock. The file stays: removing it would split those who wait from those who come."""
+        if self._lock is not None:
+            _try_write_record(self._descriptor, "")
+            self._lock.release()
+            self._lock = None
+
+
+def _try_write_record(descriptor: int, text: str) -> None:
+    try:
+        write_record(descriptor, text)
+    except OSError:  # a full disk must not cost the lock
+        return

@@ -1,0 +1,244 @@
+"""The one place that starts other programs for roost's own purposes."""
+
+import contextlib
+import functools
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import NamedTuple
+
+from roost.errors import RoostError
+from roost.system import proc
+
+_STYLE = re.compile(r"\x1b\[[0-9;:]*[mK]")  # variables of their own make some compilers colour their output
+_INTERVAL = 0.1  # seconds between two calls of `watch`
+_INTERRUPTS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+_GRACE = 5.0  # seconds that an installer gets to end by itself after SIGTERM
+
+
+class Completed(NamedTuple):
+    """How a program ended."""
+
+    status: int
+    """Its exit status; negative for the signal that ended it."""
+    output: str
+    """All that it printed."""
+
+
+class Answer(NamedTuple):
+    """How a program ended that was asked something."""
+
+    status: int
+    stdout: str
+    """Its answer. What is on standard error, such as a trace that the user switched on, is not part of it."""
+    output: str
+    """All that it printed, for messages."""
+
+
+def query(command: Sequence[str], *, env: Mapping[str, str], cwd: str) -> Answer:
+    """Run a short `command` with no standard input, and return what it prints.
+
+    Raises:
+        RoostError: the program cannot be started.
+    """
+    child = _start(command, env, cwd, subprocess.PIPE, subprocess.PIPE)
+    try:
+        stdout, stderr = (raw.decode(errors="replace") for raw in child.communicate())
+    except BaseException:
+        _end(child)
+        raise
+    return Answer(child.returncode, stdout, f"{stderr}{stdout}{_how_ended(command[0], child.returncode)}")
+
+
+def run(  # noqa: PLR0913 - all but the first by name
+    command: Sequence[str],
+    *,
+    env: Mapping[str, str],
+    cwd: str,
+    log: int,
+    watch: Callable[[int], None] | None = None,
+    meanwhile: Callable[[], None] | None = None,
+    keep: Sequence[int] = (),
+) -> Completed:
+    """Run `command` to its end with no standard input; return its status and output (both streams, in order).
+
+    `log` is the descriptor of a file for the output, which is closed at the end. It is a file, since a daemon that the
+    command leaves behind would hold a pipe open. `keep` are descriptors that the command inherits. `meanwhile` is
+    called once the command runs; then `watch` is called with `log`, some times a second, until the end. An exception,
+    such as KeyboardInterrupt, first ends the command and the processes that it started.
+
+    Raises:
+        RoostError: the program cannot be started.
+    """
+    first = _first_in_child()
+    try:
+        with contextlib.ExitStack() as blocked:
+            if first:
+                blocked.enter_context(_no_interrupts())
+            child = _start(command, env, cwd, log, subprocess.STDOUT, keep, first)
+            try:
+                blocked.close()  # inside the `try`: an interrupt that was pending ends the child
+                if meanwhile:
+                    meanwhile()
+                _await(child, watch and functools.partial(watch, log))
+            except BaseException:
+                _end(child)
+                raise
+        raw = os.pread(log, os.fstat(log).st_size, 0)
+    finally:
+        os.close(log)
+    return Completed(child.returncode, raw.decode(errors="replace") + _how_ended(command[0], child.returncode))
+
+
+def _start(  # noqa: PLR0913, PLR0917 - what `subprocess.Popen` takes
+    command: Sequence[str],
+    env: Mapping[str, str],
+    cwd: str,
+    stdout: int,
+    stderr: int,
+    keep: Sequence[int] = (),
+    first: Callable[[], None] | None = None,
+) -> "subprocess.Popen[bytes]":
+    try:
+        return subprocess.Popen(
+            list(command),
+            stdin=subprocess.DEVNULL,
+            stdout=stdout,
+            stderr=stderr,
+            env=dict(env),
+            cwd=cwd,
+            pass_fds=keep,
+            preexec_fn=first,  # noqa: PLW1509 - never with threads, see `_first_in_child`
+        )
+    except OSError as error:
+        message = f"`{command[0]}` cannot be started: {error.strerror}"
+        raise RoostError(message) from error
+
+
+def framed(output: str) -> str:
+    """Return what a script of roost printed after `roost:`, whatever other code printed before and after it."""
+    return output.rpartition("roost: ")[2].partition("\n")[0]
+
+
+def rendered(output: str) -> str:
+    """Return `output` as a terminal shows it in the end: no colours, and the last state of an overwritten line."""
+    lines = _STYLE.sub("", output.replace("\r\n", "\n")).split("\n")
+    return "\n".join(line.rpartition("\r")[2] for line in lines)
+
+
+def _how_ended(program: str, status: int) -> str:
+    """Return a line that names the signal that ended a program, or an empty string."""
+    if status >= 0:
+        return ""
+    return f"\n`{os.path.basename(program)}` was ended by signal {-status} ({signal.strsignal(-status)})"
+
+
+def _await(child: "subprocess.Popen[bytes]", watch: Callable[[], None] | None) -> None:
+    while True:
+        try:
+            child.wait(_INTERVAL if watch else None)
+        except subprocess.TimeoutExpired:
+            if watch:
+                watch()
+        else:
+            return
+
+
+def _end(child: "subprocess.Popen[bytes]") -> None:
+    """End `child` and the processes that it started, where they can be seen: uv leaves its build backends running."""
+    others = _descendants(child.pid)
+    for signum, patience in ((signal.SIGTERM, _GRACE), (signal.SIGKILL, _GRACE)):
+        child.send_signal(signum)
+        for pid in others:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.kill(pid, signum)
+        end = time.monotonic() + patience
+        while time.monotonic() < end:
+            others = [pid for pid in others if proc.is_running(pid)]
+            if child.poll() is not None and not others:
+                return
+            time.sleep(0.01)
+
+
+@contextlib.contextmanager
+def _no_interrupts() -> Iterator[None]:
+    """Block signals while a child is started: nothing could end it yet."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, _INTERRUPTS)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _first_in_child() -> Callable[[], None] | None:
+    """Return a function that makes a child on Linux get SIGKILL when its parent ends (prctl(2), PR_SET_PDEATHSIG).
+
+    It also restores the default handlers, since Python's signal handlers do not survive exec. Returns None with other
+    threads: the signal follows the thread that forked, and code between fork and exec may deadlock.
+    """
+    if sys.platform != "linux" or threading.active_count() > 1:
+        return None
+    import ctypes  # noqa: PLC0415 - only a build needs it
+
+    prctl = ctypes.CDLL(None).prctl
+    parent = os.getpid()
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, ())
+
+    def first() -> None:
+        for signum in _INTERRUPTS:
+            if callable(signal.getsignal(signum)):
+                signal.signal(signum, signal.SIG_DFL)
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+        prctl(1, signal.SIGKILL)
+        if os.getppid() != parent:  # it ended before the call
+            os._exit(1)
+
+    return first
+
+
+def ancestors(pid: int) -> list[int]:
+    """Return the parent of `pid`, its parent, and so on, as far as they can be seen."""
+    found: list[int] = []
+    while pid > 1 and (pid := _parent(pid)) > 0 and pid not in found:
+        found.append(pid)
+    return found
+
+
+def _parent(pid: int) -> int:
+    if (above := proc.parent(pid)) or proc.exists():
+        return above
+    got = query(["ps", "-o", "ppid=", "-p", str(pid)], env=os.environ, cwd="/")
+    return int(got.stdout) if got.status == 0 and got.stdout.strip().isdigit() else 0
+
+
+def _descendants(pid: int) -> list[int]:
+    return [other for other in proc.pids() if pid in ancestors(other)]
+
+
+def outermost(pids: Sequence[int]) -> list[int]:
+    """Return those of `pids` without an ancestor among them, sorted: a session, without its children."""
+    return sorted(pid for pid in pids if not set(ancestors(pid)) & set(pids))
+
+
+def find_uv() -> str:
+    """Return the path of the `uv` that was installed along with roost, else of the one on PATH.
+
+    Raises:
+        RoostError: there is none.
+    """
+    try:
+        from uv import find_uv_bin  # noqa: PLC0415 - a distribution may bring uv without its Python package
+
+        return os.fspath(find_uv_bin())
+    except (ImportError, FileNotFoundError):
+        found = shutil.which("uv")
+    if found is None:
+        message = "`uv` is neither installed beside roost nor on PATH: `pip install uv`"
+        raise RoostError(message)
+    return found

@@ -1,0 +1,229 @@
+"""A start that finds everything unchanged: the index, which it compares instead of hashing, and the start itself.
+
+An index is lines of text, so that a shell script can use it too (`hooks/roost-run`)::
+
+    roost index 2
+    project /home/me/project
+    venv /home/me/project/.roost/.venv/.v2/envs/3f9c2a7be1d04c55/venv-k3x9q2
+    lease 1234567
+    boot 0a1b2c3d-4e5f-6789-abcd-ef0123456789
+    member /home/me/project/packages/a
+    link .venv
+    <tab>
+    /home/me/pyproject.toml
+    /home/me/project/pyproject.toml
+    <tab>
+    1234 567 1700000000.123456789 1700000000.123456789 /home/me/project/pyproject.toml
+    <tab>
+    5891b5b522d5df08... /home/me/project/pyproject.toml
+    <tab>
+
+A line with a single tab ends each paragraph: a separator by which a shell splits quickly. The second paragraph lists
+all that the venv's validity rests on. The third is what ``stat -L -c '%i %s %.9Y %.9Z %n'`` printed for these paths,
+without a line for those that do not exist. The fourth has the SHA-256 of each input that was read whole; a warm start
+ignores it, and a start in an earlier state compares it (`earlier_states`). Everything is compared for equality, never
+for order: clocks jump.
+
+There is one file for each state, `KEY:FINGERPRINT`, and a copy of the latest, `KEY`.
+"""
+
+import os
+
+from roost.system import files, locks, paths
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+FORMAT = "roost index 2"
+BREAK = "\t"  # the line that ends a paragraph
+INNER = ".venv/.v2"  # build backends, formatters and linters skip a folder named `.venv` at any depth
+SIZE_LIMIT = 16 << 20  # bytes of an index
+BLUR = 20_000_000  # nanoseconds by which a time stamp may lag: two ticks of a kernel with HZ=100
+COARSE_BLUR = 2_000_000_000  # the same where stamps are whole seconds (HFS+, ext3) or even ones (FAT)
+
+
+def key(env: str, python: str | None) -> str:
+    """Return the name under which an environment, with a Python that was asked for explicitly, keeps its files."""
+    if python and paths.is_path(python):
+        python = os.path.abspath(python)  # relative to the current folder, which another start need not have
+    return paths.quote(f"{env}@{python}" if python else env)
+
+
+def default_env() -> str:
+    """Return the name of the environment to use where none is given: `ROOST_ENV`, else `default`."""
+    return os.environ.get("ROOST_ENV") or "default"
+
+
+def folder(project: str) -> str:
+    """Return the folder with all files of roost for `project`, an absolute path without links."""
+    elsewhere = os.environ.get("ROOST_DIR")
+    if not elsewhere:
+        return f"{project.rstrip('/')}/.roost"
+    name = paths.quote(project)
+    if len(os.fsencode(name)) > paths.NAME_LIMIT:
+        import hashlib  # noqa: PLC0415 - only for a path of that length
+
+        name = f"%2F{hashlib.sha256(os.fsencode(project)).hexdigest()}"
+    return f"{os.path.abspath(elsewhere)}/{name}"
+
+
+def session_folder(session: str) -> str:
+    """Return the name of the folder in the store for the own venvs of a nox session."""
+    import hashlib  # noqa: PLC0415 - for nox, which imports it
+
+    return hashlib.sha256(f"nox session {session}".encode("utf-8", "surrogateescape")).hexdigest()[:16]
+
+
+class Index:
+    """An index: what a venv's validity rests on, and the signatures that it had."""
+
+    __slots__ = ("boot", "digests", "expected", "lease_inode", "link", "members", "paths", "project", "venv")
+
+    project: str
+    venv: str
+    lease_inode: int
+    boot: str
+    """The boot in which the venv was last known to be complete."""
+    members: list[str]
+    """Folders of workspace members."""
+    link: str | None
+    """The setting `link`."""
+    paths: list[str]
+    expected: str
+    """What `stat` printed."""
+    digests: list[str]
+    """Lines of a SHA-256 and a path."""
+
+    @classmethod
+    def parse(cls, text: str) -> "Index":
+        """Return the index in `text`.
+
+        Raises:
+            ValueError: `text` is no index of this format, or was cut short.
+        """
+        if "\0" in text:
+            raise ValueError(FORMAT)
+        found = cls()
+        head, listed, found.expected, digests, end = text.split(f"\n{BREAK}\n")
+        kind, project, venv, lease, boot, *others = head.split("\n")
+        if kind != FORMAT or end or not (project.startswith("project ") and venv.startswith("venv ")):
+            raise ValueError(FORMAT)
+        found.project = project[8:]
+        found.venv = venv[5:]
+        found.lease_inode = int(lease.removeprefix("lease "))
+        found.boot = boot.removeprefix("boot ")
+        found.members = [line[7:] for line in others if line.startswith("member ")]
+        found.link = next((line[5:] for line in others if line.startswith("link ")), None)
+        found.paths = listed.split("\n")
+        found.digests = digests.split("\n")
+        return found
+
+    def text(self) -> str:
+        """Return the content of its file."""
+        head = [
+            FORMAT,
+            f"project {self.project}",
+            f"venv {self.venv}",
+            f"lease {self.lease_inode}",
+            f"boot {self.boot}",
+        ]
+        head += [f"member {path}" for path in self.members]
+        head += [f"link {self.link}"] if self.link else []
+        paragraphs = ["\n".join(head), "\n".join(self.paths), self.expected, "\n".join(self.digests), ""]
+        return f"\n{BREAK}\n".join(paragraphs)
+
+    def holds(self) -> bool:
+        """Return whether every path has the signature it had, or is still missing, and the machine did not restart."""
+        return stat(self.paths) == self.expected and files.boot_id() == self.boot
+
+    def write(self, name: str, fingerprint: str, youngest: int) -> None:
+        """Write it for the state `fingerprint`, and as the latest one called `name`, unless an input is too young.
+
+        `youngest` is the latest ctime of all inputs, in nanoseconds. An edit after the inputs were read and within the
+        same tick leaves the stamp as it was; git calls such an entry racy. The next start then hashes again.
+
+        Raises:
+            OSError: the folder is gone, full or read-only.
+        """
+
+        def old_enough(info: os.stat_result) -> bool:
+            now = info.st_mtime_ns
+            coarse = now % 10**9 == 0 and youngest % 10**9 == 0
+            return youngest < now - (COARSE_BLUR if coarse else BLUR)
+
+        text = self.text()
+        for one in (f"{name}:{fingerprint}", name):
+            files.write(f"{folder(self.project)}/{INNER}/index/{one}", text, accept=old_enough)
+
+
+def stat(names: "Iterable[str]") -> str:
+    """Return a line for each existing path of `names`: what ``stat -L -c '%i %s %.9Y %.9Z %n'`` prints."""
+    found = ((files.signature(path), path) for path in names)
+    return "\n".join(f"{signature} {path}" for signature, path in found if signature != files.ABSENT)
+
+
+def load(project: str, name: str) -> Index | None:
+    """Return the index called `name` of `project`, or None where there is none, or none that can be trusted."""
+    root = folder(project)
+    try:
+        if not files.is_private_folder(root):  # the slow path reports it
+            return None
+        descriptor = files.open_own(f"{root}/{INNER}/index/{name}")
+        try:
+            data = os.read(descriptor, SIZE_LIMIT)
+        finally:
+            os.close(descriptor)
+        index = Index.parse(os.fsdecode(data))
+    except (OSError, ValueError):
+        return None
+    return index if index.project == project else None  # a copied project brings the index of its original
+
+
+def _find(start: str, name: str) -> tuple[Index, str] | None:
+    """Return the index of the project around `start`, an absolute path without links, and its member."""
+    nearest = None
+    here = start
+    while True:
+        if nearest is None and os.path.exists(f"{here}/pyproject.toml"):
+            nearest = here
+        if nearest is not None:
+            index = load(here, name)
+            if index and (here == nearest or nearest in index.members):
+                return index, nearest
+        above = os.path.dirname(here)
+        if above == here:
+            return None
+        here = above
+
+
+def start(folder: str, name: str) -> tuple[Index, int] | None:
+    """Return the index called `name` for `folder`, and the descriptor of a lease on its venv.
+
+    Returns None where something is not as it was, and only the protocol can tell what.
+    """
+    found = _find(folder, name)
+    if found is None:
+        return None
+    index, nearest = found
+    descriptor = lease(index)
+    if descriptor is not None:
+        return index, descriptor
+    from roost.warm import earlier_states  # noqa: PLC0415 - not where everything is unchanged
+
+    return earlier_states.start(index.project, nearest, name)
+
+
+def lease(index: Index) -> int | None:
+    """Return the descriptor of a lease on the venv of `index`, or None where the index does not hold any more.
+
+    Rule 5: first the lease, then the comparison of everything that the venv's validity rests on.
+    """
+    try:
+        descriptor = locks.take_lease(f"{index.venv}.lease", index.lease_inode)
+    except OSError:
+        return None
+    if descriptor is not None and not index.holds():
+        os.close(descriptor)
+        return None
+    return descriptor

@@ -1,0 +1,96 @@
+"""A start in a state that was seen before, where the latest index does not hold.
+
+After a branch switch, a stash, or an editor that saved an unchanged file, the inputs have the content of some earlier
+start, with other time stamps. Their hashes are compared with those in the index of each earlier state. Nothing is
+parsed: the same bytes mean the same state.
+
+What has no hash must have the signature it had, as on every warm start: the marker, the venv's folders, the
+interpreter, the folders of globs, and whatever was missing. Where anything differs, the protocol decides.
+"""
+
+import contextlib
+import hashlib
+import os
+import stat
+from typing import NamedTuple
+
+from roost import warm
+from roost.system import files
+from roost.warm import Index
+
+INPUT_LIMIT = 64 << 20  # bytes of one input; the largest lock files in the field are a few MB
+
+
+class Content(NamedTuple):
+    """A file's signature and the hash of its content."""
+
+    signature: str
+    digest: str
+    ctime: int
+    """In nanoseconds."""
+
+
+def digest(content: bytes) -> str:
+    """Return the hash by which an index identifies the content of an input."""
+    return hashlib.sha256(content).hexdigest()
+
+
+def start(project: str, nearest: str, name: str) -> tuple[Index, int] | None:
+    """Return the index of the earlier state that is the present one, and a lease's descriptor, or None.
+
+    `nearest` is the folder of the member of `project` to look for, and `name` the name of the latest index.
+    """
+    try:
+        names = sorted(os.listdir(f"{warm.folder(project)}/{warm.INNER}/index"))
+    except OSError:  # removed meanwhile
+        return None
+    read: dict[str, Content | None] = {}
+    for one in names:
+        past = warm.load(project, one) if one.startswith(f"{name}:") else None
+        if past is None or nearest not in (project, *past.members):
+            continue
+        youngest = _renew(past, read)
+        if youngest is not None and (descriptor := warm.lease(past)) is not None:
+            with contextlib.suppress(OSError):  # a read-only checkout
+                past.write(name, one.rpartition(":")[2], youngest)
+            return past, descriptor
+    return None
+
+
+def _renew(past: Index, read: dict[str, Content | None]) -> int | None:
+    """Give `past` the present signatures, if the content is the same. Returns the latest changed ctime, else None."""
+    digests = {path: digest for digest, _, path in (line.partition(" ") for line in past.digests)}
+    before = {path: signature for signature, path in (_split(line) for line in past.expected.split("\n"))}
+    now: list[str] = []
+    youngest = 0
+    for path in past.paths:
+        signature = files.signature(path)
+        if signature != before.get(path, files.ABSENT):
+            if path not in digests:
+                return None
+            if path not in read:
+                read[path] = _read(path)
+            content = read[path]
+            if content is None or content.digest != digests[path]:
+                return None
+            signature, youngest = content.signature, max(youngest, content.ctime)
+        if signature != files.ABSENT:
+            now.append(f"{signature} {path}")
+    past.expected = "\n".join(now)
+    return youngest
+
+
+def _split(line: str) -> tuple[str, str]:
+    words = line.split(" ", 4)
+    return " ".join(words[:4]), words[-1]
+
+
+def _read(path: str) -> Content | None:
+    try:
+        with open(files.open_input(path), "rb") as file:
+            info = os.fstat(file.fileno())
+            if not stat.S_ISREG(info.st_mode) or info.st_size > INPUT_LIMIT:
+                return None
+            return Content(files.describe(info), digest(file.read()), info.st_ctime_ns)
+    except OSError:
+        return None
