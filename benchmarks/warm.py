@@ -34,7 +34,7 @@ def settle(bench: Bench, tool: str, project: Path) -> None:
     """
     for _ in range(20):
         bench.do(bench.path("roost"), "run", tool, "--version")
-        if (project / ".roost/v1/index/default").exists():
+        if (project / ".roost/.venv/.v2/index/default").exists():
             return
         time.sleep(0.2)
     sys.exit("roost wrote no index: there is no warm start to measure")

@@ -22,9 +22,13 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from roost import collect, locks, nox_venv, protocol, waiting
+from roost import protocol
+from roost.console import waiting
+from roost.nox import session_venv
+from roost.store import collection
+from roost.system import locks
 from roost.errors import RoostError
-from roost.store import Store
+from roost.store.store import Store
 from tests import whole
 
 DEAD = 77
@@ -122,7 +126,7 @@ class Trial:
 
     def unmark(self) -> None:
         """Let no venv count, of neither state: the next start has to build."""
-        for path in self.store.glob("v1/envs/*/complete"):
+        for path in self.store.glob(".venv/.v2/envs/*/complete"):
             path.unlink()
 
     def age(self) -> None:
@@ -158,10 +162,10 @@ class Trial:
     def rebuild(self) -> Callable[[], None]:
         """Build another state, and collect the old one."""
         self.acquire()
-        for path in self.store.glob("v1/envs/*/complete"):
+        for path in self.store.glob(".venv/.v2/envs/*/complete"):
             if whole.faults(Path(json.loads(path.read_text())["venv"]), {STATES[self.second]}):
                 shutil.rmtree(path.parent)
-        (self.store / "current/default").unlink()
+        (self.store / ".venv/default").unlink()
         self.age()
         self.swap()
         return self.start
@@ -172,7 +176,7 @@ class Trial:
 
     def lease(self) -> Callable[[], None]:
         """Lease what is there, and write the index."""
-        for path in self.store.glob("v1/index/*"):
+        for path in self.store.glob(".venv/.v2/index/*"):
             path.unlink()
         return self.start
 
@@ -180,7 +184,7 @@ class Trial:
         """Build after a builder that was killed, whose attempt has to go first."""
         store = Store(str(self.root))
         made = store.new_attempt("0" * 16, waiting.record("dead"))
-        (self.store / "v1/envs" / ("0" * 16) / made.venv.name / "half").mkdir()
+        (self.store / ".venv/.v2/envs" / ("0" * 16) / made.venv.name / "half").mkdir()
         os.close(made.lease)
         self.unmark()
         return self.start
@@ -198,7 +202,7 @@ class Trial:
         """Point `current` and `.venv` at the venv."""
         (self.root / ".venv").unlink(missing_ok=True)
         store = Store(str(self.root))
-        venv = json.loads(next(self.store.glob("v1/envs/*/complete")).read_text())["venv"]
+        venv = json.loads(next(self.store.glob(".venv/.v2/envs/*/complete")).read_text())["venv"]
 
         def point() -> None:
             with store.guarded():
@@ -212,7 +216,7 @@ class Trial:
 
         def wait() -> None:
             try:
-                held = os.open(self.store / "lock", os.O_RDWR)
+                held = os.open(self.store / ".venv/.lock", os.O_RDWR)
             except FileNotFoundError:  # somebody deleted it: there is nothing to wait for
                 return
             assert locks.try_flock(held, fcntl.LOCK_EX)
@@ -299,7 +303,7 @@ def after(trial: Trial, scenario: str) -> list[str]:
         trial.acquire()
         found += whole.of_markers(trial.store)
         found += trial.heal_own() if scenario == "own" else []
-        if not (trial.store / "current/default").is_symlink():
+        if not (trial.store / ".venv/default").is_symlink():
             found.append("`current` leads nowhere")
         trial.age()
         trial.clean()

@@ -8,6 +8,7 @@ import sysconfig
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from roost import warm
 from tests.support import Project, run
 
 if TYPE_CHECKING:
@@ -58,7 +59,8 @@ def with_other_python() -> dict[str, str]:
 
 def own_venvs(project: Project, name: str) -> list[Path]:
     """Return the venvs that the session `name` has of its own."""
-    return sorted(path for path in (project.root / f".nox/{name}.roost").glob("venv-*") if path.is_dir())
+    folder = project.store / ".venv/.v2/envs" / warm.session_folder(f".nox/{name}")
+    return sorted(path for path in folder.glob("venv-*") if path.is_dir())
 
 
 def digest(venv: Path) -> dict[str, str]:

@@ -9,7 +9,7 @@ import zipfile
 from collections.abc import Iterable
 from pathlib import Path
 
-from roost import fingerprint, index
+from roost import state, warm
 from tests.support import Project, toml
 
 BACKEND = "[build-system]\nrequires = []\nbuild-backend = 'plain_backend'\nbackend-path = ['.']\n"

@@ -181,7 +181,7 @@ class Worker:
     def clean_all(self, chance: random.Random) -> None:
         """Remove all that is not in use; with the link gone that spares one."""
         if chance.random() < 0.5:
-            (self.store / "current/default").unlink(missing_ok=True)
+            (self.store / ".venv/default").unlink(missing_ok=True)
         self._clean("--all")
 
     def _clean(self, *words: str) -> None:
@@ -247,7 +247,7 @@ class Worker:
 
     def delete_venv(self, chance: random.Random) -> None:
         """Delete a venv, whoever runs in it or builds it."""
-        begin, found = time.monotonic(), [path for path in self.store.glob("v1/envs/*/venv-*") if path.is_dir()]
+        begin, found = time.monotonic(), [path for path in self.store.glob(".venv/.v2/envs/*/venv-*") if path.is_dir()]
         if found:
             venv = sorted(found)[int(chance.random() * len(found))]
             complete = self._is_complete(venv)
@@ -261,7 +261,7 @@ class Worker:
 
     def delete_lease(self, chance: random.Random) -> None:
         """Delete the lease file of a venv."""
-        begin, found = time.monotonic(), sorted(self.store.glob("v1/envs/*/venv-*.lease"))
+        begin, found = time.monotonic(), sorted(self.store.glob(".venv/.v2/envs/*/venv-*.lease"))
         if found:
             lease = found[int(chance.random() * len(found))]
             lease.unlink(missing_ok=True)

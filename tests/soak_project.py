@@ -35,11 +35,11 @@ os.execv(sys.argv[1], [*sys.argv[1:4], "--python", sys.executable, *sys.argv[4:]
 # Is `roost clean` when all venvs look old, also those that somebody started in just now; tries again for a while.
 CLEAN = """
 import contextlib, glob, os, sys, time
-from roost.__main__ import main
-import roost.cli
+from roost.cli import main
+import roost.cli.commands
 then, end = time.time() - 7200, time.monotonic() + 2
 while True:
-    for path in glob.glob(".roost/v1/envs/*/venv-*.lease") + glob.glob(".roost/v1/envs/*"):
+    for path in glob.glob(".roost/.venv/.v2/envs/*/venv-*.lease") + glob.glob(".roost/.venv/.v2/envs/*"):
         with contextlib.suppress(OSError):
             os.utime(path, (then, then))
     status = main()

@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from roost.process import find_uv
+from roost.system.processes import find_uv
 
 BASE_PYTHON = os.path.realpath(getattr(sys, "_base_executable", sys.executable))
 ROOST = os.path.join(sysconfig.get_path("scripts"), "roost")
@@ -146,16 +146,20 @@ class Project:
 
     def venvs(self) -> list[Path]:
         """Return the venvs there are, complete or not."""
-        return sorted(path for path in self.store.glob("v1/envs/*/venv-*") if path.is_dir())
+        return sorted(path for path in self.store.glob(".venv/.v2/envs/*/venv-*") if path.is_dir())
 
     def complete(self) -> list[Path]:
         """Return the venvs that a marker names."""
-        return sorted(Path(json.loads(path.read_text())["venv"]) for path in self.store.glob("v1/envs/*/complete"))
+        return sorted(Path(json.loads(path.read_text())["venv"]) for path in self.store.glob(".venv/.v2/envs/*/complete"))
+
+    def links(self) -> list[str]:
+        """Return the names of the environments that have a link to their current venv."""
+        return sorted(path.name for path in (self.store / ".venv").iterdir() if path.is_symlink())
 
     def journal(self, event: str) -> list[dict[str, Any]]:
         """Return the journal's lines about `event`."""
         try:
-            lines = (self.store / "v1/journal").read_text().splitlines()
+            lines = (self.store / ".venv/.v2/journal").read_text().splitlines()
         except FileNotFoundError:
             return []
         return [line for line in map(json.loads, lines) if line["event"] == event]
@@ -163,7 +167,7 @@ class Project:
     def age(self, seconds: float = 7200) -> None:
         """Make every venv look as if it was last used `seconds` ago."""
         then = time.time() - seconds
-        for path in self.store.glob("v1/envs/*/venv-*.lease"):
+        for path in self.store.glob(".venv/.v2/envs/*/venv-*.lease"):
             os.utime(path, (then, then))
 
 
@@ -255,16 +259,13 @@ def all_at_once(
 
 
 def without_build_lock(folder: Path) -> dict[str, str]:
-    """Return environment variables with which roost takes everybody's build lock; `folder` is for what that needs."""
+    """Return environment variables with which roost takes the build lock without locking; `folder` is for the patch."""
     broken = folder / "broken"
     broken.mkdir()
     (broken / "sitecustomize.py").write_text(
-        "import fcntl, os, roost.locks as locks\n"
-        "flock = locks.try_flock\n"
-        "def pretend(descriptor, operation):\n"
-        "    path = os.readlink(f'/proc/self/fd/{descriptor}')\n"
-        "    return path.endswith('/.roost/lock') or flock(descriptor, operation)\n"
-        "locks.try_flock = pretend\n"
+        "import roost.system.locks as locks\n"
+        "locks.BuildLock.try_take = lambda lock, record: True\n"
+        "locks.BuildLock.is_current = lambda lock: True\n"
     )
     return dict(os.environ) | {"PYTHONPATH": str(broken)}
 
@@ -326,7 +327,7 @@ def settle(project: Project) -> Path:
     time.sleep(0.03)  # an input must be older than that for the index
     got = project.python("pass")
     assert got.returncode == 0, got.stderr
-    index = project.store / "v1/index/default"
+    index = project.store / ".venv/.v2/index/default"
     assert index.exists()
     return index
 
@@ -334,4 +335,4 @@ def settle(project: Project) -> Path:
 def uses_index(project: Project) -> bool:
     """Return whether a start is answered by the index alone."""
     got = project.run("python", "--version", env=dict(os.environ) | {"PYTHONPROFILEIMPORTTIME": "1"})
-    return "roost.protocol" not in got.stderr and "roost.recall" not in got.stderr
+    return "roost.protocol" not in got.stderr and "roost.warm.earlier_states" not in got.stderr

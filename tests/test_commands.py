@@ -42,33 +42,33 @@ def test_sync_prints_the_path_alone_and_points_current_at_it(project: Project) -
     venv = project.venvs()[0]
     assert (got.returncode, got.stdout) == (0, f"{venv}\n")
     assert got.stderr.startswith("roost: building `default` with uv")
-    assert os.readlink(project.store / "current/default") == str(venv)
-    assert (project.store / "current/default/bin/python").exists()
+    assert os.readlink(project.store / ".venv/default") == str(venv)
+    assert (project.store / ".venv/default/bin/python").exists()
     again = project.roost("sync")
     assert (again.returncode, again.stdout, again.stderr) == (0, f"{venv}\n", "")
 
 
 def test_current_follows_sync_and_not_run(project: Project) -> None:
     project.roost("sync")
-    first = os.readlink(project.store / "current/default")
+    first = os.readlink(project.store / ".venv/default")
     second = variant(project, 1)
-    assert os.readlink(project.store / "current/default") == first != str(second)
+    assert os.readlink(project.store / ".venv/default") == first != str(second)
     assert project.roost("sync").stdout == f"{second}\n"
-    assert os.readlink(project.store / "current/default") == str(second)
+    assert os.readlink(project.store / ".venv/default") == str(second)
 
 
 def test_first_run_sets_current_too(project: Project) -> None:
     project.python("pass")
-    assert os.readlink(project.store / "current/default") == str(project.venvs()[0])
+    assert os.readlink(project.store / ".venv/default") == str(project.venvs()[0])
 
 
 def test_sync_of_one_and_of_all_environments(project: Project) -> None:
     project.edit("pyproject.toml", "[tool.roost]\n", "[tool.roost]\n[tool.roost.envs.bare]\ngroups = []\n")
     bare = project.roost("sync", "--env", "bare").stdout.strip()
-    assert os.listdir(project.store / "current") == ["bare"]
+    assert project.links() == ["bare"]
     every = project.roost("sync", "--all").stdout.splitlines()
     assert every[1] == bare
-    assert [os.readlink(project.store / "current" / name) for name in ("default", "bare")] == every
+    assert [os.readlink(project.store / ".venv" / name) for name in ("default", "bare")] == every
     assert project.roost("sync", env=dict(os.environ) | {"ROOST_ENV": "bare"}).stdout == f"{bare}\n"
 
 
@@ -87,7 +87,7 @@ def test_refresh_builds_beside(project: Project) -> None:
     new = project.roost("sync", "--refresh").stdout.strip()
     assert new != old
     assert {str(venv) for venv in project.venvs()} == {old, new}
-    assert os.readlink(project.store / "current/default") == new
+    assert os.readlink(project.store / ".venv/default") == new
     assert project.python("import sys; print(sys.prefix)").stdout == f"{new}\n"
     assert len(project.journal("build")) == 2
 
@@ -102,7 +102,7 @@ def test_link_leads_to_the_current_venv(project: Project) -> None:
     for number in range(2):
         venv = variant(project, number)
         project.roost("sync")
-        assert os.readlink(project.root / ".venv") == str(project.store / "current/default")
+        assert os.readlink(project.root / ".venv") == str(project.store / ".venv/default")
         assert os.path.realpath(project.root / ".venv") == str(venv)
 
 
@@ -113,7 +113,7 @@ def test_link_never_replaces_what_is_not_roosts(project: Project, tmp_path: Path
     (link / "mine").touch()
     got = project.roost("sync")
     assert (got.returncode, got.stdout) == (0, f"{project.venvs()[0]}\n")
-    warning = f"roost: warning: `{link}` exists and is not roost's, so it stays as it is: remove it to get the link\n"
+    warning = f"roost: warning: `{link}` exists and was not made by roost, so it stays: remove it to get the link\n"
     assert warning in got.stderr
     assert (link / "mine").exists()
     (link / "mine").unlink()
@@ -135,25 +135,25 @@ def test_clean_keeps_what_is_recent_current_newest_or_in_use(project: Project) -
     idle, newest = variant(project, 2), variant(project, 3)
     said = clean(project)
     assert len(said) == 4
-    assert said.pop(str(current)) == "`current` leads to it"
+    assert said.pop(str(current)) == "it is the target of a link in `.roost/.venv`"
     assert set(said.values()) == {"used 0 min ago, within the hour"}
     project.age()
     assert clean(project) == {
-        str(current): "`current` leads to it",
+        str(current): "it is the target of a link in `.roost/.venv`",
         str(used): "in use",
         str(idle): "",
-        str(newest): "one of the newest 1 of `default`",
+        str(newest): "the newest of `default`",
     }
     project.age()
     gone = {str(newest): ""}
-    assert clean(project, "--all") == {str(current): "`current` leads to it", str(used): "in use"} | gone
+    assert clean(project, "--all") == {str(current): "it is the target of a link in `.roost/.venv`", str(used): "in use"} | gone
     (project.root / "go").touch()
     assert finish(session)[0] == 0
     project.age()
-    assert clean(project, "--all") == {str(current): "`current` leads to it", str(used): ""}
+    assert clean(project, "--all") == {str(current): "it is the target of a link in `.roost/.venv`", str(used): ""}
     assert project.venvs() == project.complete() == [current]
-    assert list((project.store / "v1/trash").iterdir()) == []
-    assert list(project.store.glob("v1/envs/*")) == [current.parent]
+    assert list((project.store / ".venv/.v2/trash").iterdir()) == []
+    assert list(project.store.glob(".venv/.v2/envs/*")) == [current.parent]
     assert {line["venv"] for line in project.journal("removal")} == {venv.name for venv in (used, idle, newest)}
 
 
@@ -176,7 +176,7 @@ def test_clean_leaves_what_is_not_its_own(project: Project, tmp_path: Path) -> N
     elsewhere = tmp_path / "elsewhere"
     (elsewhere / "venv-aaaaaa").mkdir(parents=True)
     (elsewhere / "venv-aaaaaa/file").touch()
-    envs = project.store / "v1/envs"
+    envs = project.store / ".venv/.v2/envs"
     link = envs / "0123456789abcdef"
     link.symlink_to(elsewhere)
     (envs / "notes").mkdir()
@@ -270,8 +270,8 @@ def test_folder_elsewhere(project: Project, tmp_path: Path) -> None:
     first = project.roost("sync", env=env)
     assert first.returncode == 0, first.stderr
     place = tmp_path / "cache/deep" / str(project.root).replace("/", "%2F")
-    assert first.stdout.startswith(f"{place}/v1/envs/")
-    assert os.readlink(place / "current/default") == first.stdout.strip()
+    assert first.stdout.startswith(f"{place}/.venv/.v2/envs/")
+    assert os.readlink(place / ".venv/default") == first.stdout.strip()
     assert not project.store.exists()
     got = project.python("import sys; print(sys.prefix)", env=env)
     assert (got.stdout, got.stderr) == (first.stdout, "")
@@ -307,28 +307,6 @@ def test_folder_tells_git_and_backups_to_leave_it_alone(project: Project) -> Non
     assert (project.store / ".gitignore").read_text() == "*\n"
     assert (project.store / "CACHEDIR.TAG").read_text().startswith("Signature: 8a477f597d28d172789f06886806bc55\n")
     assert ".roost" not in run(["git", "status", "--porcelain", "--untracked-files=all"], cwd=project.root).stdout
-
-
-HINT = "add the line `/.roost` to"
-
-
-@pytest.mark.parametrize(
-    ("ignored", "hint"),
-    [(None, True), ("*.pyc\n", True), ("/.roost\n", False), (".roost/\n", False), ("x\n.roost\n", False)],
-)
-def test_hint_about_gitignore_comes_once(project: Project, ignored: str | None, hint: bool) -> None:
-    run(["git", "init", "--quiet"], cwd=project.root, check=True)
-    if ignored is not None:
-        project.file(".gitignore", ignored)
-    first = project.python("pass").stderr
-    assert first.count(HINT) == hint
-    assert f"roost: warning: {HINT} `{project.root}/.gitignore`" in first or not hint
-    project.edit("pyproject.toml", "[tool.roost]", "[tool.mine]\n[tool.roost]")
-    assert HINT not in project.python("pass").stderr
-
-
-def test_no_hint_outside_of_git(project: Project) -> None:
-    assert HINT not in project.python("pass").stderr
 
 
 def test_output_into_a_closed_pipe_is_no_traceback(project: Project) -> None:

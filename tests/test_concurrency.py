@@ -35,7 +35,7 @@ def test_cold_starts_without_the_build_lock_build_many_times(project: Project, t
 
 def test_build_lock_is_the_one_that_other_tools_take(slow_project: SlowProject) -> None:
     """As `filelock` does, which many of them use."""
-    lock = FileLock(slow_project.store / "lock")
+    lock = FileLock(slow_project.store / ".venv/.lock")
     builder = slow_project.start("sync")
     slow_project.begun()
     with pytest.raises(Timeout):

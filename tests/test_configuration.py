@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Any, get_args
 
 import pytest
 
-from roost import fingerprint, installers, settings, waiting
+from roost import state
+from roost.console import waiting
+from roost.inputs import settings
 from roost.errors import RoostError
-from roost.inputs import COUNT_LIMIT, Inputs
-from roost.project import find
+from roost.inputs.files import COUNT_LIMIT, Inputs
+from roost.inputs.project import Project as FoundProject
 from tests.conftest import REPOSITORY
 from tests.packages import Look
 from tests.support import Project
@@ -163,7 +165,7 @@ def test_order_of_installers(bare: Project) -> None:
         chosen = installers.choose(project, settings.read(project, "default"), inputs)
         assert chosen.kind == quoted(row[2])[0], row
         take_away()
-    with pytest.raises(RoostError, match="say there what to install"):
+    with pytest.raises(RoostError, match="list there what to install"):
         read_and_choose(bare)
 
 

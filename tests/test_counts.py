@@ -14,7 +14,7 @@ COMMAND = ["python", "-c", "pass"]
 
 def indexed(project: Project) -> list[str]:
     """Return the paths that the index names."""
-    return (project.store / "v1/index/default").read_text().split("\n\t\n")[1].splitlines()
+    return (project.store / ".venv/.v2/index/default").read_text().split("\n\t\n")[1].splitlines()
 
 
 def looks(project: Project, calls: list[Call]) -> Counter[str]:
@@ -29,7 +29,7 @@ def expected(project: Project) -> Counter[str]:
     wanted = Counter(indexed(project))
     wanted[str(project.root / "pyproject.toml")] += 1  # is this the project?
     wanted[str(project.store)] += 1  # whose is it, and who can write to it?
-    wanted[str(project.store / "v1/index/default")] += 1
+    wanted[str(project.store / ".venv/.v2/index/default")] += 1
     wanted[f"{venv}.lease"] += 2  # take it, then look again
     wanted[f"{venv}/bin/python"] += 2  # is there such a command? And become it
     return wanted
@@ -45,7 +45,7 @@ def test_warm_run_is_one_process_that_looks_at_each_file_once(project: Project) 
     before = before[first:]  # Python's own start also looks at the base interpreter
     assert looks(project, before) == expected(project)
     opened = Counter(call.path for call in before if call.opens() and call.path.startswith(str(project.root)))
-    assert opened == Counter([str(project.store / "v1/index/default"), f"{project.venvs()[0]}.lease"])
+    assert opened == Counter([str(project.store / ".venv/.v2/index/default"), f"{project.venvs()[0]}.lease"])
     assert [call for call in before if "O_WRONLY" in call.arguments or "O_RDWR" in call.arguments] == []
 
 
@@ -57,7 +57,7 @@ def test_warm_roost_run_is_four_processes_that_look_at_each_file_once(project: P
     others = [calls for calls in others if any(call.becomes() for call in calls)]  # zsh and others fork for `$(…)`
     programs = [Path(call.path).name for calls in others for call in calls if call.becomes()]
     assert programs == ["cat", "flock", "stat"]
-    index, lease = str(project.store / "v1/index/default"), f"{venv}.lease"
+    index, lease = str(project.store / ".venv/.v2/index/default"), f"{venv}.lease"
     opened = Counter(
         call.path
         for calls in (before_command(shell), *others)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from roost.store import Store
+from roost.store.store import Store
 from tests.support import ROOST, Project, SlowProject, all_at_once, finish, run, runs, wait_for
 
 KILLS = 50
@@ -41,7 +41,7 @@ def test_killed_builders_with_installers_left_behind(slow_project: SlowProject, 
         assert len(slow_project.complete()) == 1
         assert slow_project.overlaps() == []
         # A complete venv would be reused. Taking its lease away makes the next start build again.
-        next(slow_project.store.glob("v1/envs/*/*.lease")).unlink()
+        next(slow_project.store.glob(".venv/.v2/envs/*/*.lease")).unlink()
     assert any(what == "begin" for _, _, what in slow_project.builds())
 
 
@@ -70,7 +70,7 @@ def test_without_waiting_for_orphans_two_builds_meet_in_the_source_tree(slow_pro
     slow_project.begun()
     builder.kill()
     finish(builder)
-    next(slow_project.store.glob("v1/envs/*/*.lease")).unlink()
+    next(slow_project.store.glob(".venv/.v2/envs/*/*.lease")).unlink()
     slow_project.python(WHOLE)
     assert slow_project.overlaps()
 
@@ -143,7 +143,7 @@ def test_whole_folder_removed_during_a_build(slow_project: SlowProject) -> None:
 def test_lock_file_that_is_gone_does_not_let_two_publish(slow_project: SlowProject) -> None:
     child = slow_project.start("run", "python", "-c", WHOLE)
     slow_project.begun()
-    (slow_project.store / "lock").unlink()
+    (slow_project.store / ".venv/.lock").unlink()
     status, _, err = finish(child)
     assert status == 0, err
     assert err.count("building") == 2
@@ -158,14 +158,14 @@ def test_leftovers_of_a_crash_are_collected(slow_project: SlowProject) -> None:
     assert len(slow_project.venvs()) == 1
     assert slow_project.python(WHOLE).returncode == 0
     assert len(slow_project.venvs()) == 1
-    assert list((slow_project.store / "v1/trash").iterdir()) == []
+    assert list((slow_project.store / ".venv/.v2/trash").iterdir()) == []
     assert run([ROOST, "run", "python", "-c", WHOLE], cwd=slow_project.root).stderr == ""
 
 
 # Two processes with one number, as in two containers over one checkout, write one file again and again.
 SAME = """
 import os, sys
-from roost import index
+from roost import warm
 for _ in range(500):
     index.write(sys.argv[1], f"{os.getpid()}", 0)
 print(os.getpid())
@@ -186,7 +186,7 @@ def test_processes_of_one_number_do_not_write_one_temporary_file(tmp_path: Path)
 # As on a full disk, nothing more can be written to any file.
 FULL = """
 import resource, sys
-from roost.store import Store
+from roost.store.store import Store
 resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
 Store(sys.argv[1]).new_attempt("0" * 16, "pid 1")
 """
@@ -199,7 +199,7 @@ def test_attempt_whose_lease_cannot_be_recorded_is_none(project: Project) -> Non
     got = run([sys.executable, "-c", FULL, project.root])
     assert got.returncode == 1
     assert "OSError: [Errno 27]" in got.stderr  # File too large
-    assert list(project.store.glob("v1/envs/" + "0" * 16 + "/*")) == []
+    assert list(project.store.glob(".venv/.v2/envs/" + "0" * 16 + "/*")) == []
     assert project.venvs() == before
 
 

@@ -91,8 +91,8 @@ def strace() -> str:
 FAULTS = [
     ("mkdir", r"/envs/[0-9a-f]{16}\"", 125),
     ("mkdir", r"/venv-\w{6}\"", 125),
-    ("ftruncate", r"/lock>", 0),
-    ("pwrite64", r"/lock>", 0),
+    ("ftruncate", r"/\.lock>", 0),
+    ("pwrite64", r"/\.lock>", 0),
     ("pwrite64", r"\.lease>, \"", 125),
     ("write", r"/\.roost-files>", 125),
     ("fsync", r"/\.roost-files>", 125),
@@ -171,7 +171,7 @@ def test_marker_that_cannot_be_flushed_leaves_the_one_before(states: States, str
         assert (got.returncode, got.stdout) == (125, "")
         marker = Path(states.first.strip()).parent / "complete"
         assert (
-            f"roost: the marker `{marker}` cannot be written: Input/output error; see to the disk, or set" in got.stderr
+            f"roost: the marker `{marker}` cannot be written: Input/output error; free disk space, or set" in got.stderr
         )
         assert states.venv() == states.first
         assert [str(path) for path in states.project.venvs()] == [states.first.strip()]

@@ -20,9 +20,10 @@ import click
 import pytest
 import yaml
 
-from roost import cli, settings
-from roost.inputs import Inputs
-from roost.project import find
+from roost.cli import commands as cli
+from roost.inputs import settings
+from roost.inputs.files import Inputs
+from roost.inputs.project import Project as FoundProject
 from tests.support import ROOST, Project, make_wheel, run
 from tools import site
 

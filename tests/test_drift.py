@@ -140,7 +140,7 @@ def test_removed_venv_is_built_again(project: Project) -> None:
     got = project.python("import apple")
     assert got.returncode == 0
     assert f"`{old.name}` was removed" in got.stderr
-    assert os.readlink(project.store / "current/default") == str(project.complete()[0])
+    assert os.readlink(project.store / ".venv/default") == str(project.complete()[0])
 
 
 @pytest.mark.parametrize("name", ["complete", "*.lease"])
@@ -178,7 +178,7 @@ JUNK = ("", "{", "null", "[]", '{"format": 1}', "[" * 100_000, "\x00", '{"format
 def test_marker_that_is_junk_is_no_marker(project: Project) -> None:
     project.python("pass")
     for junk in JUNK:
-        next(project.store.glob("v1/envs/*/complete")).write_text(junk)
+        next(project.store.glob(".venv/.v2/envs/*/complete")).write_text(junk)
         got = project.python("import apple")
         assert got.returncode == 0, (junk, got.stderr)
         assert "its marker cannot be read" in got.stderr or "its marker is of another format" in got.stderr, junk
@@ -187,7 +187,7 @@ def test_marker_that_is_junk_is_no_marker(project: Project) -> None:
 
 def test_marker_with_wrong_content_is_no_marker(project: Project) -> None:
     project.python("pass")
-    path = next(project.store.glob("v1/envs/*/complete"))
+    path = next(project.store.glob(".venv/.v2/envs/*/complete"))
     wrong = {
         "venv": "/nowhere/venv-abcdef",
         "folders": {"/nowhere": 3},
@@ -217,7 +217,7 @@ def test_moved_project_is_built_again(project: Project) -> None:
     assert all(word.startswith(f"{there}/.roost/") for word in got.stdout.split())
     assert "project path" in got.stderr
     assert len(moved.journal("build")) == 2
-    assert os.path.realpath(there / ".roost/current/default") == got.stdout.split()[0]
+    assert os.path.realpath(there / ".roost/.venv/default") == got.stdout.split()[0]
 
 
 def test_renamed_parent_folder(project: Project) -> None:
@@ -240,8 +240,8 @@ def test_copied_project_never_runs_what_the_original_has(project: Project) -> No
     got = copy.python(PLACE)
     assert got.returncode == 0, got.stderr
     assert all(word.startswith(f"{there}/.roost/") for word in got.stdout.split())
-    for link in (".roost/current/default", ".venv"):
-        assert os.path.realpath(there / link).startswith(f"{there}/.roost/v1/envs/")
+    for link in (".roost/.venv/default", ".venv"):
+        assert os.path.realpath(there / link).startswith(f"{there}/.roost/.venv/.v2/envs/")
         assert os.path.realpath(project.root / link) == str(project.venvs()[0])
     assert len(copy.journal("build")) == 2
     assert project.python("pass").stderr == ""
@@ -328,7 +328,7 @@ def test_vanished_interpreter_is_answered_with_another(
     monkeypatch.setenv("UV_PYTHON_INSTALL_DIR", str(tmp_path / "none"))
     got = project.python("open('ran', 'w')")
     assert got.returncode == 125
-    assert "no Python satisfies `>=3.11`, which `project.requires-python` in" in got.stderr
+    assert "no Python satisfies `>=3.11` (`project.requires-python` in" in got.stderr
     assert "Traceback" not in got.stderr
     assert not (project.root / "ran").exists()
     other = FakePython(tmp_path / "other")

@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 from packaging.specifiers import SpecifierSet
 
-from roost import interpreter, settings
+from roost.inputs import interpreter, settings
 from roost.errors import RoostError
-from roost.inputs import Inputs
-from roost.project import find
-from roost.settings import Settings
+from roost.inputs.files import Inputs
+from roost.inputs.project import Project as FoundProject
+from roost.inputs.settings import Settings
 from tests.nox_support import HERE_PYTHON, NOX, OTHER_PYTHON, session, with_other_python, write_noxfile
 from tests.packages import Look, installed, package
 from tests.support import ROOST, UV, Project, SlowProject, all_at_once, builds, finish, refused, run
@@ -74,7 +74,7 @@ def test_sync_of_all_makes_each_one_what_it_asks_for(seven: Project) -> None:
     assert got.returncode == 0, got.stderr
     order = [line.split("`")[1] for line in got.stderr.splitlines() if line.startswith("roost: building")]
     assert order == ["default", *sorted(INSTALLED.keys() - {"default"})]
-    assert [os.readlink(seven.store / "current" / name) for name in order] == got.stdout.split()
+    assert [os.readlink(seven.store / ".venv" / name) for name in order] == got.stdout.split()
     assert len(set(got.stdout.split())) == builds(seven) == len(order)
     ways = [line.partition(" with ")[2].partition(" (")[0] for line in got.stderr.splitlines() if " with " in line]
     assert dict(zip(order, ways, strict=True)) == dict.fromkeys(INSTALLED, "uv") | {
@@ -96,14 +96,14 @@ def test_sync_of_all_reports_every_failure_and_builds_the_rest(project: Project)
     assert len(got.stdout.split()) == 2
     for failure in ("no Python satisfies `3.99`", "no dependency group `nowhere`", "`sh` ended with status 3"):
         assert got.stderr.count(failure) == 1
-    assert sorted(os.listdir(project.store / "current")) == ["b", "default"]
+    assert sorted(os.listdir(project.store / ".venv")) == ["b", "default"]
 
 
 def read(project: Project, env: str, roost: str) -> Settings:
     """Return the settings of `env`, where `[tool.roost]` is `roost`."""
     text = (project.root / "pyproject.toml").read_text().partition("[tool.roost]")[0]
     project.file("pyproject.toml", f"{text}[tool.roost]\n{roost}\n")
-    return settings.read(find(str(project.root), Inputs()), env)
+    return settings.read(FoundProject.at(str(project.root), Inputs()), env)
 
 
 KEYS: dict[str, tuple[Any, Any]] = {
@@ -323,7 +323,7 @@ def test_path_of_a_python_is_taken_from_the_callers_folder(project: Project) -> 
     got = project.run("--python", "./python", "python", "-c", "pass", cwd=project.root / "two")
     assert got.returncode == 125
     assert (
-        f"no Python satisfies `{project.root}/two/python`, which --python asks for: name another, such as `3.12` (uv says"
+        f"no Python satisfies `{project.root}/two/python` (--python): name another, such as `3.12` (uv says"
         in got.stderr
     )
 
@@ -331,7 +331,7 @@ def test_path_of_a_python_is_taken_from_the_callers_folder(project: Project) -> 
 @pytest.mark.parametrize("asked", ["3.99t", "pypy3.99", "graalpy@3.99", "3.99+debug", ">=3.99,<4"])
 def test_python_that_is_not_there_is_named_with_what_would_install_it(project: Project, asked: str) -> None:
     text = refused(project, "--python", asked)
-    assert f"no Python satisfies `{asked}`, which --python asks for: `uv python install {asked}`, or ask" in text
+    assert f"no Python satisfies `{asked}` (--python): `uv python install {asked}`, or request" in text
 
 
 @needs_another_python

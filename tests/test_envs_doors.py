@@ -54,7 +54,7 @@ def test_option_comes_before_the_variable_at_every_door(project: Project, monkey
     bare = project.roost("sync", "--env", "bare").stdout
     assert project.roost("run", "--env", "bare", *DOORS[0][1:]).stdout == bare
     assert "`bare` is ready" in project.roost("why", "--env", "bare").stdout
-    assert not (project.store / "current/default").is_symlink()
+    assert not (project.store / ".venv/default").is_symlink()
     key = project.roost("key", "--env", "bare").stdout
     assert f"/{key.strip()}/" in bare
     monkeypatch.setenv("ROOST_ENV", "bare")
@@ -73,4 +73,4 @@ def test_hook_syncs_the_environment_that_it_is_told(project: Project, way: str) 
     env = dict(os.environ) | {"ROOST_ENV": "default" if way == "option" else "bare"}
     got = project.roost("hook", "sync", *option, "post-merge", env=env)
     assert "building `bare`" in got.stderr
-    assert os.listdir(project.store / "current") == ["bare"]
+    assert os.listdir(project.store / ".venv") == ["bare"]

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from roost import process, report
+from roost.console import messages
+from roost.system import processes
 from tests.support import ROOST, Project, run
 from tests.terminal import in_terminal
 
@@ -47,12 +48,12 @@ def odd(tmp_path: Path, wheels: Path) -> Project:
     ],
 )
 def test_printable(text: str, shown: str) -> None:
-    assert report.printable(text) == shown
-    assert report.printable(text, lines=True) == shown.replace(r"\n", "\n")
+    assert messages.printable(text) == shown
+    assert messages.printable(text, lines=True) == shown.replace(r"\n", "\n")
 
 
 def test_legible_is_what_a_terminal_would_show_in_the_end() -> None:
-    assert process.legible("\x1b[1;31merror\x1b[0m: a\r\n 10%\r 90%\r100%\x1b[K\ndone\x1b]0;x\x07") == (
+    assert processes.rendered("\x1b[1;31merror\x1b[0m: a\r\n 10%\r 90%\r100%\x1b[K\ndone\x1b]0;x\x07") == (
         "error: a\n100%\ndone\x1b]0;x\x07"
     )
 
@@ -96,7 +97,7 @@ def test_records_of_others(project: Project, tmp_path: Path) -> None:
     project.python("pass")
     at = "2026-01-01T00:00:00+00:00"
     event = {"at": at, "event": "wait", "pid": 7, "environment": ODD, "command": ODD, "holder": f"pid 8 (`{ODD}`)"}
-    (project.store / "v1/journal").write_text(f"{json.dumps(event)}\n{json.dumps(event | {'event': ODD})}\n")
+    (project.store / ".venv/.v2/journal").write_text(f"{json.dumps(event)}\n{json.dumps(event | {'event': ODD})}\n")
     for raw in (project.roost("log").stdout, in_terminal([ROOST, "log"], project.root)[1]):
         assert "".join(raw.split()).count(SHOWN) == 4
         assert steers(raw) == ""

@@ -12,12 +12,14 @@ from typing import NamedTuple
 import pytest
 from hypothesis import strategies as st
 
-from roost import changes, collect, fingerprint, hooks, index, interpreter, inventory, journal, marker, timeline
+from roost import state, warm
+from roost.cli import hook, timeline
+from roost.console.holders import Holder
+from roost.inputs import interpreter
+from roost.store import changes, collection, inventory, journal, links, marker, venvs
 from roost.errors import RoostError
-from roost.inputs import Inputs
-from roost.nox_venv import reuse
-from roost.store import Store
-from roost.waiting import Holder
+from roost.inputs.files import Inputs
+from roost.store.store import Store
 from tests.fuzzed import DEEP, JSON, TEXTS, changed, dumped, fuzz, spoilt
 from tests.support import Project, settle
 

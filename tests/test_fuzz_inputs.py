@@ -10,12 +10,14 @@ from pathlib import Path
 import pytest
 from hypothesis import strategies as st
 
-from roost import changes, fingerprint, interpreter, launch, settings
+from roost import state
+from roost.cli import run as run_command
+from roost.inputs import interpreter, lock_files, settings
 from roost.errors import RoostError
-from roost.inputs import Inputs
-from roost.installers import requirements, sources, versions
-from roost.project import Project, find
-from roost.waiting import checked
+from roost.inputs.files import Inputs
+from roost.inputs import local_projects, requirements_txt
+from roost.inputs.project import Project
+from roost.console.waiting import checked
 from tests.fuzzed import TEXTS, changed, fuzz, toml
 
 NAMES = st.text("abc.-_\n\0ü", min_size=1, max_size=6) | TEXTS

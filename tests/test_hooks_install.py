@@ -99,7 +99,7 @@ def test_project_below_the_top_is_what_the_hooks_sync(hooked: HookedProject) -> 
     hooked.git("commit", "--quiet", "--message", "Below")
     assert hooked.roost("hook", "install", cwd=below).returncode == 0
     assert "building `default`" in run(["git", "checkout", "-b", "side"], cwd=hooked.root).stderr
-    assert (below / ".roost/current/default").is_symlink()
+    assert (below / ".roost/.venv/default").is_symlink()
     assert run(["git", "checkout", "HEAD~1"], cwd=hooked.root).returncode == 0  # where it is not there yet
 
 
@@ -114,7 +114,7 @@ def test_outside_of_git_is_said(hooked: HookedProject, command: str) -> None:
     shutil.rmtree(hooked.root / ".git")
     got = hooked.roost("hook", command)
     assert got.returncode == 125
-    assert f"`{hooked.root}` is in no working tree of git" in got.stderr
+    assert f"`{hooked.root}` is not in a working tree of git" in got.stderr
 
 
 def test_own_hooks_of_this_repository(hooked: HookedProject, tmp_path: Path) -> None:

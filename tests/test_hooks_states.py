@@ -81,7 +81,7 @@ def test_partially_staged_commits_keep_two_venvs_and_never_build_a_third(hooked:
     hooked.write(dependencies=["apple<2"], groups={"dev": ["banana"]})
     hooked.lock()
     assert hooked.python("import apple; print(apple.VERSION)").stdout == "1.0\n"
-    current = os.readlink(hooked.store / "current" / "default")
+    current = os.readlink(hooked.store / ".venv" / "default")
     for _ in range(3):
         hooked.change()
         got = hooked.commit()
@@ -89,7 +89,7 @@ def test_partially_staged_commits_keep_two_venvs_and_never_build_a_third(hooked:
         assert "apple 2.0" in got.stdout
         assert hooked.git("status", "--porcelain").split() == ["M", "pyproject.toml", "M", "uv.lock"]
         assert hooked.python("import apple; print(apple.VERSION)").stdout == "1.0\n"
-        assert os.readlink(hooked.store / "current" / "default") == current
+        assert os.readlink(hooked.store / ".venv" / "default") == current
     assert len(hooked.journal("build")) == len(hooked.complete()) == 2
     assert hooked.roost("sync").stdout == f"{current}\n"
 
@@ -115,8 +115,8 @@ def test_each_worktree_has_its_own_venv_and_imports_its_own_code(
         git("add", "--all", cwd=root)
         got = hooked.commit(cwd=root)
         assert got.returncode == 0, got.stdout
-        assert f"\n{root}/src/project.py {root}/.roost/v1/envs/" in got.stdout
-    assert len(list(linked.glob(".roost/v1/envs/*/complete"))) == len(hooked.complete()) == 1
+        assert f"\n{root}/src/project.py {root}/.roost/.venv/.v2/envs/" in got.stdout
+    assert len(list(linked.glob(".roost/.venv/.v2/envs/*/complete"))) == len(hooked.complete()) == 1
 
 
 @BOTH

@@ -68,7 +68,7 @@ def said(project: HookedProject, *words: str) -> list[str]:
 def current(project: HookedProject) -> str:
     """Return the version of apple in the venv that `current` leads to."""
     code = "import apple; print(apple.VERSION)"
-    return str(run([project.store / "current/default/bin/python", "-c", code]).stdout).strip()
+    return str(run([project.store / ".venv/default/bin/python", "-c", code]).stdout).strip()
 
 
 def test_checkout_switches_and_says_one_line(moving: HookedProject) -> None:
@@ -81,14 +81,14 @@ def test_checkout_switches_and_says_one_line(moving: HookedProject) -> None:
 
 @pytest.mark.normally(way=["core.hooksPath", "prek"])
 def test_checkout_that_needs_no_other_venv_says_and_does_nothing(moving: HookedProject) -> None:
-    before = moving.store.joinpath("current/default").lstat().st_ino
+    before = moving.store.joinpath(".venv/default").lstat().st_ino
     assert said(moving, "checkout", "-b", "side") == []
     moving.change("module.py", "OTHER = 1\n")
     assert said(moving, "commit", "--quiet", "--no-verify", "--message", "Other") == []
     assert said(moving, "checkout", "main") == []
     assert said(moving, "merge", "--no-edit", "side") == []
     assert said(moving, "commit", "--quiet", "--no-verify", "--amend", "--no-edit") == []
-    assert moving.store.joinpath("current/default").lstat().st_ino == before
+    assert moving.store.joinpath(".venv/default").lstat().st_ino == before
 
 
 def test_merge_of_another_lock_file_syncs(moving: HookedProject) -> None:
@@ -127,12 +127,12 @@ def test_rebase_that_stops_and_is_aborted_does_nothing(moving: HookedProject) ->
     moving.lock()
     moving.git("commit", "--quiet", "--no-verify", "--all", "--message", "Cherry")
     assert moving.roost("sync").returncode == 0
-    before = os.readlink(moving.store / "current/default")
+    before = os.readlink(moving.store / ".venv/default")
     got = run(["git", "rebase", "old"], cwd=moving.root)
     assert got.returncode == 1
     assert said(moving, "rebase", "--abort") == []
     assert "roost: " not in got.stdout + got.stderr
-    assert os.readlink(moving.store / "current/default") == before
+    assert os.readlink(moving.store / ".venv/default") == before
 
 
 @pytest.mark.normally(way=["core.hooksPath"])
@@ -154,9 +154,9 @@ def test_bisect_and_cherry_pick_do_nothing(moving: HookedProject) -> None:
 @pytest.mark.normally(way=["pre-commit"])
 def test_files_restored_are_no_checkout(moving: HookedProject) -> None:
     """It is what pre-commit and prek do around every partially staged commit."""
-    before = os.readlink(moving.store / "current/default")
+    before = os.readlink(moving.store / ".venv/default")
     assert said(moving, "checkout", "old", "--", "uv.lock", "pyproject.toml") == []
-    assert os.readlink(moving.store / "current/default") == before
+    assert os.readlink(moving.store / ".venv/default") == before
 
 
 @pytest.mark.normally(way=["roost hook install"])
@@ -165,11 +165,11 @@ def test_checkout_of_a_state_that_cannot_be_built_succeeds(moving: HookedProject
     moving.edit("pyproject.toml", '"apple"', '"cherry"')
     moving.git("commit", "--quiet", "--no-verify", "--all", "--message", "Broken")
     said(moving, "checkout", "main")
-    before = os.readlink(moving.store / "current/default")
+    before = os.readlink(moving.store / ".venv/default")
     lines = said(moving, "checkout", "broken")
     assert lines[-1].startswith("roost: warning: not synced after the checkout: ")
     assert "could not be built with uv" in lines[-1]
-    assert os.readlink(moving.store / "current/default") == before
+    assert os.readlink(moving.store / ".venv/default") == before
     moving.file("pyproject.toml", "no toml")
     moving.git("commit", "--quiet", "--no-verify", "--all", "--message", "More broken")
     said(moving, "checkout", "main")
@@ -216,5 +216,5 @@ def test_new_worktree_gets_its_own_environment(hooked: HookedProject, tmp_path: 
     linked = tmp_path / "work" / "linked"
     lines = said(hooked, "worktree", "add", str(linked), "old")
     assert "building `default`" in lines[-1]
-    assert os.readlink(linked / ".roost/current/default").startswith(f"{linked}/.roost/v1/envs/")
+    assert os.readlink(linked / ".roost/.venv/default").startswith(f"{linked}/.roost/.venv/.v2/envs/")
     assert current(hooked) == "2.0"

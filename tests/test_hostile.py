@@ -17,7 +17,7 @@ from tests import odd, whole
 from tests.support import ROOST, ROOST_RUN, Project, run
 
 PROBE = "import sys, apple; print(sys.prefix, apple.VERSION)"
-EMPTY = "roost: the journal is empty so far\n"
+EMPTY = "roost: the journal is empty\n"
 STRIDE = 41  # in the normal suite, of all cells every so many: all things, states and doors are among them, most shapes
 STALE = "[tool.mine]\nx = 1\n[tool.roost]"
 DOORS = {"shell": [ROOST_RUN], "python": [ROOST, "run"]}
@@ -28,25 +28,25 @@ def _venv(project: Project) -> Path:
 
 
 FILES: dict[str, Callable[[Project], Path]] = {
-    "lock": lambda project: project.store / "lock",
-    "index": lambda project: project.store / "v1/index/default",
+    "lock": lambda project: project.store / ".venv/.lock",
+    "index": lambda project: project.store / ".venv/.v2/index/default",
     "marker": lambda project: _venv(project).parent / "complete",
     "lease": lambda project: Path(f"{_venv(project)}.lease"),
-    "record": lambda project: project.store / "v1/python/default",
-    "journal": lambda project: project.store / "v1/journal",
+    "record": lambda project: project.store / ".venv/.v2/python/default",
+    "journal": lambda project: project.store / ".venv/.v2/journal",
     "pyvenv.cfg": lambda project: _venv(project) / "pyvenv.cfg",
 }
 FOLDERS: dict[str, Callable[[Project], Path]] = {
     ".roost": lambda project: project.store,
     "v1": lambda project: project.store / "v1",
-    "v1/index": lambda project: project.store / "v1/index",
-    "v1/python": lambda project: project.store / "v1/python",
-    "envs": lambda project: project.store / "v1/envs",
+    ".venv/.v2/index": lambda project: project.store / ".venv/.v2/index",
+    ".venv/.v2/python": lambda project: project.store / ".venv/.v2/python",
+    "envs": lambda project: project.store / ".venv/.v2/envs",
     "fingerprint": lambda project: _venv(project).parent,
     "venv": _venv,
     "bin": lambda project: _venv(project) / "bin",
-    "trash": lambda project: project.store / "v1/trash",
-    "current": lambda project: project.store / "current",
+    "trash": lambda project: project.store / ".venv/.v2/trash",
+    "current": lambda project: project.store / ".venv",
 }
 # For each shape, in the order of `odd.OF_FILES` and `odd.OF_FOLDERS`: `.` starts without a word, `b` builds anew and says
 # why, `x` is refused with a sentence that names the path, `a` starts, with or without a build: the things themselves are
@@ -61,8 +61,8 @@ OUTCOMES = {
     "pyvenv.cfg": ("bbbbbbbbbbbbbb", "bbbbbbbbbbbbbb"),
     ".roost": ("xxxxxxxxxb", "xxxxxxxxxb"),
     "v1": ("xxxxxxx..b", "xxxxxxxbbb"),
-    "v1/index": ("..xxxxx...", "xxxxxxxbbb"),
-    "v1/python": ("x.xxxxx...", "xxxxxxxbbb"),
+    ".venv/.v2/index": ("..xxxxx...", "xxxxxxxbbb"),
+    ".venv/.v2/python": ("x.xxxxx...", "xxxxxxxbbb"),
     "envs": ("xaxxxxx..b", "xxxxxxxbbb"),
     "fingerprint": ("xaxxxxx..b", "xxxxxxxbbb"),
     "venv": ("babbbbb..b", "bbbbbbbbbb"),
@@ -158,7 +158,7 @@ def _of_session(status: int, out: str, project: Project) -> list[str]:
     prefix, _, version = out.strip().rpartition(" ")
     if status != 0 or version != "2.0":
         return [f"ended with {status}"]
-    if not prefix.startswith(f"{project.store}/v1/envs/"):
+    if not prefix.startswith(f"{project.store}/.venv/.v2/envs/"):
         return [f"ran in `{prefix}`"]
     return whole.faults(Path(prefix))
 
@@ -190,16 +190,16 @@ def test_odd_thing_in_place_of_a_venv_is_collected(bench: Bench, shape: odd.Shap
     for thing in ("venv", "lease"):
         bench.fresh(indexed=False)
         path = (FILES | FOLDERS)[thing](bench.project)
-        (bench.project.store / "current/default").unlink()  # it would spare the venv
+        (bench.project.store / ".venv/default").unlink()  # it would spare the venv
         shape(path, bench.elsewhere)
         watch = odd.Watch(bench.elsewhere)
         assert bench.project.python("import apple").returncode == 0
-        for lease in bench.project.store.glob("v1/envs/*/*.lease"):
+        for lease in bench.project.store.glob(".venv/.v2/envs/*/*.lease"):
             os.utime(lease, (1, 1), follow_symlinks=False)
         os.utime(path.parent, (1, 1))
         got = bench.project.roost("clean")
         assert (got.returncode, got.stderr) == (0, "")
-        assert len(bench.project.complete()) == len(list(bench.project.store.glob("v1/envs/*/venv-??????"))) == 1
+        assert len(bench.project.complete()) == len(list(bench.project.store.glob(".venv/.v2/envs/*/venv-??????"))) == 1
         assert whole.leftovers(bench.project.store) == []
         assert watch.changes() == []
 
@@ -207,7 +207,7 @@ def test_odd_thing_in_place_of_a_venv_is_collected(bench: Bench, shape: odd.Shap
 def test_what_somebody_removed_is_made_again(bench: Bench, soak: float) -> None:
     bench.fresh(indexed=True)
     lookers = ["status", "why", "log", "key", "clean", "doctor", "sync"]
-    for number, name in enumerate(("lock", "index", "record", "journal", "v1/index", "v1/python", "trash", "current")):
+    for number, name in enumerate(("lock", "index", "record", "journal", ".venv/.v2/index", ".venv/.v2/python", "trash", "current")):
         path = (FILES | FOLDERS)[name](bench.project)
         chosen = lookers if soak else [lookers[(number + more) % len(lookers)] for more in (0, 3)]
         for words in (text.split() for text in [*chosen, "run python -c pass"]):
@@ -222,7 +222,7 @@ def test_what_somebody_removed_is_made_again(bench: Bench, soak: float) -> None:
 
 def test_index_in_whose_place_is_a_folder_leaves_nothing_behind(bench: Bench) -> None:
     bench.fresh(indexed=True)
-    path = bench.project.store / "v1/index/default"
+    path = bench.project.store / ".venv/.v2/index/default"
     odd.folder(path, bench.elsewhere)
     for _ in range(3):
         assert bench.project.python("import apple").stderr == ""

@@ -229,7 +229,7 @@ def test_clock_that_jumps(project: Project, when: str, soak: float) -> None:
     project.python("pass")
     (venv,) = project.venvs()
     stamp = STAMPS[when]
-    for path in (project.root / "pyproject.toml", project.root / "uv.lock", project.store / "lock", project.store):
+    for path in (project.root / "pyproject.toml", project.root / "uv.lock", project.store / ".venv/.lock", project.store):
         os.utime(path, (stamp, stamp))
     marker = venv.parent / "complete"
     year = "1971" if when == "past" else "2099"
@@ -240,7 +240,7 @@ def test_clock_that_jumps(project: Project, when: str, soak: float) -> None:
         built = text.partition('"built": "')[2].partition('"')[0]
         marker.write_text(text.replace(built, at))
         os.utime(f"{venv}.lease", (stamp, stamp))
-        with (project.store / "v1/journal").open("a") as file:
+        with (project.store / ".venv/.v2/journal").open("a") as file:
             file.write(f'{{"at": "{at}", "event": "wait", "pid": 1, "seconds": 1e300}}\n')
         for words in reports if soak else (reports[number], reports[number - 1]):
             got = project.roost(*words.split())

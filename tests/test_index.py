@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from roost import index
+from roost import warm
 from tests.support import Project, builds, settle, uses_index
 
 
@@ -66,15 +66,17 @@ def test_edits_right_after_each_start_are_all_noticed(project: Project) -> None:
 
 
 def test_index_is_not_written_beside_a_young_input(ready: Project) -> None:
-    path = ready.store / "v1/index/young"
+    path = ready.store / ".venv/.v2/index/young"
+    index = warm.load(str(ready.root), "default")
+    assert index is not None
     now = time.time_ns()
-    index.write(str(path), "x", now)
+    index.write("young", "0" * 16, now)
     assert not path.exists()
-    index.write(str(path), "x", now - index.BLUR // 2)
+    index.write("young", "0" * 16, now - warm.BLUR // 2)
     assert not path.exists()
-    index.write(str(path), "x", now - 10 * index.BLUR)
-    assert path.exists()
-    assert list(path.parent.glob("young.*")) == []
+    index.write("young", "0" * 16, now - 10 * warm.BLUR)
+    assert path.read_text() == (path.parent / f"young:{'0' * 16}").read_text() == index.text()
+    assert list(path.parent.glob(".young*")) == []
 
 
 JUNK: dict[str, Callable[[str], str]] = {
@@ -82,7 +84,7 @@ JUNK: dict[str, Callable[[str], str]] = {
     "cut in the head": lambda text: text[:40],
     "cut in the middle": lambda text: text[: len(text) // 2],
     "cut at a line": lambda text: text[: text.rstrip("\n").rindex("\n") + 1],
-    "another format": lambda text: text.replace("roost index 1", "roost index 2"),
+    "another format": lambda text: text.replace("roost index 2", "roost index 1"),
     "another project": lambda text: text.replace("project /", "project /x/"),
     "another venv": lambda text: text.replace("\nvenv /", "\nvenv /x/"),
     "another lease": lambda text: text.replace("\nlease ", "\nlease 1"),
@@ -92,12 +94,12 @@ JUNK: dict[str, Callable[[str], str]] = {
     "null in a path": lambda text: text[:-2] + "\0\n",
     "null in the venv": lambda text: text.replace("\nvenv /", "\nvenv /\0"),
     "head alone": lambda text: text.partition("\n\t\n")[0] + "\n\t\n",
-    "no fields": lambda _: "roost index 1\n\t\n\t\n\t\n",
+    "no fields": lambda _: "roost index 2\n\t\n\t\n\t\n",
 }
 
 
 def test_index_that_is_junk_is_ignored_and_written_again(ready: Project) -> None:
-    path = ready.store / "v1/index/default"
+    path = ready.store / ".venv/.v2/index/default"
     text = path.read_text()
     for what, change in JUNK.items():
         assert change(text) != text
@@ -110,7 +112,7 @@ def test_index_that_is_junk_is_ignored_and_written_again(ready: Project) -> None
 
 
 def test_index_in_the_way_is_survived(ready: Project) -> None:
-    path = ready.store / "v1/index/default"
+    path = ready.store / ".venv/.v2/index/default"
     path.unlink()
     path.mkdir()
     assert ready.python("import apple").stderr == ""
@@ -125,7 +127,7 @@ def test_index_in_the_way_is_survived(ready: Project) -> None:
 
 
 def test_stale_index_of_a_removed_venv_is_ignored(ready: Project) -> None:
-    path = ready.store / "v1/index/default"
+    path = ready.store / ".venv/.v2/index/default"
     old = path.read_text()
     assert ready.roost("sync", "--refresh").returncode == 0
     path.write_text(old)

@@ -243,5 +243,5 @@ def test_session_of_nox_that_leaves_a_daemon_is_spared_for_an_hour(project: Proj
     got = nox(project)
     assert got.returncode == 0, got.stderr
     assert daemon.opened(project.store) == []
-    (project.store / "current/default").unlink()
+    (project.store / ".venv/default").unlink()
     assert f"kept {project.venvs()[0]}: used 0 min ago, within the hour" in project.roost("clean", "--all").stdout

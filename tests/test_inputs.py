@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from roost.inputs import Inputs
+from roost.inputs.files import Inputs
 from tests.support import Project, builds, refused, settle, uses_index
 
 
@@ -174,10 +174,10 @@ def test_glob_notices_a_file_that_comes_changes_and_goes(project: Project, patte
 REFUSED = [
     (
         "inputs = ['/etc/hosts']",
-        "`/etc/hosts` in `inputs` of `{file}` names no file in the project: write a path from its folder",
+        "`/etc/hosts` in `inputs` of `{file}` does not name a file in the project: write a path from its folder",
     ),
-    ("inputs = ['']", "`` in `inputs` of `{file}` names no file in the project"),
-    ("inputs = ['..']", "`..` in `inputs` of `{file}` names no file in the project"),
+    ("inputs = ['']", "`` in `inputs` of `{file}` does not name a file in the project"),
+    ("inputs = ['..']", "`..` in `inputs` of `{file}` does not name a file in the project"),
     ("inputs = ['pipe']", "`{root}/pipe` is not a regular file, so no environment can be made from it"),
     ("inputs = ['p*']", "`{root}/pipe` is not a regular file, so no environment can be made from it"),
     (

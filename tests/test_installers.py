@@ -160,7 +160,7 @@ REQUIREMENTS = [
     (
         "by another",
         {"requirements.txt": "-r b.txt\n", "b.txt": "-c requirements.txt\n"},
-        "`{root}/requirements.txt` includes itself, by way of `{root}/b.txt`: remove",
+        "`{root}/requirements.txt` includes itself, through `{root}/b.txt`: remove",
     ),
     (
         "missing",
@@ -211,7 +211,7 @@ def test_folder_that_is_named_from_the_file_on_as_pip_does(plain: Project) -> No
 def test_requirements_of_developers_alone_are_no_project(plain: Project) -> None:
     plain.file("pyproject.toml", "")
     plain.file("requirements-dev.txt", "apple\n")
-    assert "say there what to install" in refused(plain)
+    assert "list there what to install" in refused(plain)
 
 
 def test_requirement_file_on_a_server_is_refused_without_its_password(plain: Project) -> None:

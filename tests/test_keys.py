@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from roost.errors import RoostError
-from roost.inputs import COUNT_LIMIT, Inputs
+from roost.inputs.files import COUNT_LIMIT, Inputs
 from tests.packages import Look, installed, package, said, uv_table
 from tests.support import Project, builds, refused, run, settle, uses_index
 

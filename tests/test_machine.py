@@ -18,9 +18,13 @@ import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 
-from roost import collect, index, locks, protocol, waiting
+from roost import environment as environments
+from roost import protocol, warm
+from roost.console import waiting
+from roost.store import collection
+from roost.system import locks
 from roost.environment import Environment
-from roost.store import Store
+from roost.store.store import Store
 from tests import whole
 from tests.support import make_wheel
 
@@ -239,9 +243,9 @@ class Machine(RuleBasedStateMachine):
     def age(self) -> None:
         """Let two hours go by."""
         then = time.time() - 7200
-        for path in self.root.glob(".roost/v1/envs/*/venv-*.lease"):
+        for path in self.root.glob(".roost/.venv/.v2/envs/*/venv-*.lease"):
             os.utime(path, (then, then))
-        for path in self.root.glob(".roost/v1/envs/*"):
+        for path in self.root.glob(".roost/.venv/.v2/envs/*"):
             os.utime(path, (then, then))
         for venv in self.venvs.values():
             venv.old = True
@@ -309,20 +313,20 @@ class Machine(RuleBasedStateMachine):
 
     def _journal(self) -> list[str]:
         with contextlib.suppress(FileNotFoundError):
-            lines = (self.root / ".roost/v1/journal").read_text().splitlines()
+            lines = (self.root / ".roost/.venv/.v2/journal").read_text().splitlines()
             return [line for line in lines if json.loads(line)["event"] == "build"]
         return []
 
     @invariant()
     def disk_is_as_the_model_says(self) -> None:
         """Compare."""
-        found = {str(path) for path in self.root.glob(".roost/v1/envs/*/venv-*")}
+        found = {str(path) for path in self.root.glob(".roost/.venv/.v2/envs/*/venv-*")}
         expected = {path for path, venv in self.venvs.items() if venv.folder}
         expected |= {f"{path}.lease" for path, venv in self.venvs.items() if venv.lease}
         assert found == expected
         assert len(self._journal()) == self.builds
-        assert list(self.root.glob(".roost/v1/trash/*")) == []
-        link = self.root / ".roost/current/default"
+        assert list(self.root.glob(".roost/.venv/.v2/trash/*")) == []
+        link = self.root / ".roost/.venv/default"
         assert (os.readlink(link) if link.exists() else "") == self.current
 
 

@@ -88,8 +88,8 @@ def test_lease_is_held_until_nox_ends(project: Project) -> None:
     project.age()
     got = nox(project)
     assert got.returncode == 0
-    assert "current" in got.stdout  # it leads there; so take that away
-    (project.store / "current/default").unlink()
+    assert "target of a link" in got.stdout  # so remove the link
+    (project.store / ".venv/default").unlink()
     write_noxfile(
         project, session("first", "pass") + session("second", "import pathlib, os", "age()", clean), HEAD + _AGE
     )
@@ -102,7 +102,7 @@ def test_lease_is_held_until_nox_ends(project: Project) -> None:
 _AGE = """
 import glob, os
 def age():
-    for path in glob.glob('.roost/v1/envs/*/*.lease'):
+    for path in glob.glob('.roost/.venv/.v2/envs/*/*.lease'):
         os.utime(path, (1, 1))
 """
 
@@ -152,9 +152,9 @@ def test_keep_counts_for_each_python(project: Project) -> None:
         project.age()
         assert nox(project, env=with_other_python()).returncode == 0
     project.age()
-    (project.store / "current/default").unlink()
+    (project.store / ".venv/default").unlink()
     cleaned = project.roost("clean").stdout
-    assert cleaned.count("one of the newest 1 of `default`") == 2, cleaned
+    assert cleaned.count("the newest of `default`") == 2, cleaned
 
 
 def test_missing_interpreter_is_skipped_or_failed_as_nox_does(project: Project) -> None:
@@ -173,7 +173,7 @@ def test_missing_python_of_the_project_is_not_skipped(project: Project) -> None:
     write_noxfile(project, session("tests", "pass"))
     got = nox(project)
     assert got.returncode == 1
-    assert f"no Python satisfies `3.99`, which `{project.root}/.python-version` asks for" in got.stderr
+    assert f"no Python satisfies `3.99` (`{project.root}/.python-version`)" in got.stderr
 
 
 @pytest.mark.parametrize(("how", "asked"), [("never", 0), ("auto", 1), ("always", 1)])
@@ -205,7 +205,7 @@ def test_venv_params_choose_a_named_environment(project: Project) -> None:
         f"nox > roost: there is no environment `fruit` in `{project.root}/pyproject.toml`: it has `bare`, `default`"
         in (got.stderr)
     )
-    assert '`venv_params=[\'--clear\']` is not what the backend `roost` takes: `["--env", "NAME"]`' in got.stderr
+    assert '`venv_params=[\'--clear\']` is not valid for the backend `roost`: use `["--env", "NAME"]`' in got.stderr
     assert "Traceback" not in got.stderr
     assert len(project.venvs()) == 2
 

@@ -38,8 +38,8 @@ def build(folder: Path, out: Path) -> Path:
 @pytest.fixture(scope="module")
 def built(checkout: Path) -> Path:
     """Provide a folder with the wheel and the sdist of a checkout in which roost was used."""
-    (checkout / ".roost/v1/envs/0123456789abcdef/venv-abcdef/bin").mkdir(parents=True)
-    for name in ("lock", "v1/journal", "v1/envs/0123456789abcdef/venv-abcdef.lease", ".gitignore"):
+    (checkout / ".roost/.venv/.v2/envs/0123456789abcdef/venv-abcdef/bin").mkdir(parents=True)
+    for name in ("lock", ".venv/.v2/journal", ".venv/.v2/envs/0123456789abcdef/venv-abcdef.lease", ".gitignore"):
         (checkout / ".roost" / name).write_text("*\n")
     return build(checkout, checkout.parent / "dist")
 
@@ -78,11 +78,11 @@ def test_line_in_gitignore_is_what_keeps_it_out_elsewhere(tmp_path: Path, ignore
     folder = tmp_path / "shop"
     (folder / ".roost/v1").mkdir(parents=True)
     (folder / ".roost/.gitignore").write_text("*\n")
-    (folder / ".roost/v1/journal").write_text("")
+    (folder / ".roost/.venv/.v2/journal").write_text("")
     (folder / ".gitignore").write_text("/.roost\n" if ignored else "/dist\n")
     (folder / "shop.py").write_text("")
     (folder / "pyproject.toml").write_text(
         '[build-system]\nrequires = ["hatchling"]\nbuild-backend = "hatchling.build"\n'
         '[project]\nname = "shop"\nversion = "1"\n'
     )
-    assert (".roost/v1/journal" in members(build(folder, tmp_path / "dist"))[1]) is not ignored
+    assert (".roost/.venv/.v2/journal" in members(build(folder, tmp_path / "dist"))[1]) is not ignored

@@ -163,7 +163,7 @@ def test_order_of_requests_for_a_python(project: Project) -> None:
     """`--python`, then `[tool.roost] python`, then `.python-version`, then `requires-python`: the first one counts."""
     here = sysconfig.get_python_version()
     project.file(".python-version", "3.99\n")
-    assert f"`3.99`, which `{project.root}/.python-version` asks for" in refused(project)
+    assert f"`3.99` (`{project.root}/.python-version`)" in refused(project)
     project.edit("pyproject.toml", "[tool.roost]\n", f'[tool.roost]\npython = "{here}"\n')
     assert project.python("pass").returncode == 0
     project.edit("pyproject.toml", f'python = "{here}"', 'python = "3.98"')

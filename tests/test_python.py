@@ -83,7 +83,7 @@ def test_lease_is_held_while_it_is_open(project: Project) -> None:
         project.age()
         assert f"kept {held}: in use" in project.roost("clean", "--all").stdout
         assert environment.run(["python", "-c", "import apple.later"]).returncode == 0
-    assert environment.lease == -1
+    assert environment.lease_descriptor == -1
     project.age()
     assert f"removed {held}" in project.roost("clean", "--all").stdout
 
@@ -91,14 +91,14 @@ def test_lease_is_held_while_it_is_open(project: Project) -> None:
 def test_lease_is_let_go_of_by_an_error_in_the_block(project: Project) -> None:
     with pytest.raises(ZeroDivisionError), roost.acquire(project.root) as environment:
         raise ZeroDivisionError
-    assert environment.lease == -1
+    assert environment.lease_descriptor == -1
 
 
 def test_lease_is_inherited_by_what_runs_and_by_nothing_else(project: Project) -> None:
     project.roost("sync")
     with roost.acquire(project.root) as environment:
         held = environment.path
-        assert not os.get_inheritable(environment.lease)
+        assert not os.get_inheritable(environment.lease_descriptor)
         child = environment.run(
             ["/bin/sh", "-c", "sleep 60 </dev/null >/dev/null 2>&1 & echo $!"], stdout=subprocess.PIPE, text=True
         )
@@ -116,7 +116,7 @@ def test_lease_is_inherited_by_what_runs_and_by_nothing_else(project: Project) -
 def test_errors_are_roosts(project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(roost.RoostError, match="there is no environment `docs`"):
         roost.acquire(project.root, env="docs")
-    with pytest.raises(errors.RoostError, match=r"no Python satisfies `3\.99`, which --python asks for"):
+    with pytest.raises(errors.RoostError, match=r"no Python satisfies `3\.99` (--python)"):
         roost.acquire(project.root, python="3.99")
     with pytest.raises(errors.RoostError, match=r"no `pyproject\.toml` in "):
         roost.acquire(tmp_path)
@@ -183,7 +183,7 @@ def test_threads_that_acquire_at_once_share_one_build(project: Project) -> None:
         assert [
             path
             for path in project.store.rglob("*")
-            if ".lease" not in path.name and path.is_file() and "venv-" not in str(path) and path.name.count(".") > 1
+            if ".lease_descriptor" not in path.name and path.is_file() and "venv-" not in str(path) and path.name.count(".") > 1
         ] == []
         project.edit("pyproject.toml", "[tool.roost]\n", f"[tool.mine{turn}]\n[tool.roost]\n")
 

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from roost import index, recall
+from roost import warm
+from roost.warm import earlier_states
 from tests.support import ROOST_RUN, Project, builds, run, settle, uses_index
 
 FILES = ("pyproject.toml", "uv.lock")
@@ -42,7 +43,7 @@ class Branches:
     def past(self, state: str) -> Path:
         """Return the file that keeps `state`."""
         fingerprint = Path(self.venvs[state]).parent.name
-        return self.project.store / f"v1/index/default:{fingerprint}"
+        return self.project.store / f".venv/.v2/index/default:{fingerprint}"
 
 
 @pytest.fixture
@@ -52,10 +53,10 @@ def branches(project: Project) -> Branches:
 
 
 def way(project: Project, *words: str) -> str:
-    """Return how far `roost WORDS` had to go: `index`, `recall` or `protocol`."""
+    """Return how far `roost WORDS` had to go: `index`, `earlier_states` or `protocol`."""
     env = dict(os.environ) | {"PYTHONPROFILEIMPORTTIME": "1"}
     said = project.roost(*words, env=env).stderr
-    return next((name for name in ("protocol", "recall") if f"roost.{name}" in said), "index")
+    return next((name for name in ("protocol", "earlier_states") if f"{name}\n" in said), "index")
 
 
 def test_switch_between_states_seen_before_reads_no_toml(branches: Branches) -> None:
@@ -66,7 +67,7 @@ def test_switch_between_states_seen_before_reads_no_toml(branches: Branches) -> 
         env = dict(os.environ) | {"PYTHONPROFILEIMPORTTIME": "1"}
         got = project.run(*PREFIX, env=env)
         assert got.stdout.strip() == branches.venvs[state]
-        assert "roost.recall" in got.stderr
+        assert "roost.warm.earlier_states" in got.stderr
         assert not any(
             f" {name}\n" in got.stderr for name in ("roost.protocol", "tomli", "subprocess", "typing_extensions")
         )
@@ -77,7 +78,7 @@ def test_switch_between_states_seen_before_reads_no_toml(branches: Branches) -> 
 @pytest.mark.parametrize("words", [("sync",), ("run", "true"), ("hook", "sync", "post-checkout", "a", "b", "1")])
 def test_commands_that_need_no_more(branches: Branches, words: tuple[str, ...]) -> None:
     branches.switch("B")
-    assert way(branches.project, *words) == "recall"
+    assert way(branches.project, *words) == "earlier_states"
 
 
 def test_shell_way_goes_through_it(branches: Branches) -> None:
@@ -88,16 +89,19 @@ def test_shell_way_goes_through_it(branches: Branches) -> None:
 
 def test_sync_and_hook_point_at_the_state(branches: Branches) -> None:
     project = branches.project
-    current = project.store / "current/default"
+    current = project.store / ".venv/default"
     project.roost("sync")
     for state, words in (("B", ["sync"]), ("A", ["hook", "sync", "post-checkout", "a", "b", "1"])):
         branches.switch(state)
         got = project.roost(*words)
         assert str(current.readlink()) == branches.venvs[state]
         name = Path(branches.venvs[state]).name
-        again = f"roost: `default` is `{name}` again, which was built for this state: `{current}`\n"
-        expected = (f"{branches.venvs[state]}\n", "") if words == ["sync"] else ("", again)
-        assert (got.stdout, got.stderr) == expected
+        if words == ["sync"]:
+            assert (got.stdout, got.stderr) == (f"{branches.venvs[state]}\n", "")
+        else:
+            assert got.stdout == ""
+            assert got.stderr.startswith(f"roost: `default`: switched back to `{name}`, built 2")
+            assert got.stderr.endswith(f": `{current}`\n")
         assert (project.roost(*words).stderr) == ""
 
 
@@ -114,7 +118,7 @@ def test_link_in_the_project_leads_there_too(project: Project) -> None:
     (project.root / ".venv").mkdir()
     got = project.roost("sync")
     assert (got.returncode, got.stdout) == (0, f"{venv}\n")
-    assert got.stderr.startswith(f"roost: warning: `{project.root}/.venv` exists and is not roost's")
+    assert got.stderr.startswith(f"roost: warning: `{project.root}/.venv` exists and was not made by roost")
 
 
 def same_size(project: Project, state: dict[str, str]) -> None:
@@ -160,7 +164,7 @@ def other_boot(branches: Branches) -> None:
 
 def no_python(branches: Branches) -> None:
     """Take away the record of which Python was chosen."""
-    (branches.project.store / "v1/python/default").unlink()
+    (branches.project.store / ".venv/.v2/python/default").unlink()
 
 
 @pytest.mark.parametrize("damage", [drift, no_marker, no_lease, other_boot, no_python])
@@ -186,11 +190,11 @@ def test_edit_between_look_and_lease_is_noticed(branches: Branches) -> None:
     """Rule 5, here too."""
     project = branches.project
     branches.switch("B")
-    past = index.load(str(project.root), branches.past("B").name)
+    past = warm.load(str(project.root), branches.past("B").name)
     assert past is not None
-    assert recall._renew(past, {}) is not None
+    assert earlier_states._renew(past, {}) is not None
     same_size(project, branches.texts["B"])
-    assert index.lease(past) is None
+    assert warm.lease(past) is None
 
 
 def test_edits_right_after_each_start_are_all_noticed(branches: Branches) -> None:
@@ -263,7 +267,7 @@ def test_clean_takes_it_along(branches: Branches) -> None:
     project.roost("sync")
     project.age()
     assert project.roost("clean", "--all").returncode == 0
-    assert [path.name for path in (project.store / "v1/index").glob("default:*")] == [branches.past("A").name]
+    assert [path.name for path in (project.store / ".venv/.v2/index").glob("default:*")] == [branches.past("A").name]
 
 
 def test_other_environments_names_are_not_mixed_up(project: Project) -> None:

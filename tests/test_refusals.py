@@ -218,8 +218,8 @@ def test_no_interpreter_that_satisfies_the_request(ready: Project) -> None:
     for change, text, source in sources:
         change(ready)
         said = refused(ready)
-        assert f"no Python satisfies `{text}`, which {source} asks for: `uv python install {text}`" in said
-    assert "no Python satisfies `3.96`, which --python asks for" in refused(ready, "--python", "3.96")
+        assert f"no Python satisfies `{text}` ({source}): `uv python install {text}`" in said
+    assert "no Python satisfies `3.96` (--python)" in refused(ready, "--python", "3.96")
 
 
 @pytest.mark.parametrize(
@@ -283,8 +283,8 @@ def test_installer_that_fails_is_shown_and_its_attempt_removed(ready: Project) -
     assert why
     assert why in said
     assert ready.roost("log").stdout.splitlines()[-1].endswith(f": {why}")
-    assert list((ready.store / "v1/trash").iterdir()) == []
-    assert len(list(ready.store.glob("v1/envs/*"))) == 1
+    assert list((ready.store / ".venv/.v2/trash").iterdir()) == []
+    assert len(list(ready.store.glob(".venv/.v2/envs/*"))) == 1
 
 
 @pytest.mark.parametrize("failing", ["sync", "pip", "venv"])

@@ -48,7 +48,7 @@ def test_project_that_cannot_be_written(project: Project, bound: list[str]) -> N
 
 def test_folder_that_cannot_be_written(ready: Project, bound: list[str]) -> None:
     stale(ready)
-    folder = ready.store / "v1/envs"
+    folder = ready.store / ".venv/.v2/envs"
     folder.chmod(0o500)
     said = refused(ready, prefix=bound)
     folder.chmod(0o700)
@@ -58,28 +58,28 @@ def test_folder_that_cannot_be_written(ready: Project, bound: list[str]) -> None
 
 def test_read_only_folder_serves_what_is_ready(ready: Project, bound: list[str]) -> None:
     """A checkout that is mounted read-only has an environment, and keeps no index."""
-    for folder in [ready.store, *filter(Path.is_dir, ready.store.glob("v1/**/"))]:
+    for folder in [ready.store, *filter(Path.is_dir, ready.store.glob(".venv/.v2/**/"))]:
         if "venv-" not in str(folder):
             folder.chmod(0o500)
     os.utime(ready.root / "pyproject.toml")  # so that the index does not answer
     got = run([*bound, ROOST, "run", "python", "-c", "print(1)"], cwd=ready.root)
     assert (got.returncode, got.stdout, got.stderr) == (0, "1\n", "")
-    for folder in [ready.store, *ready.store.glob("v1/**/")]:
+    for folder in [ready.store, *ready.store.glob(".venv/.v2/**/")]:
         if "venv-" not in str(folder):
             folder.chmod(0o700)
 
 
 def test_lock_that_cannot_be_opened(ready: Project, bound: list[str]) -> None:
-    (ready.store / "lock").chmod(0)
+    (ready.store / ".venv/.lock").chmod(0)
     stale(ready)
-    assert f"`{ready.store}/lock` cannot be used: Permission denied; make it writable" in refused(ready, prefix=bound)
+    assert f"`{ready.store}/.venv/.lock` cannot be used: Permission denied; make it writable" in refused(ready, prefix=bound)
 
 
 def test_lock_that_is_a_link(ready: Project, tmp_path: Path) -> None:
-    (ready.store / "lock").unlink()
-    (ready.store / "lock").symlink_to(tmp_path / "elsewhere")
+    (ready.store / ".venv/.lock").unlink()
+    (ready.store / ".venv/.lock").symlink_to(tmp_path / "elsewhere")
     stale(ready)
-    assert f"`{ready.store}/lock` cannot be used: " in refused(ready)
+    assert f"`{ready.store}/.venv/.lock` cannot be used: " in refused(ready)
     assert not (tmp_path / "elsewhere").exists()
 
 
@@ -90,7 +90,7 @@ def test_folder_that_is_a_link(project: Project, tmp_path: Path, there: bool) ->
     project.store.symlink_to(tmp_path / "elsewhere")
     said = refused(project)
     assert said == (
-        f"roost: `{project.store}` is a link, so nothing in it can be trusted: "
+        f"roost: `{project.store}` is a link, so its content cannot be trusted: "
         "remove it; to keep environments elsewhere set `ROOST_DIR`\n"
     )
     for command in ("sync", "clean"):
@@ -100,13 +100,13 @@ def test_folder_that_is_a_link(project: Project, tmp_path: Path, there: bool) ->
 
 def test_folder_that_is_a_file(project: Project) -> None:
     project.store.write_text("")
-    assert f"`{project.store}` is not a folder, so nothing in it can be trusted: move it away" in refused(project)
+    assert f"`{project.store}` is not a folder, so its content cannot be trusted: move it away" in refused(project)
 
 
 def test_link_inside_the_folder_is_not_followed(ready: Project, tmp_path: Path) -> None:
     elsewhere = tmp_path / "elsewhere"
     stale(ready)
-    for name in ("v1", "v1/envs", "v1/trash", "v1/index", "v1/python", "current"):
+    for name in ("v1", ".venv/.v2/envs", ".venv/.v2/trash", ".venv/.v2/index", ".venv/.v2/python", "current"):
         shutil.move(ready.store / name, elsewhere)
         (ready.store / name).symlink_to(elsewhere)
         before = sorted(elsewhere.rglob("*"))
@@ -122,7 +122,7 @@ def test_folder_that_others_may_write_to(ready: Project) -> None:
         ready.store.chmod(mode)
         said = refused(ready)
         assert (
-            f"`{ready.store}` can be written by others, so nothing in it can be trusted: `chmod 700 {ready.store}`"
+            f"`{ready.store}` can be written by others, so its content cannot be trusted: `chmod 700 {ready.store}`"
             in said
         )
         ready.store.chmod(0o700)
@@ -134,7 +134,7 @@ def test_folder_of_another_user(ready: Project) -> None:
     os.chown(ready.store, NOBODY, NOBODY)
     said = refused(ready)
     assert (
-        f"`{ready.store}` belongs to another user (uid {NOBODY}, you are 0), so nothing in it can be trusted: "
+        f"`{ready.store}` belongs to another user (uid {NOBODY}, you are 0), so its content cannot be trusted: "
         "remove it, or set `ROOST_DIR` to a folder of your own\n"
     ) in said
     assert ready.roost("clean", "--all").returncode == 125
@@ -189,7 +189,7 @@ def test_file_system_without_flock(project: Project, error: str, state: str) -> 
     said = refused(project, prefix=faulty)
     why = os.strerror(getattr(errno, error))
     assert (
-        f"flock does not work in `{project.store}` ({why}), and roost never goes on unlocked: "
+        f"flock does not work in `{project.store}` ({why}), and roost never continues unlocked: "
         "set `ROOST_DIR` to a folder on a local disk\n"
     ) in said
 

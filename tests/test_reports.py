@@ -106,7 +106,7 @@ def test_status_in_a_pipe_fits_and_has_no_colour(project: Project) -> None:
     assert path == f"  {venv.relative_to(project.root)}"
     assert re.fullmatch(r"  built \d{4}-\d\d-\d\d \d\d:\d\d:\d\d in \d+\.\d s by uv \(uv\.lock\).*", built)
     assert re.fullmatch(r"  last used \d{4}-\d\d-\d\d \d\d:\d\d:\d\d", used)
-    assert kept == "  kept: `current` leads to it"
+    assert kept == "  kept: it is the target of a link in `.roost/.venv`"
 
 
 def test_status_tells_a_superseded_venv_from_what_a_killed_build_left(slow_project: SlowProject) -> None:
@@ -122,7 +122,7 @@ def test_status_tells_a_superseded_venv_from_what_a_killed_build_left(slow_proje
     builder.kill()
     finish(builder)
     os.kill(slow_project.builds()[-1][1], signal.SIGKILL)  # its installer's backend, which goes on without it
-    wait_for(lambda: "left behind by a build that was killed" in slow_project.roost("status").stdout, "its installer")
+    wait_for(lambda: "left by a build that was killed" in slow_project.roost("status").stdout, "its installer")
     found = [(venv["complete"], venv["attempt"]) for venv in _json(slow_project, "status")["venvs"]]
     assert sorted(found) == [(False, False), (False, True), (True, False)]
 
@@ -142,7 +142,7 @@ def test_status_knows_each_python_and_environment(project: Project) -> None:
 def test_why_says_parts_and_packages(project: Project, wheels: Path) -> None:
     got = project.roost("why")
     assert (
-        got.stdout == "`default` was never built here (no Python was chosen yet): `roost sync --env default` does it\n"
+        got.stdout == "`default` is not built yet (no Python was chosen yet): `roost sync --env default` does it\n"
     )
     project.python("pass")
     assert re.fullmatch(
@@ -191,7 +191,7 @@ def test_why_after_a_build_says_what_that_changed(project: Project) -> None:
 def test_newest_is_newest_also_within_a_second_and_across_time_zones(project: Project) -> None:
     """By the instant, and not by the text of the stamp."""
     project.python("pass")
-    (marker,) = project.store.glob("v1/envs/*/complete")
+    (marker,) = project.store.glob(".venv/.v2/envs/*/complete")
     values = json.loads(marker.read_text())
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}[+-]\d\d:\d\d", values["built"])
     project.edit("pyproject.toml", "[tool.roost]\n", "[tool.mine]\nx = 1\n[tool.roost]\n")
@@ -235,7 +235,7 @@ def test_timeline_draws_the_last_fan_out(slow_project: SlowProject, tmp_path: Pa
 
 def test_timeline_of_a_time_span(project: Project, tmp_path: Path) -> None:
     project.python("pass")
-    journal = project.store / "v1/journal"
+    journal = project.store / ".venv/.v2/journal"
     (line,) = [json.loads(text) for text in journal.read_text().splitlines()]
     for hours in (1, 3):
         earlier = datetime.fromisoformat(line["at"]) - timedelta(hours=hours)
@@ -250,7 +250,7 @@ def test_timeline_of_nothing_and_to_nowhere(project: Project, tmp_path: Path) ->
     got = project.roost("log", "--timeline", tmp_path / "out.svg")
     assert (got.returncode, got.stderr) == (125, "roost: the journal has no build and no wait to draw\n")
     got = project.roost("log")
-    assert (got.returncode, got.stdout, got.stderr) == (0, "", "roost: the journal is empty so far\n")
+    assert (got.returncode, got.stdout, got.stderr) == (0, "", "roost: the journal is empty\n")
     project.python("pass")
     got = project.roost("log", "--timeline", tmp_path / "absent/out.svg")
     assert (got.returncode, got.stderr) == (
@@ -261,7 +261,7 @@ def test_timeline_of_nothing_and_to_nowhere(project: Project, tmp_path: Path) ->
 
 def test_torn_journal_is_read_as_far_as_it_goes(project: Project) -> None:
     project.python("pass")
-    with (project.store / "v1/journal").open("a") as file:
+    with (project.store / ".venv/.v2/journal").open("a") as file:
         file.write('{"at": "2026-01-01T00:00:00+00:00", "eve\n[]\nnull\n{}\n')
     assert len(project.roost("log").stdout.splitlines()) == 1
 
@@ -293,7 +293,7 @@ def test_doctor_without_flock(project: Project) -> None:
 def test_doctor_finds_what_is_odd(project: Project, slow_project: SlowProject) -> None:
     run(["git", "init", "-q"], cwd=project.root, check=True)
     (project.root / ".dockerignore").write_text("")
-    (project.root / ".venv").symlink_to(".roost/current/default")
+    (project.root / ".venv").symlink_to(".roost/.venv/default")
     project.roost("run", "python", "-c", "pass")
     hook = project.root / ".git/hooks/pre-push"
     hook.write_text("#!/bin/sh\nroost-run pytest\n")
@@ -348,7 +348,7 @@ def test_doctor_finds_leftovers_and_foreign_files(slow_project: SlowProject) -> 
     wait_for(lambda: slow_project.builds()[-1][2] == "end", "the end of what was left")
     wait_for(lambda: "1 unfinished builds" in slow_project.roost("doctor").stdout, "the leftover")
     if os.geteuid() == 0:
-        os.chown(slow_project.store / "lock", 65534, 65534)
+        os.chown(slow_project.store / ".venv/.lock", 65534, 65534)
         got = slow_project.roost("doctor")
         assert got.returncode == 125
-        assert f"error    `{slow_project.store}/lock` belongs to another user: `sudo chown -R $USER " in got.stdout
+        assert f"error    `{slow_project.store}/.venv/.lock` belongs to another user: `sudo chown -R $USER " in got.stdout

@@ -23,7 +23,7 @@ pytestmark = pytest.mark.skipif(not BOOT.exists(), reason="this system has no id
 def forget_boot(project: Project) -> None:
     """Let the venvs be from before the machine started."""
     now = BOOT.read_text().strip()
-    for path in (*project.store.glob("v1/envs/*/complete"), project.store / "v1/index/default"):
+    for path in (*project.store.glob(".venv/.v2/envs/*/complete"), project.store / ".venv/.v2/index/default"):
         path.write_text(path.read_text().replace(now, OTHER))
 
 
@@ -89,7 +89,7 @@ def test_power_cut_is_noticed_after_the_restart(project: Project, damage: Callab
     got = project.python("import apple.later")
     assert (got.returncode, builds(project)) == (0, 2), got.stderr
     said = re.sub(r"venv-\w+", "venv-", got.stderr).replace(f"python3.{venv_minor(venv)}", "python3.11")
-    assert f"{DAMAGES[damage]} since the machine started anew" in re.sub(r"cpython-3\d+", "cpython-311", said)
+    assert f"{DAMAGES[damage]} since the machine restarted" in re.sub(r"cpython-3\d+", "cpython-311", said)
     assert project.python("pass").stderr == ""
 
 
@@ -142,7 +142,7 @@ def test_warm_start_sees_another_boot(project: Project, door: tuple[str, ...], t
         assert (run([*start, *command], cwd=project.root).stderr, builds(project)) == ("", 1)
     lose_module(venv)
     assert run([*mount, *command], cwd=project.root).returncode == 1  # the same boot
-    assert "since the machine started anew" in run(command, cwd=project.root).stderr
+    assert "since the machine restarted" in run(command, cwd=project.root).stderr
     assert builds(project) == 2
 
 

@@ -59,6 +59,6 @@ def test_current_folder_that_was_removed(tmp_path: Path, words: list[str]) -> No
 def test_settings_of_a_linter_in_setup_cfg_make_no_package(plain: Project) -> None:
     plain.file("pyproject.toml", "")
     plain.file("setup.cfg", "[flake8]\nmax-line-length = 99\n")
-    assert "say there what to install" in refused(plain)
+    assert "list there what to install" in refused(plain)
     plain.file("setup.cfg", "[metadata]\nname = project\n")
     assert "with uv (its build, no uv.lock)" in plain.python("pass", env=dict(os.environ) | {"UV_OFFLINE": "1"}).stderr

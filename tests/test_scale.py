@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from roost import waiting
+from roost.console import waiting
 from tests.support import PATIENCE, ROOST, ROOST_RUN, Project, all_at_once, builds, finish, run, settle, start, wait_for
 from tests.test_shell import SHELLS, Shell
 from tests.traced import before_command, trace
@@ -126,8 +126,8 @@ def test_waiter_looks_for_the_marker_often_and_needs_no_lock(project: Project) -
     (venv,) = project.venvs()
     marker = venv.parent / "complete"
     marker.rename(project.root / "aside")
-    holder = start(["flock", "-x", project.store / "lock", "cat"], stdin=subprocess.PIPE)
-    wait_for(lambda: run(["flock", "-n", project.store / "lock", "true"]).returncode == 1, "the holder")
+    holder = start(["flock", "-x", project.store / ".venv/.lock", "cat"], stdin=subprocess.PIPE)
+    wait_for(lambda: run(["flock", "-n", project.store / ".venv/.lock", "true"]).returncode == 1, "the holder")
     env = dict(os.environ) | {"ROOST_TIMEOUT": "30"}
     waiter = project.start("run", "python", "-c", "import sys; print(sys.prefix)", env=env)
     assert waiter.stderr

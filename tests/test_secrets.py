@@ -10,7 +10,7 @@ from typing import NamedTuple
 import pytest
 
 import roost
-from roost.redact import without_secrets
+from roost.console.redact import without_secrets
 from tests import kinds
 from tests.indexed import Index, index
 from tests.peers import AddTool

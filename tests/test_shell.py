@@ -58,7 +58,7 @@ def dash(tmp_path: Path) -> Shell:
 def _warm(project: Project) -> None:
     assert project.python("pass").returncode == 0
     wait_for(
-        lambda: project.python("pass").returncode == 0 and (project.store / "v1/index/default").exists(), "an index"
+        lambda: project.python("pass").returncode == 0 and (project.store / ".venv/.v2/index/default").exists(), "an index"
     )
 
 
@@ -88,7 +88,7 @@ def test_is_warm_and_becomes_the_command(warm: Project, shell: Shell) -> None:
 def test_lease_lives_as_long_as_the_command(warm: Project, shell: Shell) -> None:
     session = start([shell.script, "python", "-c", "input()"], cwd=warm.root, stdin=subprocess.PIPE)
     wait_for(lambda: _command(session.pid).endswith("/python"), "the command")
-    lease = next(warm.store.glob("v1/envs/*/*.lease"))
+    lease = next(warm.store.glob(".venv/.v2/envs/*/*.lease"))
     assert run(["flock", "-x", "-n", lease, "true"]).returncode == 1
     session.communicate("\n")
     assert session.returncode == 0
@@ -124,7 +124,7 @@ def _add(path: str) -> Callable[[Project], None]:
 
 def _edit_index(old: str, new: str) -> Callable[[Project], None]:
     def change(project: Project) -> None:
-        index = project.store / "v1/index/default"
+        index = project.store / ".venv/.v2/index/default"
         text = index.read_text()
         assert old in text
         index.write_text(text.replace(old, new, 1))
@@ -133,7 +133,7 @@ def _edit_index(old: str, new: str) -> Callable[[Project], None]:
 
 
 def _replace_lease(project: Project) -> None:
-    lease = next(project.store.glob("v1/envs/*/*.lease"))
+    lease = next(project.store.glob(".venv/.v2/envs/*/*.lease"))
     shutil.copy(lease, f"{lease}.new")
     os.replace(f"{lease}.new", lease)
 
@@ -149,20 +149,20 @@ CHANGES: dict[str, Callable[[Project], object]] = {
     "lock file removed": _remove("uv.lock"),
     "absent input appears": _add("setup.cfg"),
     "project above appears": lambda project: (project.root.parent / "pyproject.toml").write_text(""),
-    "marker removed": _remove(".roost/v1/envs/*/complete"),
-    "marker touched": _touch(".roost/v1/envs/*/complete"),
-    "pyvenv.cfg touched": _touch(".roost/v1/envs/*/venv-*/pyvenv.cfg"),
-    "package added": _add(".roost/v1/envs/*/venv-*/lib/python*/site-packages/new.py"),
-    "command added": _add(".roost/v1/envs/*/venv-*/bin/new"),
-    "lease removed": _remove(".roost/v1/envs/*/*.lease"),
+    "marker removed": _remove(".roost/.venv/.v2/envs/*/complete"),
+    "marker touched": _touch(".roost/.venv/.v2/envs/*/complete"),
+    "pyvenv.cfg touched": _touch(".roost/.venv/.v2/envs/*/venv-*/pyvenv.cfg"),
+    "package added": _add(".roost/.venv/.v2/envs/*/venv-*/lib/python*/site-packages/new.py"),
+    "command added": _add(".roost/.venv/.v2/envs/*/venv-*/bin/new"),
+    "lease removed": _remove(".roost/.venv/.v2/envs/*/*.lease"),
     "lease replaced": _replace_lease,
     "request for a Python appears": lambda project: project.file(".python-version", "3"),
     "folder of roost's is open to others": lambda project: project.store.chmod(0o777),
     "index of another boot": _edit_index("\nboot ", "\nboot x"),
-    "index of another format": _edit_index("roost index 1\n", "roost index 0\n"),
+    "index of another format": _edit_index("roost index 2\n", "roost index 0\n"),
     "index of another project": _edit_index("\nproject ", "\nproject /x"),
     "index with a paragraph too many": _edit_index("\n\t\n", "\n\t\nx\n\t\n"),
-    "index removed": _remove(".roost/v1/index/default"),
+    "index removed": _remove(".roost/.venv/.v2/index/default"),
     ".roost is a link": _link_roost,
 }
 
@@ -213,7 +213,7 @@ def test_ignored_sigpipe_is_handed_over(warm: Project, dash: Shell) -> None:
 
 
 def test_lease_that_is_held_exclusively_is_handed_over(warm: Project, dash: Shell) -> None:
-    lease = next(warm.store.glob("v1/envs/*/*.lease"))
+    lease = next(warm.store.glob(".venv/.v2/envs/*/*.lease"))
     holder = start(["flock", "-x", lease, "cat"], stdin=subprocess.PIPE)
     wait_for(lambda: run(["flock", "-s", "-n", lease, "true"]).returncode == 1, "the holder")
     child = start([dash.script, "python", "-c", "pass"], cwd=warm.root)
@@ -226,7 +226,7 @@ def test_lease_that_is_held_exclusively_is_handed_over(warm: Project, dash: Shel
 def test_index_that_was_cut_short_is_handed_over(warm: Project, dash: Shell) -> None:
     """Wherever it was cut, and without a word from the shell."""
     dash.only_note()
-    index = warm.store / "v1/index/default"
+    index = warm.store / ".venv/.v2/index/default"
     whole = index.read_bytes()
     for length in range(0, len(whole) - 1, 37):
         index.write_bytes(whole[:length])
@@ -238,7 +238,7 @@ def test_index_that_was_cut_short_is_handed_over(warm: Project, dash: Shell) -> 
 def test_index_that_is_junk_is_handed_over(warm: Project, shell: Shell) -> None:
     """But for null bytes, which shells drop: what is left of those is compared like any index."""
     shell.only_note()
-    index = warm.store / "v1/index/default"
+    index = warm.store / ".venv/.v2/index/default"
     text = index.read_text()
     for what, change in JUNK.items():
         if "\0" not in change(text):

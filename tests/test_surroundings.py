@@ -74,7 +74,7 @@ def test_empty_path_when_ready(project: Project) -> None:
 def test_mask_for_new_files(project: Project, mask: str) -> None:
     """What roost makes is nobody else's under any of them, and the command keeps its own."""
     both_ways(project, *under("umask", mask))
-    modes = {path: path.lstat().st_mode & 0o777 for path in [project.store, *project.store.glob("v1/**/*")]}
+    modes = {path: path.lstat().st_mode & 0o777 for path in [project.store, *project.store.glob(".venv/.v2/**/*")]}
     shared = [str(path) for path, mode in modes.items() if "venv-" not in str(path) and mode & 0o077]
     assert not shared
     assert (project.store.stat().st_mode & 0o777) == 0o700

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from roost import cli
+from roost.cli import commands as cli
 from tests.support import ROOST, ROOST_RUN, Project, finish, run, wait_for
 from tests.terminal import COLUMNS, in_terminal, plain, screen
 
@@ -185,7 +185,7 @@ def test_quiet_says_nothing_of_a_build_nor_of_a_wait(held: Project, words: list[
     command = [*words, "python", "-c", "pass"] if words[0] == "run" else words
     builder = held.start(*command)
     wait_for(held.venvs, "the build")
-    journal = held.store / "v1/journal"
+    journal = held.store / ".venv/.v2/journal"
     waiter = held.start(*command, env=dict(os.environ) | {"ROOST_TIMEOUT": "1.2"})
     status, _, error = finish(waiter)
     assert (status, error.count("\n")) == (124, 1)  # an error is said

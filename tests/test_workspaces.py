@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from roost.inputs import Inputs
-from roost.project import find
+from roost.inputs.files import Inputs
+from roost.inputs.project import Project as FoundProject
 from tests.packages import Look, installed, package, said, uv_table
 from tests.support import UV, Project, builds, make_wheel, refused, run, settle, uses_index
 
@@ -106,7 +106,7 @@ def test_pattern_of_members_through_several_folders(virtual: Project) -> None:
     package(virtual, "packages/more/deep/rose")
     virtual.lock()
     assert {"red", "blue", "rose"} <= {line[8:-1] for line in (virtual.root / "uv.lock").read_text().splitlines()}
-    found = find(str(virtual.root / "packages/more/deep/rose/src"), Inputs())
+    found = FoundProject.at(str(virtual.root / "packages/more/deep/rose/src"), Inputs())
     assert found.root == str(virtual.root)
     assert [os.path.basename(member) for member in found.members] == ["blue", "rose", "red"]
 
@@ -136,7 +136,7 @@ def test_search_for_a_workspace_ends_at_the_first_file_above_as_it_does_for_uv(v
     rose = Project(virtual.root / "other/rose", virtual.wheels)
     rose.lock()
     assert (rose.root / "uv.lock").exists()  # so uv sees it
-    assert find(str(rose.root), Inputs()).root == str(rose.root)
+    assert FoundProject.at(str(rose.root), Inputs()).root == str(rose.root)
 
 
 def test_empty_workspace_is_one(virtual: Project) -> None:
@@ -145,7 +145,7 @@ def test_empty_workspace_is_one(virtual: Project) -> None:
     rose = Project(virtual.root / "packages/rose", virtual.wheels)
     rose.lock()
     assert (rose.root / "uv.lock").exists()
-    assert find(str(rose.root), Inputs()).root == str(rose.root)
+    assert FoundProject.at(str(rose.root), Inputs()).root == str(rose.root)
 
 
 def test_faults_of_a_workspace_are_none_of_the_business_of_others(virtual: Project) -> None:

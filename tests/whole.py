@@ -40,7 +40,7 @@ def _fault(path: Path, digest: str) -> list[str]:
 def of_markers(store: Path) -> list[str]:
     """Return what is wrong with the venvs that the markers in `store` name, and with their leases."""
     found = []
-    for path in store.glob("v1/envs/*/complete"):
+    for path in store.glob(".venv/.v2/envs/*/complete"):
         marker = json.loads(path.read_text())
         venv = Path(marker["venv"])
         found += [f"{path} names a venv elsewhere"] if venv.parent != path.parent else []
@@ -53,14 +53,14 @@ def of_markers(store: Path) -> list[str]:
 
 def leftovers(store: Path) -> list[str]:
     """Return what lies in `store` besides what belongs there when nothing is under way and nothing may be collected."""
-    complete = {Path(json.loads(path.read_text())["venv"]) for path in store.glob("v1/envs/*/complete")}
+    complete = {Path(json.loads(path.read_text())["venv"]) for path in store.glob(".venv/.v2/envs/*/complete")}
     expected = {store / name for name in (".gitignore", "CACHEDIR.TAG", "lock", "current", "v1")}
     expected |= {store / "v1" / name for name in ("index", "python", "envs", "trash", "journal", "journal.1")}
-    complete |= {Path(os.readlink(link)) for link in store.glob("current/*")}  # which is spared
-    expected |= {store / name for name in ("current/default", "v1/index/default", "v1/python/default")}
+    complete |= {Path(os.readlink(link)) for link in store.glob(".venv/*")}  # which is spared
+    expected |= {store / name for name in (".venv/default", ".venv/.v2/index/default", ".venv/.v2/python/default")}
     for venv in complete:
         expected |= {venv.parent, venv.parent / "complete", venv, Path(f"{venv}.lease")}
-        expected |= set(store.glob(f"v1/index/*:{venv.parent.name}"))
+        expected |= set(store.glob(f".venv/.v2/index/*:{venv.parent.name}"))
     found = []
     waiting = [store]
     while waiting:

@@ -28,7 +28,7 @@ def _dispatch() -> int:
         sys.stdout.buffer.write(os.fsencode(f"{venv}\n"))
         sys.stdout.flush()
         return 0
-    from roost.cli import main as commands  # noqa: PLC0415 - a warm `roost run` needs none of it
+    from roost.cli import commands  # noqa: PLC0415 - a warm `roost run` needs none of it
 
     return commands.main(words)
 
@@ -46,6 +46,8 @@ def _current() -> "str | None":
 
 
 def _guarded(command: "Callable[[], int]") -> int:
+    if sys.platform == "win32":
+        return _fail('Windows is not supported yet; in nox, `venv_backend="roost"` falls back to uv there', 125)
     try:
         _handle_signals()
         return command()

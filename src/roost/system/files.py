@@ -160,7 +160,7 @@ def flush_folder(path: str) -> None:
     Raises:
         OSError: the disk fails.
     """
-    descriptor = os.open(path, _FOLDER)
+    descriptor = _open_folder(path)
     try:
         os.fsync(descriptor)
     finally:
@@ -192,7 +192,8 @@ def supports_hard_links(path: str, name: str) -> bool:
     return True
 
 
-_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+def _open_folder(path: str, within: int | None = None) -> int:
+    return os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=within)
 
 
 def check_folder(path: str) -> None:
@@ -279,7 +280,7 @@ class Folder:
         Raises:
             OSError: there is no such folder, or it is a link.
         """
-        self.descriptor: int = os.open(path, _FOLDER, dir_fd=within.descriptor if within else None)
+        self.descriptor: int = _open_folder(path, within.descriptor if within else None)
 
     def names(self) -> list[str]:
         """Return the names in it."""

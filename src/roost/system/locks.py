@@ -7,10 +7,13 @@ Imported by every warm start.
 """
 
 import errno
-import fcntl
 import os
+import sys
 
 from roost.system import files
+
+if sys.platform != "win32":  # nox's fall-back there imports this module
+    import fcntl
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
