@@ -8,8 +8,9 @@ of the operating system's functions, outside of imports; with the KIND `changes`
 starts and ends a process: between two of those every crash leaves the same behind.
 """
 
+import base64
 import contextlib
-import fcntl
+import hashlib
 import json
 import os
 import shutil
@@ -22,13 +23,13 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from roost import protocol
-from roost.console import waiting
-from roost.nox import session_venv
-from roost.store import collection
-from roost.system import locks
+from roost import protocol, warm
+from roost.console import holders, waiting
 from roost.errors import RoostError
+from roost.nox import session_venv
+from roost.store import collection, links, venvs
 from roost.store.store import Store
+from roost.system import locks
 from tests import whole
 
 DEAD = 77
@@ -37,6 +38,9 @@ _CALLS = ("write", "pwrite", "fsync", "fork_exec", "waitpid", "flush")
 _QUIET = ("fspath", "getpid", "geteuid", "_path_normpath", "WIFSTOPPED", "waitstatus_to_exitcode", "fstat")
 _WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT
 STATES = {False: "apple-1.0", True: "apple-2.0"}
+SESSION = ".nox/one"
+EXTRA = "extra-1.0"
+"""The distribution that the session installs."""
 
 
 class Steps:
@@ -80,7 +84,7 @@ class Steps:
             return
         self._inside = True
         while frame is not None:
-            if "importlib" in frame.f_code.co_filename or frame.f_code.co_name == "_say":
+            if "importlib" in frame.f_code.co_filename or frame.f_globals.get("__name__") == "roost.console.messages":
                 self._inside = False
                 return
             frame = frame.f_back
@@ -90,9 +94,9 @@ class Steps:
         self._inside = False
 
 
-def request(root: Path, *, refresh: bool = False) -> protocol.Request:
+def request(root: Path, *, refresh: bool = False, session: str = "", name: str = "") -> protocol.Request:
     """Return the request that all of these processes make."""
-    return protocol.Request(str(root), "default", None, 20, "crash", refresh)
+    return protocol.Request(str(root), "default", None, 20, "crash", refresh, session, name)
 
 
 class Trial:
@@ -112,17 +116,18 @@ class Trial:
 
     def acquire(self) -> None:
         """Acquire and let go; the venv must be exactly what the state asks for, and leased."""
-        with protocol.acquire(request(self.root)) as environment:
-            found = whole.faults(environment.path, {STATES[self.second]})
-            with open(f"{environment.venv}.lease") as file:
-                if locks.try_flock(file.fileno(), fcntl.LOCK_EX):
-                    found.append(f"{environment.venv} is not leased")
+        held = protocol.acquire(request(self.root))
+        try:
+            found = whole.faults(Path(held.marker.venv), {STATES[self.second]})
+            found += unleased(held.marker.venv)
+        finally:
+            os.close(held.lease_descriptor)
         if found:
             raise AssertionError(found)
 
-    def start(self) -> None:
+    def start(self, *, refresh: bool = False) -> None:
         """Acquire and let go, whatever it is."""
-        protocol.acquire(request(self.root)).close()
+        os.close(protocol.acquire(request(self.root, refresh=refresh)).lease_descriptor)
 
     def unmark(self) -> None:
         """Let no venv count, of neither state: the next start has to build."""
@@ -143,14 +148,14 @@ class Trial:
         store.prepare()
         lock = locks.BuildLock(store.lock)
         with store.guarded():
-            if not lock.try_take(waiting.record("clean")):
+            if not lock.try_take(holders.record("clean")):
                 message = "the build lock is held"  # or was removed between its opening and its flock
                 raise RoostError(message)
             try:
-                collect.collect(store, 1)
+                collection.collect(store, 1)
             finally:
                 lock.release()
-        store.empty_trash()
+        venvs.empty_trash(store)
 
     # Each scenario: what comes before, and the steps that end at the k-th.
 
@@ -172,7 +177,7 @@ class Trial:
 
     def refresh(self) -> Callable[[], None]:
         """Build a second venv for the same fingerprint."""
-        return lambda: protocol.acquire(request(self.root, refresh=True)).close()
+        return lambda: self.start(refresh=True)
 
     def lease(self) -> Callable[[], None]:
         """Lease what is there, and write the index."""
@@ -183,9 +188,9 @@ class Trial:
     def heal(self) -> Callable[[], None]:
         """Build after a builder that was killed, whose attempt has to go first."""
         store = Store(str(self.root))
-        made = store.new_attempt("0" * 16, waiting.record("dead"))
-        (self.store / ".venv/.v2/envs" / ("0" * 16) / made.venv.name / "half").mkdir()
-        os.close(made.lease)
+        made = venvs.create(store, "0" * 16, holders.record("dead"))
+        (Path(made.venv.path) / "half").mkdir()
+        os.close(made.lease_descriptor)
         self.unmark()
         return self.start
 
@@ -199,14 +204,15 @@ class Trial:
         return self.clean
 
     def sync(self) -> Callable[[], None]:
-        """Point `current` and `.venv` at the venv."""
-        (self.root / ".venv").unlink(missing_ok=True)
+        """Point `.roost/.venv/default` and `.venv` at the venv."""
+        for link in (self.root / ".venv", self.store / ".venv/default"):
+            link.unlink(missing_ok=True)
         store = Store(str(self.root))
         venv = json.loads(next(self.store.glob(".venv/.v2/envs/*/complete")).read_text())["venv"]
 
         def point() -> None:
             with store.guarded():
-                store.point("default", venv, ".venv")
+                links.point(str(self.root), "default", venv, ".venv")
 
         return point
 
@@ -219,13 +225,15 @@ class Trial:
                 held = os.open(self.store / ".venv/.lock", os.O_RDWR)
             except FileNotFoundError:  # somebody deleted it: there is nothing to wait for
                 return
-            assert locks.try_flock(held, fcntl.LOCK_EX)
+            assert locks.try_lock(held, exclusive=True)
             polls = []
             pause = waiting.Wait.pause
 
-            def counted(self: waiting.Wait, what: str, path: str, who: Callable[[str], str] = waiting.holder) -> None:
+            def counted(
+                self: waiting.Wait, what: str, path: str, describe: Callable[[str], str] = holders.of_lock
+            ) -> None:
                 polls.append(path)
-                pause(self, what, path, who)
+                pause(self, what, path, describe)
                 if len(polls) == 3:
                     os.close(held)
 
@@ -235,26 +243,51 @@ class Trial:
         return wait
 
     def own(self) -> Callable[[], None]:
-        """Make a nox session's own venv, as `roost.nox` does."""
-        folder = self.root / ".nox/one"
-        folder.mkdir(parents=True, exist_ok=True)
+        """Make a nox session's own venv and install into it, as `roost.nox` does."""
 
         def make() -> None:
-            venv = f"{folder}/venv-{os.getpid():06d}"
-            own = nox_venv.make(request(self.root), venv, "a test")
-            own.complete()
+            own = session_venv.make(request(self.root, session=SESSION, name=venvs.random_name()))
+            with contextlib.suppress(OSError):  # `roost.nox` reports it
+                own.begin()
+                install_extra(Path(own.path))
+                own.complete()
 
         return make
 
-    def heal_own(self) -> list[str]:
-        """Return what is wrong with nox's folder: whatever counts as complete must be whole."""
-        folder = self.root / ".nox/one"
-        found = []
-        for path in folder.glob("*.complete"):
-            found += whole.faults(Path(str(path).removesuffix(".complete")), {STATES[self.second]})
-        nox_venv.sweep(str(folder))
-        left = [path for path in folder.iterdir() if not path.name.endswith(".lock")]
-        return found + [f"{path} is left over" for path in left]
+    def reuse_own(self) -> list[str]:
+        """Return what is wrong with the session's venvs. A venv that a marker names must be complete and usable.
+
+        A clean-up must leave the venv that is in use, also when it looks old.
+        """
+        marker = self.store / ".venv/.v2/envs" / warm.session_folder(SESSION) / "complete"
+        named = json.loads(marker.read_text())["venv"] if marker.exists() else None
+        own = session_venv.reuse(request(self.root, session=SESSION))
+        if own is None:
+            return [] if named is None else [f"{named} is complete, and the session does not reuse it"]
+        try:
+            found = [] if own.path == named else [f"the session uses {own.path}, and its marker names {named}"]
+            self.age()
+            self.clean()
+            before = {STATES[self.second]}
+            faults = [whole.faults(Path(own.path), installed) for installed in (before, before | {EXTRA})]
+            return [*found, *(min(faults, key=len)), *unleased(own.path)]
+        finally:
+            os.close(own._held.lease_descriptor)
+
+
+def install_extra(venv: Path) -> None:
+    """Install `EXTRA` into `venv`, its RECORD first, so that half of it is a fault."""
+    digest = base64.urlsafe_b64encode(hashlib.sha256(b"").digest()).rstrip(b"=").decode()
+    for site_packages in venv.glob("lib/python3*/site-packages"):
+        (site_packages / f"{EXTRA}.dist-info").mkdir()
+        (site_packages / f"{EXTRA}.dist-info/RECORD").write_text(f"extra.py,sha256={digest},0\n")
+        (site_packages / "extra.py").touch()
+
+
+def unleased(venv: str) -> list[str]:
+    """Return what is wrong with the lease of `venv`, which another descriptor must hold."""
+    with open(f"{venv}.lease") as file:
+        return [f"{venv} is not leased"] if locks.try_lock(file.fileno(), exclusive=True) else []
 
 
 SCENARIOS = ("cold", "rebuild", "refresh", "lease", "heal", "collect", "sync", "wait", "own")
@@ -302,9 +335,9 @@ def after(trial: Trial, scenario: str) -> list[str]:
     try:
         trial.acquire()
         found += whole.of_markers(trial.store)
-        found += trial.heal_own() if scenario == "own" else []
+        found += trial.reuse_own() if scenario == "own" else []
         if not (trial.store / ".venv/default").is_symlink():
-            found.append("`current` leads nowhere")
+            found.append("`.roost/.venv/default` is missing")
         trial.age()
         trial.clean()
         found += whole.leftovers(trial.store)

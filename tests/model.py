@@ -138,17 +138,17 @@ class Model:
 
     def _lease_open(self, world: World, number: int, process: Process) -> Iterator[tuple[str, World]]:
         there = world.venvs[process.venv].lease_file
-        yield "locks.try_lease: open", _with(world, number, process._replace(at="lease_flock" if there else "ask"))
+        yield "locks.take_lease: open", _with(world, number, process._replace(at="lease_flock" if there else "ask"))
 
     def _lease_flock(self, world: World, number: int, process: Process) -> Iterator[tuple[str, World]]:
         """The descriptor leads to the file, also when that has no name any more."""
         held = any(other.exclusive and other.venv == process.venv for other in world.processes)
         there = world.venvs[process.venv].lease_file or self.without == "5 looked again"
         if held or not there:
-            yield "locks.try_lease: flock", _with(world, number, process._replace(at="ask"))
+            yield "locks.take_lease: flock", _with(world, number, process._replace(at="ask"))
             return
         at = "start" if self.without == "5 looked again" else "look"
-        yield "locks.try_lease: flock", _with(world, number, process._replace(lease=True, at=at))
+        yield "locks.take_lease: flock", _with(world, number, process._replace(lease=True, at=at))
 
     def _look(self, world: World, number: int, process: Process) -> Iterator[tuple[str, World]]:
         if _valid(world, process.state) == process.venv:
@@ -159,7 +159,7 @@ class Model:
     def _start(self, world: World, number: int, process: Process) -> Iterator[tuple[str, World]]:
         _check_session(world, process, "starts in")
         lease = self.without != "6 as long as what runs"
-        yield "launch.run", _with(world, number, process._replace(at="run", lease=lease, edition=NONE))
+        yield "run.start", _with(world, number, process._replace(at="run", lease=lease, edition=NONE))
 
     def _run(self, world: World, number: int, process: Process) -> Iterator[tuple[str, World]]:
         yield "the command ends", _with(world, number, Process(process.kind, "done"))
@@ -181,9 +181,9 @@ class Model:
             return
         if any(other.locked and other.lock == process.lock for other in world.processes):
             if process.kind == "nested" and self.without != "10 nested refused":
-                yield "building.refuse_nested", _with(world, number, Process(process.kind, "done"))
+                yield "build.refuse_nested", _with(world, number, Process(process.kind, "done"))
             elif process.kind == "clean":
-                yield "cli.clean: held", _with(world, number, Process(process.kind, "done"))
+                yield "clean._collect: held", _with(world, number, Process(process.kind, "done"))
             elif self.without == "8 never unlocked":
                 yield "(goes on unlocked)", _with(world, number, process._replace(at=next_))
             elif _valid(world, process.state) != NONE:
@@ -201,7 +201,7 @@ class Model:
             after = process._replace(venv=venv, lease=not held, locked=False, at="ask" if held else "look")
         else:
             after = process._replace(at="orphans")
-        yield "protocol._ask_again", _with(world, number, after)
+        yield "protocol._build_if_needed", _with(world, number, after)
 
     # Building
 
@@ -213,9 +213,9 @@ class Model:
                         world = _changed(world, venv, place="gone", lease_file=False)
                 else:
                     if process.kind == "nested" and self.without != "10 nested refused":
-                        yield "building.refuse_nested", _with(world, number, Process(process.kind, "done"))
+                        yield "build.refuse_nested", _with(world, number, Process(process.kind, "done"))
                     return  # wait
-        yield "building.await_orphans", _with(world, number, process._replace(at="new"))
+        yield "build.await_orphans", _with(world, number, process._replace(at="new"))
 
     def _new(self, world: World, number: int, process: Process) -> Iterator[tuple[str, World]]:
         left = [venv for venv in _attempts(world) if world.venvs[venv].state == process.state]
@@ -231,7 +231,7 @@ class Model:
         else:
             after = world._replace(venvs=(*world.venvs, Venv(process.state)))
             process = process._replace(venv=len(world.venvs), lease=True, at="make")
-            yield "Store.new_attempt: the lease file", _with(after, number, process)
+            yield "venvs.create: the lease file", _with(after, number, process)
 
     def _make(self, world: World, number: int, process: Process) -> Iterator[tuple[str, World]]:
         if not world.venvs[process.venv].lease_file:
@@ -240,7 +240,7 @@ class Model:
         early = self.without == "3 marker last"
         world = _changed(world, process.venv, place="there", record=not early)
         world = _published(world, process) if early else world
-        yield "Store.new_attempt: the folder", _with(world, number, process._replace(at="install"))
+        yield "venvs.create: the folder", _with(world, number, process._replace(at="install"))
 
     def _install(self, world: World, number: int, process: Process) -> Iterator[tuple[str, World]]:
         valid = _valid(world, process.state)
@@ -258,11 +258,11 @@ class Model:
         for nested, other in enumerate(world.processes):
             if other.at == "idle":
                 world = _with(world, nested, other._replace(at="ask"))
-        yield "building._install", _with(world, number, process._replace(at="installing"))
+        yield "build._install", _with(world, number, process._replace(at="installing"))
 
     def _installing(self, world: World, number: int, process: Process) -> Iterator[tuple[str, World]]:
         if world.venvs[process.venv].installer == "":
-            yield "process.run ends", _with(world, number, process._replace(at="compare"))
+            yield "processes.run ends", _with(world, number, process._replace(at="compare"))
 
     def _installers(self, world: World) -> Iterator[tuple[str, World]]:
         """What installers do, also those that outlive their builder."""
@@ -280,17 +280,17 @@ class Model:
         elif self.without == "3 also the ctime":
             moved = process.state != world.input
         if not moved:
-            yield "protocol.moved", _with(world, number, process._replace(at="intact"))
+            yield "protocol.changed_input", _with(world, number, process._replace(at="intact"))
             return
         world = _changed(world, process.venv, place="gone", lease_file=False)
         after = process._replace(tries=process.tries + 1, lease=False, venv=NONE)
         after = after._replace(at="ask_again") if after.tries < 2 else Process(process.kind, "done")
-        yield "protocol.moved", _with(world, number, after)
+        yield "protocol.changed_input", _with(world, number, after)
 
     def _intact(self, world: World, number: int, process: Process) -> Iterator[tuple[str, World]]:
         ours = process.lock in (world.lock, 99) and world.venvs[process.venv].lease_file
         if ours or self.without == "3 locks still ours":
-            yield "BuildLock.intact", _with(world, number, process._replace(at="empty"))
+            yield "BuildLock.is_current", _with(world, number, process._replace(at="empty"))
         else:
             yield "VanishedError", _restart(world, number, process)
 
@@ -309,22 +309,22 @@ class Model:
     # Removal
 
     def _pick(self, world: World, number: int, process: Process) -> Iterator[tuple[str, World]]:
-        yield "collect: nothing to remove", _with(world, number, Process(process.kind, "done"))
+        yield "collection.collect: nothing to remove", _with(world, number, Process(process.kind, "done"))
         for number_of_venv, venv in enumerate(world.venvs):
             if venv.lease_file and not (venv.record and number_of_venv not in world.markers):
                 named = world.markers[_index(venv.state)] == number_of_venv
                 after = process._replace(venv=number_of_venv, at="remove" if named else "remove_unnamed")
-                yield "collect.judge", _with(world, number, after)
+                yield "collection.examine", _with(world, number, after)
 
     def _remove(self, world: World, number: int, process: Process) -> Iterator[tuple[str, World]]:
         named = process.at == "remove" and world.venvs[process.venv].lease_file
         if self.without != "7 lease for removal":
             held = any(other.exclusive and other.venv == process.venv for other in world.processes)
             if held or _leased(world, process.venv, self.without):
-                yield "Store.remove: flock", _with(world, number, Process(process.kind, "done"))
+                yield "venvs.remove: flock", _with(world, number, Process(process.kind, "done"))
                 return
         after = process._replace(exclusive=True, at="unname" if named else "trash")
-        yield "Store.remove: flock", _with(world, number, after)
+        yield "venvs.remove: flock", _with(world, number, after)
 
     _remove_unnamed = _remove
 
@@ -337,18 +337,18 @@ class Model:
             text = "a removal takes the marker of another venv"
             raise BrokenError(text)
         after = _with(_marked(world, state, NONE), number, process._replace(at="trash"))
-        yield "Store.remove: the marker", after
+        yield "venvs.remove: the marker", after
 
     def _trash(self, world: World, number: int, process: Process) -> Iterator[tuple[str, World]]:
         if any(other.lease and other.venv == process.venv and other.at == "run" for other in world.processes):
             text = "a leased venv is removed"
             raise BrokenError(text)
         world = _changed(world, process.venv, place="gone")
-        yield "Store.remove: rename", _with(world, number, process._replace(at="unlink"))
+        yield "venvs.remove: rename", _with(world, number, process._replace(at="unlink"))
 
     def _unlink(self, world: World, number: int, process: Process) -> Iterator[tuple[str, World]]:
         world = _changed(world, process.venv, lease_file=False)
-        yield "Store.remove: the lease file", _with(world, number, Process(process.kind, "done"))
+        yield "venvs.remove: the lease file", _with(world, number, Process(process.kind, "done"))
 
 
 def _index(state: str) -> int:
@@ -399,7 +399,7 @@ def _valid(world: World, state: str) -> int:
 
 
 def _attempts(world: World) -> list[int]:
-    """Return the venvs whose lease has the builder's record and that no marker names (`collect.is_attempt`)."""
+    """Return the venvs whose lease has the builder's record and that no marker names (`collection.is_attempt`)."""
     return [
         number
         for number, venv in enumerate(world.venvs)

@@ -9,7 +9,8 @@ import zipfile
 from collections.abc import Iterable
 from pathlib import Path
 
-from roost import state, warm
+from roost import state
+from roost.system.files import signature
 from tests.support import Project, toml
 
 BACKEND = "[build-system]\nrequires = []\nbuild-backend = 'plain_backend'\nbackend-path = ['.']\n"
@@ -64,7 +65,7 @@ class Look:
     def __init__(self, project: Project, env: str = "default") -> None:
         """Look at it now."""
         self.project, self.env = project, env
-        draft = fingerprint.draft(str(project.root), env, None)
+        draft = state.draft(str(project.root), env, None)
         self.parts = dict(draft._parts())
         self.signatures = draft.inputs.signatures | draft.inputs.folders
 
@@ -72,7 +73,7 @@ class Look:
         """Return the parts of the fingerprint that are others now; the index must have noticed that something moved."""
         now = Look(self.project, self.env).parts
         found = sorted(name for name in now.keys() | self.parts.keys() if now.get(name) != self.parts.get(name))
-        moved = [path for path, was in self.signatures.items() if index.signature(path) != was]
+        moved = [path for path, was in self.signatures.items() if signature(path) != was]
         assert moved or not found, f"a warm start would not have noticed {found}"
         return found
 

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from tests import whole
 from tests.soak_project import STATES, base_of
-from tests.soak_watch import Watcher
+from tests.soak_watch import OWN, Watcher
 
 Act = dict[str, Any]
 SHADOW = 4.0  # seconds: how long a builder that lost its lock or lease may go on, and others meet its backend
@@ -21,7 +21,7 @@ DAMAGE = ("wipe", "delete_venv", "delete_lease", "install")
 REFUSALS = (
     (r"roost: the environment `default` .* could not be built", ("switch", "wipe", "delete_venv", "delete_lease")),
     (r"changed during each of 3 builds", ("switch", "touch")),
-    (r"removed \d+ times meanwhile|was removed meanwhile", ("wipe", "delete_venv", "delete_lease")),
+    (r"removed \d+ times meanwhile|was removed while it was used", ("wipe", "delete_venv", "delete_lease")),
     (r"nothing was removed: the build lock is held by", None),
     (
         r"No module named|No such file|can't open|not found|not in the environment|cannot be run",
@@ -153,11 +153,11 @@ class Judge:
         return count
 
     def fingerprints(self, names: Iterable[str]) -> None:
-        """One fingerprint must stand for one set of packages, whenever it is used."""
+        """One fingerprint must stand for one set of packages, whenever it is used. A session changes its own venv."""
         known: dict[str, dict[str, str]] = {}
         for name in names:
             probe = self.probes[name]
-            if "/.roost/" in probe["prefix"]:
+            if "/.roost/" in probe["prefix"] and f"/{OWN}/" not in probe["prefix"]:
                 fingerprint = Path(probe["prefix"]).parent.name
                 if known.setdefault(fingerprint, probe["first"]) != probe["first"]:
                     self.found.append((probe["began"], f"{fingerprint} is {known[fingerprint]} and {probe['first']}"))

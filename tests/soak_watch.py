@@ -7,8 +7,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+from roost import warm
 from tests import whole
 
+OWN = warm.session_folder(".nox/own")
+"""The folder for the own venvs of the nox session `own`, whose leases are exclusive."""
 FULL = 5  # every so many looks at a session each file of its venv is hashed
 
 
@@ -61,7 +64,8 @@ class Watcher:
         inodes |= {info.st_ino for info in _opened(_parent(pid), f"{venv}.lease")}  # nox holds it for its children
         if not inodes:
             return ["runs without a lease"]
-        if not any(inodes & _shared_locks() for _ in range(3)):  # a list that changes may be read with a gap
+        kind = "WRITE" if Path(venv).parent.name == OWN else "READ"
+        if not any(inodes & _locked(kind) for _ in range(3)):  # a list that changes may be read with a gap
             return ["its lease is not locked"]
         try:
             now = _snapshot(Path(venv))
@@ -128,12 +132,12 @@ def _opened(pid: int, path: str) -> list[os.stat_result]:
     return found
 
 
-def _shared_locks() -> set[int]:
-    """Return the inodes on which there is a shared flock."""
+def _locked(kind: str) -> set[int]:
+    """Return the inodes with a flock of this kind: `READ` is shared, `WRITE` exclusive."""
     found = set()
     for line in Path("/proc/locks").read_text().splitlines():
         fields = line.split()
-        if fields[1:2] == ["FLOCK"] and fields[3] == "READ":
+        if fields[1:2] == ["FLOCK"] and fields[3] == kind:
             found.add(int(fields[5].rpartition(":")[2]))
     return found
 

@@ -145,24 +145,29 @@ class Project:
         return start([ROOST, *words], **options)
 
     def venvs(self) -> list[Path]:
-        """Return the venvs there are, complete or not."""
+        """Return the shared venvs, complete or not."""
+        return [path for path in self.all_venvs() if not path.parent.name.startswith("session-")]
+
+    def all_venvs(self) -> list[Path]:
+        """Return the same, with those that belong to single nox sessions."""
         return sorted(path for path in self.store.glob(".venv/.v2/envs/*/venv-*") if path.is_dir())
 
     def complete(self) -> list[Path]:
-        """Return the venvs that a marker names."""
-        return sorted(Path(json.loads(path.read_text())["venv"]) for path in self.store.glob(".venv/.v2/envs/*/complete"))
+        """Return the shared venvs that a marker names."""
+        markers = (json.loads(path.read_text()) for path in self.store.glob(".venv/.v2/envs/*/complete"))
+        return sorted(Path(marker["venv"]) for marker in markers if not marker["session"])
 
     def links(self) -> list[str]:
         """Return the names of the environments that have a link to their current venv."""
         return sorted(path.name for path in (self.store / ".venv").iterdir() if path.is_symlink())
 
     def journal(self, event: str) -> list[dict[str, Any]]:
-        """Return the journal's lines about `event`."""
+        """Return the journal's lines about `event`, without those about nox sessions' own venvs."""
         try:
             lines = (self.store / ".venv/.v2/journal").read_text().splitlines()
         except FileNotFoundError:
             return []
-        return [line for line in map(json.loads, lines) if line["event"] == event]
+        return [line for line in map(json.loads, lines) if line["event"] == event and not line.get("session")]
 
     def age(self, seconds: float = 7200) -> None:
         """Make every venv look as if it was last used `seconds` ago."""

@@ -9,6 +9,7 @@ from tests.support import ROOST, ROOST_RUN, Project, run, settle
 from tests.traced import Call, before_command, trace
 
 HEAVY = {"json", "re", "argparse", "subprocess", "filelock", "click", "pathlib", "hashlib", "typing"}
+WARM = ("environment", "system", "system.files", "system.locks", "system.paths", "warm")
 COMMAND = ["python", "-c", "pass"]
 
 
@@ -74,14 +75,14 @@ def modules(said: str) -> set[str]:
     return {line.rpartition("|")[2].strip() for line in said.splitlines() if line.startswith("import time:")}
 
 
-def test_warm_run_imports_seven_modules_of_roost_and_fcntl(project: Project) -> None:
+def test_warm_run_imports_ten_small_modules_of_roost_and_fcntl(project: Project) -> None:
     """Besides what every Python imports when it starts in that virtualenv."""
     settle(project)
     env = dict(os.environ) | {"PYTHONPROFILEIMPORTTIME": "1"}
     run([ROOST, "run", "true"], cwd=project.root)  # compiles what was not compiled
     bare = modules(run([sys.executable, "-c", "pass"], env=env).stderr)
     warm = modules(project.run("python", "-I", "-S", "-c", "pass", env=env).stderr)
-    own = {f"roost.{name}" for name in ("__main__", "environment", "errors", "index", "launch", "locks")}
+    own = {f"roost.{name}" for name in (*WARM, "cli", "cli.run", "errors")}
     assert own <= warm
     assert warm - bare <= {"roost", "errno", "fcntl", *own}
     assert not warm & HEAVY
@@ -94,7 +95,7 @@ def test_warm_acquire_imports_no_more(project: Project) -> None:
     got = run([sys.executable, "-c", f"{code} print(*set(sys.modules) - before)"])
     assert got.returncode == 0, got.stderr
     mine = {name for name in got.stdout.split() if name.startswith("roost.")}
-    assert mine == {f"roost.{name}" for name in ("environment", "errors", "index", "locks")}
+    assert mine == {f"roost.{name}" for name in (*WARM, "errors")}
 
 
 def test_lock_change_starts_three_programs(project: Project) -> None:

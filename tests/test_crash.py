@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from roost.store import venvs
 from roost.store.store import Store
 from tests.support import ROOST, Project, SlowProject, all_at_once, finish, run, runs, wait_for
 
@@ -95,7 +96,7 @@ def test_interrupted_build_leaves_nothing_that_counts(slow_project: SlowProject,
     _, _, err = finish(builder)
     assert "Traceback" not in err
     assert builder.returncode == 128 + signum
-    assert "the build of `default` was interrupted, its installer ended" in err
+    assert "the build of `default` was interrupted, and its installer ended" in err
     assert err.endswith("roost: interrupted; nothing was run\n")
     assert slow_project.venvs() == []
     assert slow_project.builds()[-1][2] == "begin"  # the backend, which uv leaves running, was ended too
@@ -165,9 +166,9 @@ def test_leftovers_of_a_crash_are_collected(slow_project: SlowProject) -> None:
 # Two processes with one number, as in two containers over one checkout, write one file again and again.
 SAME = """
 import os, sys
-from roost import warm
+from roost.system import files
 for _ in range(500):
-    index.write(sys.argv[1], f"{os.getpid()}", 0)
+    files.write(sys.argv[1], f"{os.getpid()}")
 print(os.getpid())
 """
 
@@ -186,9 +187,10 @@ def test_processes_of_one_number_do_not_write_one_temporary_file(tmp_path: Path)
 # As on a full disk, nothing more can be written to any file.
 FULL = """
 import resource, sys
+from roost.store import venvs
 from roost.store.store import Store
 resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
-Store(sys.argv[1]).new_attempt("0" * 16, "pid 1")
+venvs.create(Store(sys.argv[1]), "0" * 16, "pid 1")
 """
 
 
@@ -207,11 +209,11 @@ def test_removal_of_a_venv_that_was_wiped_leaves_the_marker_of_the_next_one(proj
     """Whoever removes may have looked before the wipe, and holds the lock of the folder that is gone."""
     assert project.python("pass").returncode == 0
     store = Store(str(project.root))
-    (old,) = store.venvs()
+    (old,) = venvs.all_in(store)
     shutil.rmtree(project.store)
     assert project.python("pass").returncode == 0
     new = project.complete()
     assert new != [Path(old.path)]
-    store.remove(old, marker=True)
+    venvs.remove(store, old, marker=True)
     assert project.complete() == new
     assert project.python("pass").stderr == ""

@@ -67,18 +67,19 @@ def test_crash_points_find_a_marker_that_is_written_first(tmp_path: Path, wheels
     project = _project(tmp_path / "work/project", wheels)
     code = (
         "import sys\n"
-        "from roost import building, locks, marker\n"
+        "from roost.build import build\n"
         "from roost.installers.uv import UvSync\n"
+        "from roost.store import marker\n"
         "from tests import crash_child\n"
-        "install, real = UvSync.install, building._install\n"
+        "install, real = UvSync.install, build._install\n"
         "def _install(store, state, made, **options):\n"
         "    def early(self, target, run):\n"
-        "        locks.write_record(made.lease, '')\n"
-        "        marker.publish(f'{made.venv.folder}/complete', marker.describe(state, made, {}))\n"
+        "        build.mark_installer_finished(made)\n"
+        "        marker.publish(made.venv.marker, marker.describe(state, made))\n"
         "        return install(self, target, run)\n"
         "    UvSync.install = early\n"
         "    return real(store, state, made, **options)\n"
-        "building._install = _install\n"
+        "build._install = _install\n"
         "crash_child.main(*sys.argv[1:])\n"
     )
     words = [str(project.root), "rebuild", "12", "5", "changes", "crash"]

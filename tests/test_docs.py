@@ -22,7 +22,6 @@ import yaml
 
 from roost.cli import commands as cli
 from roost.inputs import settings
-from roost.inputs.files import Inputs
 from roost.inputs.project import Project as FoundProject
 from tests.support import ROOST, Project, make_wheel, run
 from tools import site
@@ -173,7 +172,7 @@ def test_toml_is_valid(block: Block, tmp_path: Path) -> None:
     }
     text = "".join(f"[{name}]\n{lines}\n" for name, lines in around.items() if name.split(".")[0] not in tables)
     (tmp_path / "pyproject.toml").write_text(text + block.text)
-    project = find(str(tmp_path), Inputs())
+    project = FoundProject.at(str(tmp_path))
     assert {settings.read(project, name).env for name in settings.names(project)} == {"default", *top.get("envs", {})}
 
 

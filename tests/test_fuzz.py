@@ -12,13 +12,16 @@ from typing import NamedTuple
 import pytest
 from hypothesis import strategies as st
 
-from roost import state, warm
+from roost import state as states
+from roost import warm
 from roost.cli import hook, timeline
 from roost.console.holders import Holder
-from roost.inputs import interpreter
-from roost.store import changes, collection, inventory, journal, links, marker, venvs
 from roost.errors import RoostError
+from roost.inputs import interpreter
 from roost.inputs.files import Inputs
+from roost.nox import session_venv
+from roost.protocol import Request
+from roost.store import changes, collection, inventory, journal, marker, venvs
 from roost.store.store import Store
 from tests.fuzzed import DEEP, JSON, TEXTS, changed, dumped, fuzz, spoilt
 from tests.support import Project, settle
@@ -29,7 +32,7 @@ class Ready(NamedTuple):
 
     project: Project
     store: Store
-    state: fingerprint.State
+    state: states.State
     venv: str
     marker: bytes
     indexed: bytes
@@ -46,28 +49,34 @@ def ready(project: Project) -> Ready:
     settle(project)
     root = str(project.root)
     store = Store(root)
-    draft = fingerprint.draft(root, "default", None)
+    draft = states.draft(root, "default", None)
     chosen, _ = interpreter.recorded(store.python("default"), draft.request, draft.inputs)
     assert chosen is not None
     state = draft.with_interpreter(chosen)
     venv = str(project.venvs()[0])
-    files = [f"{store.env(state.fingerprint)}/complete", store.index("default"), store.python("default")]
-    files += [f"{venv}/{inventory.FILE}", f"{store.v1}/journal"]
+    files = [store.marker(state.folder), store.index("default"), store.python("default")]
+    files += [f"{venv}/{inventory.FILE}", f"{store.data}/journal"]
     return Ready(project, store, state, venv, *(Path(path).read_bytes() for path in files))
 
 
 def test_index(ready: Ready, soak: float) -> None:
-    """Either it is no index, or the venv that it leads to is the one there is."""
-    path = Path(ready.store.index("default"))
+    """Either it is no index, or the venv that it leads to is the one there is.
+
+    The latest index is checked, the index of the state, and both. A start needs one that is as it was written.
+    """
+    names = ("default", f"default:{ready.state.fingerprint}")
     lines = st.lists(TEXTS | st.sampled_from(ready.indexed.decode().split("\n")), max_size=30).map("\n".join)
 
     def check(data: bytes) -> None:
-        path.write_bytes(data)
-        index.find(f"{ready.store.project}/none", "default")
-        warm = index.warm(ready.store.project, "default")
-        if warm is not None:
-            os.close(warm[1])
-            assert os.path.samefile(warm[0].venv, ready.venv)
+        for fuzzed in (names[:1], names[1:], names):
+            for start in (ready.store.project, f"{ready.store.project}/none"):
+                for name in names:
+                    Path(ready.store.index(name)).write_bytes(data if name in fuzzed else ready.indexed)
+                found = warm.start(start, "default")
+                assert found or names[0] in fuzzed
+                if found:
+                    os.close(found[1])
+                    assert os.path.samefile(found[0].venv, ready.venv)
 
     data = changed(ready.indexed) | st.binary(max_size=200) | lines.map(lambda text: text.encode("utf-8", "replace"))
     fuzz(soak, data, check)
@@ -75,8 +84,8 @@ def test_index(ready: Ready, soak: float) -> None:
 
 def test_marker(ready: Ready, soak: float) -> None:
     """Either there is a reason why it is none, or all that is done with one works."""
-    path = Path(f"{ready.store.env(ready.state.fingerprint)}/complete")
-    place = next(ready.store.venvs())
+    path = Path(ready.store.marker(ready.state.folder))
+    place = next(venvs.all_in(ready.store))
 
     def check(data: bytes) -> None:
         path.write_bytes(data)
@@ -85,19 +94,19 @@ def test_marker(ready: Ready, soak: float) -> None:
         assert found is None or found.venv == ready.venv
         loaded, _ = marker.load(str(path))
         if loaded is not None:
-            assert marker.foreign(loaded, ready.store, ready.state) or loaded.venv == ready.venv
+            assert marker._of_another_state(loaded, ready.store, ready.state) or loaded.venv == ready.venv
             marker.drift(loaded)
             str(loaded.at + loaded.seconds)
             assert all(isinstance(text, str) for pair in changes.installed(loaded).items() for text in pair)
             changes.parts(loaded.parts, ready.state.parts)
             changes.packages(loaded.locked, {"apple": "1"})
         changes.summary(ready.store, ready.state)
-        assert [verdict.venv for verdict in collect.judge(ready.store, 3)] == [place]
-        collect.is_attempt(place)
+        assert [verdict.venv for verdict in collection.examine(ready.store, 3)] == [place]
+        collection.is_attempt(place)
 
     whole = json.loads(ready.marker)
     for name in ("\0", "\ud800", "x" * 300):
-        check(dumped(whole | {"venv": f"{ready.store.env(ready.state.fingerprint)}/venv-{name}"}))
+        check(dumped(whole | {"venv": f"{ready.store.folder(ready.state.folder)}/venv-{name}"}))
         check(dumped(whole | {"folders": {name: ["", []]}, "records": {name: ""}}))
     check(dumped(whole | {"built": "0001-01-01T00:00:00+23:59"}))
     fuzz(soak, spoilt(ready.marker), check)
@@ -128,8 +137,6 @@ def test_inventory(ready: Ready, soak: float) -> None:
         path.write_bytes(data)
         fault = inventory.damage(ready.venv)
         assert fault is None or os.path.basename(ready.venv) in fault
-        if fault is None:
-            inventory.foreign(ready.venv)
 
     fuzz(soak, spoilt(ready.inventory), check)
 
@@ -151,7 +158,6 @@ def test_record_of_a_distribution(ready: Ready, soak: float) -> None:
         path.write_bytes(data)
         with contextlib.suppress(RoostError):
             inventory.edited(ready.venv, files)
-        inventory.foreign(ready.venv)
 
     for size in ("\u00b2", "1" * 5000):
         check(f"apple/late.py,sha256=,{size}\n".encode())
@@ -159,7 +165,7 @@ def test_record_of_a_distribution(ready: Ready, soak: float) -> None:
 
 
 def test_journal(ready: Ready, soak: float) -> None:
-    path = Path(f"{ready.store.v1}/journal")
+    path = Path(f"{ready.store.data}/journal")
     line = json.loads(ready.journal.decode().splitlines()[0])
     ats = st.datetimes().map(str) | st.sampled_from(["0001-01-01T00:00:00+23:59", "9999-12-31T23:59:59-23:59"]) | JSON
     seconds = st.sampled_from([1e300, -1, float("inf"), float("nan"), 10**400, True]) | JSON
@@ -172,7 +178,7 @@ def test_journal(ready: Ready, soak: float) -> None:
         path.write_bytes(data)
         events = list(journal.read(ready.store))
         for event in events:
-            assert event.words()
+            assert event.text()
         for chosen in (timeline.last_fan_out(events), timeline.last_minutes(events, 1e9)):
             assert not chosen or len(timeline.draw(chosen)) < 1 << 16
 
@@ -201,25 +207,37 @@ def test_holder_of_a_lock(ready: Ready, soak: float) -> None:
     fuzz(soak, st.binary(max_size=200) | lines.map(lambda text: text.encode("utf-8", "replace")), check)
 
 
-def test_marker_of_a_session_venv(tmp_path: Path, soak: float) -> None:
-    folder = tmp_path / "session"
-    (folder / "venv-aaaaaa/bin").mkdir(parents=True)
-    (folder / "venv-aaaaaa.lock").touch()
+def test_marker_of_a_session_venv(ready: Ready, soak: float) -> None:
+    """A session reuses its venv, or none; nothing else is removed with a marker that means nothing."""
+    request = Request(ready.store.project, "default", None, 5.0, "a test", session=".nox/one", name="venv-aaaaaa")
+    made = session_venv.make(request)
+    os.close(made._held.lease_descriptor)
+    path = Path(ready.store.marker(warm.session_folder(request.session)))
+    original = path.read_bytes()
 
     def check(data: bytes) -> None:
-        (folder / "venv-aaaaaa.complete").write_bytes(data)
-        assert reuse(str(folder), "0" * 16) is None
+        path.write_bytes(data)
+        found = session_venv.reuse(request)
+        if found is not None:
+            os.close(found._held.lease_descriptor)
+            assert found.path == made.path
+        loaded, _ = marker.load(str(path))
+        made.begin()
+        assert path.exists() == (loaded is None or loaded.venv != made.path)
+        assert len(list(collection.examine(ready.store, 3))) == 2
 
-    fuzz(soak, st.binary(max_size=200), check)
+    check(original)
+    check(dumped(json.loads(original) | {"session": ".nox/two"}))
+    fuzz(soak, spoilt(original), check)
 
 
 def test_hook_of_somebody(tmp_path: Path, soak: float) -> None:
     path = tmp_path / "post-merge"
-    script = hooks._script("post-merge", ".").encode("utf-8", "surrogateescape")
+    script = hook._script("post-merge", ".").encode("utf-8", "surrogateescape")
 
     def check(data: bytes) -> None:
         path.write_bytes(data)
         rest = data.partition(b"\n")[2]
-        assert hooks._is_own(str(path)) == (rest == script.partition(b"\n")[2])
+        assert hook._is_own(str(path)) == (rest == script.partition(b"\n")[2])
 
     fuzz(soak, changed(script) | st.binary(max_size=200), check)

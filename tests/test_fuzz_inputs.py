@@ -10,14 +10,14 @@ from pathlib import Path
 import pytest
 from hypothesis import strategies as st
 
-from roost import state
+from roost import state as states
 from roost.cli import run as run_command
-from roost.inputs import interpreter, lock_files, settings
-from roost.errors import RoostError
-from roost.inputs.files import Inputs
-from roost.inputs import local_projects, requirements_txt
-from roost.inputs.project import Project
 from roost.console.waiting import checked
+from roost.errors import RoostError
+from roost.inputs import interpreter, local_projects, requirements_txt, settings
+from roost.inputs.files import Inputs
+from roost.inputs.project import Project
+from roost.store import marker
 from tests.fuzzed import TEXTS, changed, fuzz, toml
 
 NAMES = st.text("abc.-_\n\0ü", min_size=1, max_size=6) | TEXTS
@@ -79,10 +79,10 @@ def understand(root: str) -> None:
     """Do with the project in `root` all that is done before an installer is called."""
     for env in ("default", "docs"):
         try:
-            state = fingerprint.draft(root, env, None).with_interpreter(PYTHON)
+            state = states.draft(root, env, None).with_interpreter(PYTHON)
             assert len(state.fingerprint) == 16
-            assert state.inputs.moved() is None
-            changes.locked(state)
+            assert state.inputs.changed() is None
+            marker.locked(state)
         except RoostError:
             continue
 
@@ -169,7 +169,7 @@ def test_requirement_files(tmp_path: Path, soak: float) -> None:
         understand(str(root))
         with contextlib.suppress(RoostError):
             inputs = Inputs()
-            requirements.follow(find(str(root), inputs), inputs, ["r.txt"])
+            requirements_txt.follow(Project.at(str(root), inputs), inputs, ["r.txt"])
 
     check("-r\0")
     fuzz(soak, lines, check)
@@ -235,7 +235,7 @@ def test_patterns(tmp_path: Path, soak: float) -> None:
         with contextlib.suppress(RoostError):
             for path in inputs.expand(str(root), pattern):
                 assert f"{path}/".startswith(f"{root}/") or ".." in pattern
-        inputs.moved()
+        inputs.changed()
 
     deep = root / "/".join("d" * 200)
     deep.mkdir(parents=True)
@@ -245,27 +245,11 @@ def test_patterns(tmp_path: Path, soak: float) -> None:
     fuzz(soak, st.lists(parts | NAMES, max_size=4).map("/".join), check)
 
 
-def test_file_that_tells_a_version(tmp_path: Path, soak: float) -> None:
-    words = st.sampled_from(
-        ["version", "__version__", "=", " ", "\n", "'1'", "\t", "VERSION", "_", "\r", "\0", ":", "#"]
-    )
-    (tmp_path / "setup.cfg").write_text("")
-
-    def check(text: str) -> None:
-        (tmp_path / "told.py").write_bytes(text.encode("utf-8", "replace"))
-        tables = {"tool": {"hatch": {"version": {"path": "told.py"}}}}
-        ((_, lines),) = versions.told(str(tmp_path), tables, Inputs())
-        assert all("=" in line for line in filter(None, lines.split("\n")))
-
-    fuzz(soak, st.lists(words, max_size=12).map("".join), check)
-    check("version" * 100_000)
-
-
 def test_words_of_a_command_line(soak: float) -> None:
     words = st.sampled_from(
         ["--env", "--python=", "--project", "--directory=.", "--external", "--", "-q", "--quiet", "-h", "", "="]
     )
-    fuzz(soak, st.lists(words | TEXTS, max_size=6), launch.parse)
+    fuzz(soak, st.lists(words | TEXTS, max_size=6), run_command.parse)
 
 
 def test_bound_on_a_wait(soak: float) -> None:
@@ -289,7 +273,7 @@ def test_folders_that_a_project_names(tmp_path: Path, soak: float) -> None:
             (root / "pyproject.toml").write_text(f'[project]\nname = "p"\nversion = "1"\n[tool.uv.sources]\n{entries}')
         inputs = Inputs()
         with contextlib.suppress(RoostError):
-            found = sources.followed(find(str(roots[0]), inputs), inputs)
+            found = local_projects.followed(Project.at(str(roots[0]), inputs), inputs)
             assert len(found) == len(set(found))
 
     fuzz(soak, st.lists(paths | NAMES, max_size=4), check)

@@ -20,11 +20,11 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from roost import environment as environments
 from roost import protocol, warm
-from roost.console import waiting
-from roost.store import collection
-from roost.system import locks
+from roost.console import holders
 from roost.environment import Environment
+from roost.store import collection, venvs
 from roost.store.store import Store
+from roost.system import locks
 from tests import whole
 from tests.support import make_wheel
 
@@ -75,7 +75,6 @@ class Machine(RuleBasedStateMachine):
         (self.root / "pyproject.toml").write_text(PYPROJECT)
         (self.root / "install.sh").write_text(INSTALL)
         self.store = Store(str(self.root))
-        self.request = protocol.Request(str(self.root), "default", None, 5.0, "a test")
         self.venvs: dict[str, Venv] = {}
         self.markers: dict[str, str] = {}
         """State to the path of the venv that its marker names."""
@@ -158,15 +157,15 @@ class Machine(RuleBasedStateMachine):
         before, expected = len(self._journal()), refresh or not self._valid(self.state)
         found = None
         if not refresh:
-            stale = index.load(str(self.root), "default")
+            stale = warm.load(str(self.root), "default")
             if stale and stale.venv in self.venvs and self.venvs[stale.venv].lease:
                 self.venvs[stale.venv].old = False  # a warm start leases before it looks
-            found = index.warm(str(self.root), "default")
-        if found:
-            environment = Environment("default", found[0].venv, found[1])
-        else:
-            environment = protocol.acquire(self.request._replace(refresh=refresh))
+            found = environments.find(str(self.root), "default")
+        environment = found or environments.acquire(
+            str(self.root), env="default", timeout=5.0, label="a test", refresh=refresh, quiet=True
+        )
         assert len(self._journal()) - before == expected
+        assert environment.built == expected
         return environment, self._model_start(environment, built=expected, warm=found is not None)
 
     @rule()
@@ -183,7 +182,7 @@ class Machine(RuleBasedStateMachine):
     def sync(self) -> None:
         """Be `roost sync`."""
         environment, _ = self._acquire()
-        self.store.point("default", environment.venv, None)
+        assert environment.make_current() == (environment.venv != self.current)
         self.current = environment.venv
         environment.close()
 
@@ -234,9 +233,9 @@ class Machine(RuleBasedStateMachine):
         self.store.prepare()
         lock = locks.BuildLock(self.store.lock)
         assert lock.try_take("")
-        collect.collect(self.store, keep)
+        collection.collect(self.store, keep)
         lock.release()
-        self.store.empty_trash()
+        venvs.empty_trash(self.store)
         self._model_collect(keep)
 
     @rule()
@@ -253,11 +252,11 @@ class Machine(RuleBasedStateMachine):
     @rule()
     def killed_builder(self) -> None:
         """Leave a venv half-built."""
-        state = protocol.ask(self.request).state
+        state = protocol.ask(protocol.Request(str(self.root), "default", None, 5.0, "a test")).state
         if state is not None:
             self.store.prepare()
-            made = self.store.new_attempt(state.fingerprint, waiting.record("dead"))
-            os.close(made.lease)
+            made = venvs.create(self.store, state.fingerprint, holders.record("dead"))
+            os.close(made.lease_descriptor)
             self.venvs[made.venv.path] = Venv(self.state, "")
             self._changed(self.state)
 

@@ -75,9 +75,12 @@ def test_warm_session_imports_nothing_heavy(project: Project) -> None:
         "roost",
         "roost.environment",
         "roost.errors",
-        "roost.index",
-        "roost.locks",
         "roost.nox",
+        "roost.system",
+        "roost.system.files",
+        "roost.system.locks",
+        "roost.system.paths",
+        "roost.warm",
     }
 
 

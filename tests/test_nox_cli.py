@@ -60,7 +60,7 @@ def test_parallel_sessions_need_a_noxfile_that_registers_the_backend(project: Pr
     write_noxfile(project, sessions, UNAWARE)
     got = project.roost("nox", *words)
     assert got.returncode == 2
-    assert got.stderr.startswith("roost: nox starts parallel sessions as processes of their own")
+    assert got.stderr.startswith("roost: nox starts parallel sessions as separate processes")
     assert "add `import roost.nox` to `noxfile.py`" in got.stderr
     write_noxfile(project, sessions, "import nox\nimport roost.nox\n")
     got = project.roost("nox", *words, "--allow-parallel")
@@ -68,7 +68,7 @@ def test_parallel_sessions_need_a_noxfile_that_registers_the_backend(project: Pr
     assert got.stdout.count(f"{project.venvs()[0]}\n") == 2
     got = project.roost("nox", *words, "-fb", "roost")
     assert got.returncode == 2
-    assert "cannot be told `--force-venv-backend roost`" in got.stderr
+    assert "leave out `-j`, or give the sessions `venv_backend="roost"`" in got.stderr
 
 
 @parallel
@@ -88,7 +88,7 @@ def test_noxfile_with_an_environment_of_its_own_for_nox_is_refused(project: Proj
     write_noxfile(project, session("tests", PREFIX), '# /// script\n# dependencies = ["nox"]\n# ///\nimport nox\n')
     got = project.roost("nox")
     assert got.returncode == 125
-    assert "`noxfile.py` brings an environment of its own for nox, without roost" in got.stderr
+    assert "`noxfile.py` runs nox in an environment without roost" in got.stderr
     write_noxfile(project, session("tests", PREFIX), f'# /// script\n# dependencies = ["nox", "roost"]\n# ///\n{HEAD}')
     assert project.roost("nox").returncode == 0
 

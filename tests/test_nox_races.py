@@ -45,8 +45,8 @@ def test_nox_at_once_on_a_cold_checkout(slow_project: SlowProject, tmp_path: Pat
     write_noxfile(slow_project, session("first", SHOW) + session("second", SHOW) + session("third", *installs, SHOW))
     ended = [finish(child) for child in all_at_once(many, tmp_path, lambda _: [NOX], cwd=slow_project.root)]
     assert [status for status, _, _ in ended] == [0] * many, ended
-    shared = {place for place in _places([out for _, out, _ in ended]) if ".nox/" not in place}
-    own = {place for place in _places([out for _, out, _ in ended]) if ".nox/" in place}
+    shared = {place for place in _places([out for _, out, _ in ended]) if "/session-" not in place}
+    own = {place for place in _places([out for _, out, _ in ended]) if "/session-" in place}
     assert shared == {str(path) for path in slow_project.venvs()}
     assert len(shared) == len(slow_project.journal("build")) == 1
     assert len(own) == many
@@ -93,7 +93,7 @@ def test_four_parallel_sessions_in_each_of_three_nox_and_hooks_beside(
     children = all_at_once(many, tmp_path, lambda number: launch[number % len(launch)], cwd=project.root, env=env)
     ended = [finish(child) for child in children]
     assert [status for status, _, _ in ended] == [0] * many, ended
-    shared = {place for place in _places([out for _, out, _ in ended]) if ".nox/" not in place}
+    shared = {place for place in _places([out for _, out, _ in ended]) if "/session-" not in place}
     # `roost run` asks for no Python: that may be one of the two, or a third.
     assert len(shared) == len(pythons)
     assert shared <= {str(path) for path in project.venvs()}

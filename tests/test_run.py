@@ -105,7 +105,7 @@ def test_what_imports_on_a_warm_start(project: Project) -> None:
     project.run("python", "--version")
     got = project.run("python", "--version", env=dict(os.environ) | {"PYTHONPROFILEIMPORTTIME": "1"})
     modules = {line.rpartition("|")[2].strip() for line in got.stderr.splitlines() if line.startswith("import time:")}
-    assert {"roost.index", "roost.locks", "roost.launch"} <= modules
+    assert {"roost.warm", "roost.system.locks", "roost.cli.run"} <= modules
     heavy = (
         "json re argparse subprocess filelock click pathlib hashlib typing collections contextlib enum signal tomli uv"
     ).split()

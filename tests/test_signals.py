@@ -54,7 +54,7 @@ def test_signal_during_a_build(slow_project: SlowProject, signum: signal.Signals
         assert status == -9
     else:
         assert status == 128 + signum, err
-        assert "the build of `default` was interrupted, its installer ended" in err
+        assert "the build of `default` was interrupted, and its installer ended" in err
         assert err.endswith("roost: interrupted; nothing was run\n")
         assert not runs(installer)
         assert whom == "both" or not runs(backend)  # once uv is gone nobody knows whose it is; its lease tells
@@ -120,7 +120,7 @@ def test_installer_that_ignores_the_end_is_killed(project: Project) -> None:
     builder.send_signal(signal.SIGINT)
     status, _, err = finish(builder)
     assert status == 130
-    assert "was interrupted, its installer ended" in err
+    assert "was interrupted, and its installer ended" in err
     assert (project.root / "noted").exists()
     assert not runs(int((project.root / "pid").read_text()))
     assert project.venvs() == []
@@ -147,7 +147,7 @@ def test_interrupt_of_all_at_once_says_so_once(slow_project: SlowProject) -> Non
     os.killpg(builder.pid, signal.SIGINT)
     status, _, err = finish(builder)
     assert (status, "Traceback" in err) == (130, False)
-    assert "was interrupted, its installer ended" in err
+    assert "was interrupted, and its installer ended" in err
     wait_for(lambda: not slow_project.venvs(), "the attempt's removal")
 
 

@@ -26,29 +26,37 @@ LONG = 100.0
 # Rules of the protocol, and how they are taken out of a copy of the source: a file, what stands there, what is put there.
 RULES = {
     "6 the lease lives as long as what runs": (
-        "launch.py",
-        "os.set_inheritable(lease, True)",
-        "os.set_inheritable(lease, False)",
+        "cli/run.py",
+        "os.set_inheritable(found.lease_descriptor, True)",
+        "os.set_inheritable(found.lease_descriptor, False)",
     ),
-    "9 one build lock": ("locks.py", "taken = try_flock(descriptor, fcntl.LOCK_EX) and", "taken = True or"),
-    "9 no orphan beside it": ("building.py", "filter(collect.is_attempt, list(store.venvs()))", "list[Venv]()"),
-    "7 removal needs the lease": ("store.py", "not locks.try_flock(lease, fcntl.LOCK_EX)", "False"),
-    "3 inputs still equal": ("protocol.py", "culprit = moved(request, state)", "culprit = None"),
+    "9 one build lock": (  # each process takes a lock of its own, beside the project
+        "protocol.py",
+        "lock = locks.BuildLock(store.lock)",
+        "lock = locks.BuildLock(f'{store.project}.lock.{os.getpid()}')",
+    ),
+    "9 no orphan beside it": (
+        "build/build.py",
+        "filter(collection.is_attempt, list(venvs.all_in(store)))",
+        "list[venvs.Venv]()",
+    ),
+    "7 removal needs the lease": ("store/venvs.py", "not locks.try_lock(lease, exclusive=True)", "False"),
+    "3 inputs still equal": ("protocol.py", "changed = changed_input(request, state)", "changed = None"),
     "3 the marker comes last": (
-        "building.py",
+        "build/build.py",
         "    return state.installer.install(target, run)",
-        "    run([process.find_uv(), 'venv', '--no-project', '--python', target.base, venv])\n"
-        "    marker.publish(f'{made.venv.folder}/complete', marker.describe(state, made, {}))\n"
+        "    run([processes.find_uv(), 'venv', '--no-project', '--python', target.base, venv])\n"
+        "    marker.publish(made.venv.marker, marker.describe(state, made))\n"
         "    return state.installer.install(target, run)",
     ),
-    "1 drift is noticed": ("marker.py", "_replaced(marker) or drift(marker)", "_replaced(marker)"),
-    "5 the index is compared": ("index.py", "return stat(self.paths) == self.expected and", "return True or"),
+    "1 drift is noticed": ("store/marker.py", "_replaced(marker) or drift(marker)", "_replaced(marker)"),
+    "5 the index is compared": ("warm/__init__.py", "return stat(self.paths) == self.expected and", "return True or"),
     "5 look again": (
         "protocol.py",
         "if marker.check(answer.store, answer.state)[0] != answer.marker:",
         "if False:",
     ),
-    "3 locks still ours": ("protocol.py", "if not (lock.intact() and made.intact()):", "if False:"),
+    "3 locks still ours": ("protocol.py", "if not (lock.is_current() and made.is_current()):", "if False:"),
 }
 # Their races are too short for a soak of this length; the model (`tests/model.py`) shows what they are for.
 TOO_RARE = ("5 look again", "3 locks still ours")

@@ -46,7 +46,7 @@ def of_markers(store: Path) -> list[str]:
         found += [f"{path} names a venv elsewhere"] if venv.parent != path.parent else []
         found += faults(venv)
         lease = Path(f"{venv}.lease")
-        if not lease.exists() or lease.stat().st_ino != marker["lease"]:
+        if not lease.exists() or lease.stat().st_ino != marker["lease_inode"]:
             found.append(f"{path} names a venv without its lease file")
     return found
 
@@ -54,10 +54,12 @@ def of_markers(store: Path) -> list[str]:
 def leftovers(store: Path) -> list[str]:
     """Return what lies in `store` besides what belongs there when nothing is under way and nothing may be collected."""
     complete = {Path(json.loads(path.read_text())["venv"]) for path in store.glob(".venv/.v2/envs/*/complete")}
-    expected = {store / name for name in (".gitignore", "CACHEDIR.TAG", "lock", "current", "v1")}
-    expected |= {store / "v1" / name for name in ("index", "python", "envs", "trash", "journal", "journal.1")}
-    complete |= {Path(os.readlink(link)) for link in store.glob(".venv/*")}  # which is spared
-    expected |= {store / name for name in (".venv/default", ".venv/.v2/index/default", ".venv/.v2/python/default")}
+    data = store / ".venv/.v2"
+    expected = {store / name for name in (".gitignore", "CACHEDIR.TAG", ".venv", ".venv/.lock", ".venv/default")}
+    expected |= {data, *(data / name for name in ("index", "python", "envs", "trash", "journal", "journal.1"))}
+    complete |= {Path(os.readlink(link)) for link in store.glob(".venv/*") if link.is_symlink()}  # which is spared
+    expected |= {data / "index/default", data / "python/default"}
+    expected |= {path for note in data.glob("envs/*/shared") for path in (note, note.parent)}  # of a nox session
     for venv in complete:
         expected |= {venv.parent, venv.parent / "complete", venv, Path(f"{venv}.lease")}
         expected |= set(store.glob(f".venv/.v2/index/*:{venv.parent.name}"))

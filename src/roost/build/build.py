@@ -245,6 +245,7 @@ def _main_line(text: str) -> str:
 
 
 def _log(store: Store, event: str, state: State, made: Attempt, **more: str) -> None:
+    more |= {"session": state.session} if state.session else {}
     journal.write(
         store,
         event,

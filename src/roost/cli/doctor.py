@@ -21,8 +21,8 @@ from roost.inputs.files import text_of
 from roost.inputs.project import Project
 from roost.store import collection, venvs
 from roost.store.store import Store
-from roost.system import files, locks, proc, processes, variables
-from roost.system.files import Folder
+from roost.system import files, folders, locks, proc, processes, variables
+from roost.system.folders import Folder
 
 VERSION = 1  # of the output with `--json`
 _NETWORK = ("nfs", "cifs", "smb", "9p", "fuse", "afs", "drvfs", "vboxsf", "virtiofs", "lustre", "gpfs", "ceph")
@@ -188,7 +188,7 @@ def _names(project: Project, store: Store) -> Iterator[Finding]:
         os.rename(f"{path}.link", f"{path}.moved")
         fits = os.readlink(f"{path}.moved") == path
         os.unlink(f"{path}.moved")
-        linked = files.supports_hard_links(path, f"{path}.hard")
+        linked = folders.supports_hard_links(path, f"{path}.hard")
         before = files.signature(path)
         os.utime(path)
         blurred = files.signature(path).split()[2].endswith("000000000")
@@ -225,11 +225,11 @@ def _hard_links(project: Project, store: Store) -> Iterator[Finding]:
     if donor is None:  # nothing was cached yet, so nothing can be tried
         works = os.stat(cache).st_dev == os.stat(store.root).st_dev
     else:
-        works = files.supports_hard_links(donor, f"{store.data}/doctor.{os.getpid()}")
+        works = folders.supports_hard_links(donor, f"{store.data}/doctor.{os.getpid()}")
     if works and mode == "hardlink":
         yield Finding("ok", f"uv links packages from its cache `{cache}`: a further venv costs little disk")
         return
-    sizes = [files.disk_usage(venv.path)[0] for venv in venvs.all_in(store)]
+    sizes = [folders.disk_usage(venv.path)[0] for venv in venvs.all_in(store)]
     each = f" ({output.mib(max(sizes))})" if sizes else ""
     if works:
         cure = f"unset `UV_LINK_MODE` (it is `{mode}`), unless your file system shares copies"
@@ -290,9 +290,9 @@ def _leftovers(project: Project, store: Store) -> Iterator[Finding]:
 
 
 def _foreign(root: str) -> str | None:
-    for folder, folders, others in os.walk(root):
-        folders[:] = [name for name in folders if not name.startswith("venv-")]
-        for name in [*folders, *others]:
+    for folder, inner, others in os.walk(root):
+        inner[:] = [name for name in inner if not name.startswith("venv-")]
+        for name in [*inner, *others]:
             with contextlib.suppress(OSError):
                 if os.lstat(f"{folder}/{name}").st_uid != os.geteuid():
                     return f"{folder}/{name}"

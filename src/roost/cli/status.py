@@ -17,7 +17,7 @@ from roost.store import changes, collection, marker
 from roost.store.marker import Marker
 from roost.store.store import Store
 from roost.store.venvs import Venv
-from roost.system import files
+from roost.system import folders
 from roost.system.proc import Process
 
 VERSION = 1  # of the output with `--json`; a field that is removed or changes its meaning raises it
@@ -143,7 +143,7 @@ def _env(start: str, name: str, python: str | None, building: set[str]) -> EnvSt
 def _venv(verdict: collection.Verdict, using: list[Process]) -> VenvStatus:
     venv = verdict.venv
     found = marker.load(venv.marker)[0] if verdict.complete else None
-    total, shared = files.disk_usage(venv.path)
+    total, shared = folders.disk_usage(venv.path)
     return VenvStatus(
         path=venv.path,
         environment=found.environment if found else "",

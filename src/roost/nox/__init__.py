@@ -74,7 +74,9 @@ class RoostEnv(VirtualEnv):
             shared = self._acquire()
             self._use(shared.venv)
             self._prepare_own(shared.project)
-            if self.reuse_existing and (own := self._reuse_own()):
+            if not self.reuse_existing:
+                files.remove(f"{self._own_folder}/complete")  # so that the next collection removes an earlier venv
+            elif own := self._reuse_own():
                 self._own, self.location = own, own.path
                 self._use(own.path)
             self._reused = self._own is not None or (self._remember() and self.reuse_existing)

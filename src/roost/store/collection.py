@@ -65,9 +65,8 @@ def examine(store: Store, keep: int) -> Iterator[Verdict]:
 
 
 def _is_of_session(folder: str) -> bool:
-    """Return whether `folder` has the own venvs of a nox session, of which the newest replaces the others."""
-    found, _ = marker.load(f"{folder}/complete")
-    return found is not None and bool(found.session)
+    """Return whether `folder` has the own venvs of a nox session, which uses at most one of them again."""
+    return os.path.basename(folder).startswith("session-")
 
 
 def _kind(named: Marker) -> tuple[str, str, str]:

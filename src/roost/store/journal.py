@@ -39,6 +39,7 @@ class Event(NamedTuple):
         """Return the event as one line."""
         holder = self.fields.get("holder") or "another build"
         env, command = self.fields.get("environment", "?"), self.fields.get("command", "")
+        env += f"` for the session `{self.fields['session']}" if self.fields.get("session") else ""
         by = f" for `{command}`" if command else ""
         took = f"in {self.seconds:.1f} s"
         why = f": {self.fields['why']}" if self.fields.get("why") else ""

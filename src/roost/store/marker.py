@@ -12,7 +12,7 @@ from roost.inputs import lock_files
 from roost.state import State
 from roost.store.store import Store
 from roost.store.venvs import Attempt, is_venv
-from roost.system import files
+from roost.system import files, folders
 from roost.system.files import ABSENT, signature
 
 FORMAT = 2
@@ -189,7 +189,7 @@ def publish(path: str, marker: Marker) -> str | None:
         raise RoostError(message) from error
     folder = os.path.dirname(path)
     try:
-        files.flush_folder(folder)
+        folders.flush(folder)
     except OSError as error:  # the venv is complete; a power cut may bring back the previous marker
         return f"`{folder}` cannot be flushed ({error.strerror}): a power cut may undo this build"
     return None

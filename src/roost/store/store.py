@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from roost import warm
 from roost.errors import RoostError, UsageError, VanishedError
 from roost.store import trust
-from roost.system import files, locks
+from roost.system import files, folders, locks
 
 CACHEDIR_TAG = """Signature: 8a477f597d28d172789f06886806bc55
 # Made by roost: virtual environments that can be built again. See https://bford.info/cachedir/
@@ -64,7 +64,7 @@ class Store:
         try:
             trust.check_root(self.root)
             for path in self._folders:
-                files.check_folder(path)
+                folders.check_folder(path)
         except OSError as error:
             raise self.failure(error) from error
 
@@ -82,7 +82,7 @@ class Store:
                 else:
                     trust.refuse_root(self.project)
             for path in (self.root, *self._folders):
-                files.make_folder(path)
+                folders.make_folder(path)
             for name, text in ((".gitignore", "*\n"), ("CACHEDIR.TAG", CACHEDIR_TAG)):
                 if not os.path.lexists(f"{self.root}/{name}"):
                     files.write(f"{self.root}/{name}", text)

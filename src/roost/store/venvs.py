@@ -8,10 +8,10 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from roost.store.store import Store
-from roost.system import files, locks
-from roost.system.files import Folder
+from roost.system import files, folders, locks
+from roost.system.folders import Folder
 
-_FOLDER = re.compile(r"[0-9a-f]{16}", re.ASCII)
+_FOLDER = re.compile(r"(?:session-)?[0-9a-f]{16}", re.ASCII)
 _VENV = re.compile(r"venv-[a-z0-9]{6}", re.ASCII)
 _INDEX_OF_STATE = re.compile(r".+:[0-9a-f]{16}", re.ASCII)
 _ALPHABET = "abcdefghijklmnopqrstuvwxyz0123456789"
@@ -85,9 +85,9 @@ def is_venv(name: str) -> bool:
 
 def all_in(store: Store) -> Iterator[Venv]:
     """Yield every venv in the store, complete or not, also those of which only the lease file is left."""
-    for name in files.names(f"{store.data}/envs", _FOLDER):
+    for name in folders.names(f"{store.data}/envs", _FOLDER):
         folder = store.folder(name)
-        files.check_folder(folder)
+        folders.check_folder(folder)
         found = {name.removesuffix(".lease") for name in os.listdir(folder)}
         yield from (Venv(folder, name) for name in sorted(filter(_VENV.fullmatch, found)))
 
@@ -101,7 +101,7 @@ def create(store: Store, folder: str, record: str, *, name: str = "", exclusive:
     Raises:
         OSError: it cannot be created.
     """
-    files.make_folder(store.folder(folder))
+    folders.make_folder(store.folder(folder))
     while True:
         venv = Venv(store.folder(folder), name or random_name())
         descriptor = locks.create_lease(venv.lease_file, record, exclusive=exclusive)
@@ -157,16 +157,16 @@ def sweep(store: Store, before: float) -> None:
 
     Under the build lock.
     """
-    folders = [store.folder(name) for name in files.names(f"{store.data}/envs", _FOLDER)]
-    for path in (store.root, store.links, f"{store.data}/index", f"{store.data}/python", *folders):
+    inner = [store.folder(name) for name in folders.names(f"{store.data}/envs", _FOLDER)]
+    for path in (store.root, store.links, f"{store.data}/index", f"{store.data}/python", *inner):
         with contextlib.suppress(OSError):
-            files.remove_temporary(path, before)
-    for path in folders:
+            folders.remove_temporary(path, before)
+    for path in inner:
         with contextlib.suppress(OSError):
             if os.listdir(path) == ["complete"]:  # a user removed its venv
                 os.unlink(f"{path}/complete")
             os.rmdir(path)
-    kept = set(files.names(f"{store.data}/envs", _FOLDER))
-    for name in files.names(f"{store.data}/index", _INDEX_OF_STATE):
+    kept = set(folders.names(f"{store.data}/envs", _FOLDER))
+    for name in folders.names(f"{store.data}/index", _INDEX_OF_STATE):
         if name.rpartition(":")[2] not in kept:
             files.remove(store.index(name))

@@ -43,7 +43,7 @@ BLUR = 20_000_000  # nanoseconds by which a time stamp may lag: two ticks of a k
 COARSE_BLUR = 2_000_000_000  # the same where stamps are whole seconds (HFS+, ext3) or even ones (FAT)
 
 
-def key(env: str, python: str | None) -> str:
+def key(env: str, python: "str | None") -> str:
     """Return the name under which an environment, with a Python that was asked for explicitly, keeps its files."""
     if python and paths.is_path(python):
         python = os.path.abspath(python)  # relative to the current folder, which another start need not have
@@ -72,7 +72,7 @@ def session_folder(session: str) -> str:
     """Return the name of the folder in the store for the own venvs of a nox session."""
     import hashlib  # noqa: PLC0415 - for nox, which imports it
 
-    return hashlib.sha256(f"nox session {session}".encode("utf-8", "surrogateescape")).hexdigest()[:16]
+    return f"session-{hashlib.sha256(session.encode('utf-8', 'surrogateescape')).hexdigest()[:16]}"
 
 
 class Index:
@@ -85,14 +85,14 @@ class Index:
     lease_inode: int
     boot: str
     """The boot in which the venv was last known to be complete."""
-    members: list[str]
+    members: "list[str]"
     """Folders of workspace members."""
-    link: str | None
+    link: "str | None"
     """The setting `link`."""
-    paths: list[str]
+    paths: "list[str]"
     expected: str
     """What `stat` printed."""
-    digests: list[str]
+    digests: "list[str]"
     """Lines of a SHA-256 and a path."""
 
     @classmethod
@@ -163,7 +163,7 @@ def stat(names: "Iterable[str]") -> str:
     return "\n".join(f"{signature} {path}" for signature, path in found if signature != files.ABSENT)
 
 
-def load(project: str, name: str) -> Index | None:
+def load(project: str, name: str) -> "Index | None":
     """Return the index called `name` of `project`, or None where there is none, or none that can be trusted."""
     root = folder(project)
     try:
@@ -180,7 +180,7 @@ def load(project: str, name: str) -> Index | None:
     return index if index.project == project else None  # a copied project brings the index of its original
 
 
-def _find(start: str, name: str) -> tuple[Index, str] | None:
+def _find(start: str, name: str) -> "tuple[Index, str] | None":
     """Return the index of the project around `start`, an absolute path without links, and its member."""
     nearest = None
     here = start
@@ -197,7 +197,7 @@ def _find(start: str, name: str) -> tuple[Index, str] | None:
         here = above
 
 
-def start(folder: str, name: str) -> tuple[Index, int] | None:
+def start(folder: str, name: str) -> "tuple[Index, int] | None":
     """Return the index called `name` for `folder`, and the descriptor of a lease on its venv.
 
     Returns None where something is not as it was, and only the protocol can tell what.
@@ -214,7 +214,7 @@ def start(folder: str, name: str) -> tuple[Index, int] | None:
     return earlier_states.start(index.project, nearest, name)
 
 
-def lease(index: Index) -> int | None:
+def lease(index: Index) -> "int | None":
     """Return the descriptor of a lease on the venv of `index`, or None where the index does not hold any more.
 
     Rule 5: first the lease, then the comparison of everything that the venv's validity rests on.
