@@ -60,10 +60,14 @@ def test_editable_build_goes_cold_warm_changed_warm(backed: Project) -> None:
     settle(backed)
     assert uses_index(backed)
     backed.edit("src/project/__init__.py", "1.0", "1.1")
-    assert "changed: src/project/__init__.py version" in said(backed)
+    backed.edit("pyproject.toml", "[project]\n", "[tool.roost]\ninputs = ['src/project/__init__.py']\n[project]\n")
+    assert "changed: " in said(backed)
     assert installed(backed) == "project 1.1"
+    backed.edit("src/project/__init__.py", "1.1", "1.2")
+    assert "changed: src/project/__init__.py" in said(backed)
+    assert installed(backed) == "project 1.2"
     assert said(backed) == ""
-    assert builds(backed) == 2
+    assert builds(backed) == 3
 
 
 @pytest.mark.skipif(not OTHER_PYTHON, reason="there is only one Python on this machine")

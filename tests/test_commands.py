@@ -146,7 +146,10 @@ def test_clean_keeps_what_is_recent_current_newest_or_in_use(project: Project) -
     }
     project.age()
     gone = {str(newest): ""}
-    assert clean(project, "--all") == {str(current): "it is the target of a link in `.roost/.venv`", str(used): "in use"} | gone
+    assert (
+        clean(project, "--all")
+        == {str(current): "it is the target of a link in `.roost/.venv`", str(used): "in use"} | gone
+    )
     (project.root / "go").touch()
     assert finish(session)[0] == 0
     project.age()
@@ -200,6 +203,7 @@ def test_clean_of_nothing(project: Project) -> None:
 
 
 def test_clean_during_a_build_removes_nothing_and_names_the_builder(slow_project: SlowProject) -> None:
+    slow_project.file("slow.txt", "3")
     builder = slow_project.start("run", "python", "-c", "pass")
     slow_project.begun()
     got = slow_project.roost("clean", "--all")

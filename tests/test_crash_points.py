@@ -62,27 +62,38 @@ def test_wipe_at_every_step(tmp_path: Path, wheels: Path, scenario: str, soak: f
     assert tried >= 2
 
 
-def test_crash_points_find_a_marker_that_is_written_first(tmp_path: Path, wheels: Path) -> None:
-    """Show that the crashes would tell: with the marker before the installer, some venv is leased that is not whole."""
+MARKER_FIRST = """
+from roost.build import build
+from roost.installers.uv import UvSync
+from roost.store import marker
+install, real = UvSync.install, build._install
+def _install(store, state, made, **options):
+    def early(self, target, run):
+        build.mark_installer_finished(made)
+        marker.publish(made.venv.marker, marker.describe(state, made))
+        return install(self, target, run)
+    UvSync.install = early
+    return real(store, state, made, **options)
+build._install = _install
+"""
+MARKER_STAYS = """
+from roost.nox.session_venv import SessionVenv
+SessionVenv.begin = lambda self: None
+"""
+
+
+@pytest.mark.parametrize(
+    ("patch", "scenario", "first", "stride", "fault"),
+    [(MARKER_FIRST, "rebuild", 12, 5, "not ['apple-"), (MARKER_STAYS, "own", 44, 1, "extra")],
+    ids=["marker first", "marker stays during an install"],
+)
+def test_crash_points_find_a_marker_of_a_venv_that_is_not_complete(  # noqa: PLR0913, PLR0917 - one case
+    tmp_path: Path, wheels: Path, patch: str, scenario: str, first: int, stride: int, fault: str
+) -> None:
+    """Show that the crashes would tell: `patch` breaks a rule, and a marker names a venv that is not complete."""
     project = _project(tmp_path / "work/project", wheels)
-    code = (
-        "import sys\n"
-        "from roost.build import build\n"
-        "from roost.installers.uv import UvSync\n"
-        "from roost.store import marker\n"
-        "from tests import crash_child\n"
-        "install, real = UvSync.install, build._install\n"
-        "def _install(store, state, made, **options):\n"
-        "    def early(self, target, run):\n"
-        "        build.mark_installer_finished(made)\n"
-        "        marker.publish(made.venv.marker, marker.describe(state, made))\n"
-        "        return install(self, target, run)\n"
-        "    UvSync.install = early\n"
-        "    return real(store, state, made, **options)\n"
-        "build._install = _install\n"
-        "crash_child.main(*sys.argv[1:])\n"
-    )
-    words = [str(project.root), "rebuild", "12", "5", "changes", "crash"]
+    code = f"{patch}\nimport sys\nfrom tests import crash_child\ncrash_child.main(*sys.argv[1:])\n"
+    words = [str(project.root), scenario, str(first), str(stride), "changes", "crash"]
     got = run([sys.executable, "-c", code, *words], cwd=Path(__file__).parent.parent)
     assert got.returncode == 0, got.stderr
-    assert any("not ['apple-" in fault for fault in json.loads(got.stdout)["faults"]), got.stdout
+    assert any(fault in one for one in json.loads(got.stdout)["faults"]), got.stdout

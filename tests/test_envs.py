@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from packaging.specifiers import SpecifierSet
 
-from roost.inputs import interpreter, settings
 from roost.errors import RoostError
+from roost.inputs import interpreter, settings
 from roost.inputs.files import Inputs
 from roost.inputs.project import Project as FoundProject
 from roost.inputs.settings import Settings
@@ -96,7 +96,7 @@ def test_sync_of_all_reports_every_failure_and_builds_the_rest(project: Project)
     assert len(got.stdout.split()) == 2
     for failure in ("no Python satisfies `3.99`", "no dependency group `nowhere`", "`sh` ended with status 3"):
         assert got.stderr.count(failure) == 1
-    assert sorted(os.listdir(project.store / ".venv")) == ["b", "default"]
+    assert project.links() == ["b", "default"]
 
 
 def read(project: Project, env: str, roost: str) -> Settings:
@@ -169,20 +169,20 @@ NOT_READ = [
 def test_groups_that_an_installer_would_leave_out_are_refused(
     project: Project, table: str, env: str, key: str, kind: str
 ) -> None:
-    with pytest.raises(RoostError, match=rf"^`{key}` in `.*` means nothing to the installer `{kind}`, which installs "):
+    with pytest.raises(RoostError, match=rf"^`{key}` in `.*` has no effect: the installer `{kind}`, which installs "):
         read(project, env, table)
     read(project, env, table.replace("['dev']", "[]").replace("['x']", "[]"))
 
 
 CIRCLES = [
-    ("dev = [{include-group = 'dev'}]", "include one another in a circle, `dev` → `dev`: take one of them out"),
+    ("dev = [{include-group = 'dev'}]", "include one another in a circle, `dev` → `dev`: remove one of the includes"),
     (
         "dev = [{include-group = 'One'}]\none = [{include-group = 'two'}]\ntwo = [{include-group = 'one'}]",
-        "include one another in a circle, `one` → `two` → `one`: take one of them out",
+        "include one another in a circle, `one` → `two` → `one`: remove one of the includes",
     ),
     (
         "dev = [{include-group = 'none'}]\nx = []",
-        "`dev` in `{file}` includes `none`, which is not there: it has `dev`, `x`",
+        "`dev` in `{file}` includes `none`, which does not exist: it has `dev`, `x`",
     ),
 ]
 
@@ -289,7 +289,7 @@ def test_python_that_the_project_does_not_allow_is_refused(plain: Project, lock:
     plain.edit("pyproject.toml", ">=3.11", f">=3.11,!={OTHER_PYTHON}.*")
     got = refused(plain, "--python", OTHER_PYTHON, env=with_other_python())
     where = f"`project.requires-python` in `{plain.root}/pyproject.toml`"
-    assert f" is none that {where} allows, which is `>=3.11,!={OTHER_PYTHON}.*`: ask for another" in got
+    assert f" does not satisfy `>=3.11,!={OTHER_PYTHON}.*` ({where}): pass another with `--python`" in got
 
 
 ASKED = ["{0}", ">={0},<={0}.99", "cpython@{0}", "cp{1}", "python{0}", "{path}", "./{link}"]

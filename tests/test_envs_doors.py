@@ -73,4 +73,4 @@ def test_hook_syncs_the_environment_that_it_is_told(project: Project, way: str) 
     env = dict(os.environ) | {"ROOST_ENV": "default" if way == "option" else "bare"}
     got = project.roost("hook", "sync", *option, "post-merge", env=env)
     assert "building `bare`" in got.stderr
-    assert os.listdir(project.store / ".venv") == ["bare"]
+    assert project.links() == ["bare"]

@@ -39,10 +39,7 @@ def test_other_hooks_are_never_overwritten_and_told_how_to_call_roost(hooked: Ho
     got = hooked.roost("hook", "install")
     assert got.returncode == 125
     assert got.stdout == f"installed {folder}/post-checkout\n"
-    assert (
-        f'`{folder}/post-merge` is not roost\'s, so it stays as it is: add the line `roost hook sync post-merge "$@"`'
-        in (got.stderr)
-    )
+    assert f'`{folder}/post-merge` already exists: add the line `roost hook sync post-merge "$@"`' in (got.stderr)
     assert (folder / "post-merge").read_text() == "#!/bin/sh\necho mine\n"
     assert os.readlink(folder / "post-rewrite") == "nowhere"
     got = hooked.roost("hook", "uninstall")
@@ -56,7 +53,7 @@ def test_hook_that_was_edited_is_its_editors(hooked: HookedProject) -> None:
     path.write_text(f"{path.read_text()}echo mine\n")
     assert hooked.roost("hook", "install").returncode == 125
     assert "echo mine" in path.read_text()
-    assert f"`{path}` is not roost's" in hooked.roost("hook", "uninstall").stderr
+    assert f"`{path}` is not a hook of roost" in hooked.roost("hook", "uninstall").stderr
     assert listed(path.parent) == ["post-checkout"]
 
 

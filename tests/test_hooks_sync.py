@@ -74,7 +74,7 @@ def current(project: HookedProject) -> str:
 def test_checkout_switches_and_says_one_line(moving: HookedProject) -> None:
     for branch, version in (("old", "1.0"), ("main", "2.0"), ("old", "1.0")):
         (line,) = said(moving, "checkout", branch)
-        assert line.startswith("roost: `default` is `venv-")
+        assert line.startswith("roost: `default`: switched back to `venv-")
         assert current(moving) == version
     assert len(moving.journal("build")) == 2
 
@@ -93,7 +93,7 @@ def test_checkout_that_needs_no_other_venv_says_and_does_nothing(moving: HookedP
 
 def test_merge_of_another_lock_file_syncs(moving: HookedProject) -> None:
     (line,) = said(moving, "merge", "--no-edit", "old")
-    assert line.startswith("roost: `default` is `venv-")
+    assert line.startswith("roost: `default`: switched back to `venv-")
     assert current(moving) == "1.0"
 
 
@@ -193,7 +193,7 @@ def test_busy_build_lock_does_not_fail_a_checkout(hooked: HookedProject) -> None
     hooked.lock()
     hooked.git("commit", "--quiet", "--all", "--message", "Cherry")
     hooked.git("checkout", "--quiet", "main")
-    holder = f"import fcntl, sys, time; f = open({str(hooked.store / 'lock')!r}); fcntl.flock(f, 2); print(flush=True)"
+    holder = f"import fcntl, sys, time; f = open({str(hooked.store / '.venv/.lock')!r}); fcntl.flock(f, 2); print(flush=True)"
     child = start([BASE_PYTHON, "-c", f"{holder}; time.sleep(60)"])
     assert child.stdout
     child.stdout.readline()

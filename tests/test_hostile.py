@@ -38,7 +38,8 @@ FILES: dict[str, Callable[[Project], Path]] = {
 }
 FOLDERS: dict[str, Callable[[Project], Path]] = {
     ".roost": lambda project: project.store,
-    "v1": lambda project: project.store / "v1",
+    ".venv": lambda project: project.store / ".venv",
+    ".v2": lambda project: project.store / ".venv/.v2",
     ".venv/.v2/index": lambda project: project.store / ".venv/.v2/index",
     ".venv/.v2/python": lambda project: project.store / ".venv/.v2/python",
     "envs": lambda project: project.store / ".venv/.v2/envs",
@@ -46,7 +47,6 @@ FOLDERS: dict[str, Callable[[Project], Path]] = {
     "venv": _venv,
     "bin": lambda project: _venv(project) / "bin",
     "trash": lambda project: project.store / ".venv/.v2/trash",
-    "current": lambda project: project.store / ".venv",
 }
 # For each shape, in the order of `odd.OF_FILES` and `odd.OF_FOLDERS`: `.` starts without a word, `b` builds anew and says
 # why, `x` is refused with a sentence that names the path, `a` starts, with or without a build: the things themselves are
@@ -60,7 +60,8 @@ OUTCOMES = {
     "journal": ("..............", "bbbbbbbbbbbbbb"),
     "pyvenv.cfg": ("bbbbbbbbbbbbbb", "bbbbbbbbbbbbbb"),
     ".roost": ("xxxxxxxxxb", "xxxxxxxxxb"),
-    "v1": ("xxxxxxx..b", "xxxxxxxbbb"),
+    ".venv": ("xxxxxxx..b", "xxxxxxxbbb"),
+    ".v2": ("xxxxxxx..b", "xxxxxxxbbb"),
     ".venv/.v2/index": ("..xxxxx...", "xxxxxxxbbb"),
     ".venv/.v2/python": ("x.xxxxx...", "xxxxxxxbbb"),
     "envs": ("xaxxxxx..b", "xxxxxxxbbb"),
@@ -68,7 +69,6 @@ OUTCOMES = {
     "venv": ("babbbbb..b", "bbbbbbbbbb"),
     "bin": ("babbbbb..b", "bbbbbbbbbb"),
     "trash": ("..........", "xxxxxxxbbb"),
-    "current": ("xxxxxxx...", "xxxxxxxbbb"),
 }
 
 
@@ -207,7 +207,9 @@ def test_odd_thing_in_place_of_a_venv_is_collected(bench: Bench, shape: odd.Shap
 def test_what_somebody_removed_is_made_again(bench: Bench, soak: float) -> None:
     bench.fresh(indexed=True)
     lookers = ["status", "why", "log", "key", "clean", "doctor", "sync"]
-    for number, name in enumerate(("lock", "index", "record", "journal", ".venv/.v2/index", ".venv/.v2/python", "trash", "current")):
+    for number, name in enumerate(
+        ("lock", "index", "record", "journal", ".venv/.v2/index", ".venv/.v2/python", "trash")
+    ):
         path = (FILES | FOLDERS)[name](bench.project)
         chosen = lookers if soak else [lookers[(number + more) % len(lookers)] for more in (0, 3)]
         for words in (text.split() for text in [*chosen, "run python -c pass"]):
@@ -308,6 +310,6 @@ def test_venv_by_a_link_is_not_taken_for_one(bench: Bench) -> None:
     odd.moved(venv, bench.elsewhere)
     FILES["index"](bench.project).unlink(missing_ok=True)  # a warm start looks at the files, which are the same
     got = bench.project.python("import sys; print(sys.prefix)")
-    assert f"`{venv.name}` is a link, or lies behind one\n" in got.stderr
+    assert f"`{venv.name}` is a link, or reached through one\n" in got.stderr
     assert (got.returncode, got.stdout) == (0, f"{_venv(bench.project)}\n")
     assert _venv(bench.project) != venv

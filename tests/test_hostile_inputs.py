@@ -196,9 +196,7 @@ def test_path_that_ends_a_folder_in_path_is_refused(tmp_path: Path, wheels: Path
     """The rest would be a folder in PATH that counts from wherever the command is."""
     project = Project(tmp_path / "work/co:lon", wheels)
     project.write(dependencies=["apple"], name="odd")
-    said = (
-        f"roost: `{project.store}` has a `:`, which ends a folder in PATH: rename it, or set `ROOST_DIR` to another\n"
-    )
+    said = f"roost: `{project.store}` contains `:`, the separator in PATH: rename it, or set `ROOST_DIR`\n"
     assert refused(project) == said
     env = dict(os.environ) | {"ROOST_DIR": str(tmp_path / "stores")}
     got = project.run("apple", env=env)
@@ -229,7 +227,12 @@ def test_clock_that_jumps(project: Project, when: str, soak: float) -> None:
     project.python("pass")
     (venv,) = project.venvs()
     stamp = STAMPS[when]
-    for path in (project.root / "pyproject.toml", project.root / "uv.lock", project.store / ".venv/.lock", project.store):
+    for path in (
+        project.root / "pyproject.toml",
+        project.root / "uv.lock",
+        project.store / ".venv/.lock",
+        project.store,
+    ):
         os.utime(path, (stamp, stamp))
     marker = venv.parent / "complete"
     year = "1971" if when == "past" else "2099"
@@ -267,7 +270,6 @@ def test_file_that_is_looked_at_in_passing(project: Project, shape: odd.Shape) -
         shape(project.root / name, project.root.parent)
     got = project.python("pass")
     assert got.returncode == 0, got.stderr
-    assert f"add the line `/.roost` to `{project.root}/.gitignore`" in got.stderr
     for words in (["doctor"], ["hook", "install"], ["hook", "uninstall"]):
         got = project.roost(*words)
         assert got.returncode in (0, 125)
@@ -294,7 +296,7 @@ def test_version_request_that_takes_for_ever_to_refuse(project: Project) -> None
     """A pattern that can split spaces in two ways tries all of them for each of the clauses."""
     for text in (">=3  " * 40 + "x", ">=3  ,  " * 40 + "x", "3" * 100_000 + "x", ">=3." * 50_000):
         project.file(".python-version", text)
-        assert "which is no version: write one such as `3.12`" in refused(project)
+        assert "is not a version specifier; write one such as `3.12`" in refused(project)
 
 
 @pytest.mark.parametrize("depth", [90, 400, 900, 3000])

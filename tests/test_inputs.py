@@ -182,11 +182,11 @@ REFUSED = [
     ("inputs = ['p*']", "`{root}/pipe` is not a regular file, so no environment can be made from it"),
     (
         "inputs = ['folder']",
-        "`{root}/folder` is a folder, so no environment can be made from it: `folder/**` names what is",
+        "`{root}/folder` in `tool.roost.inputs` is a folder: `folder/**` matches the files",
     ),
     (
         "inputs = ['folder/']",
-        "`{root}/folder` is a folder, so no environment can be made from it: `folder/**` names what is",
+        "`{root}/folder` in `tool.roost.inputs` is a folder: `folder/**` matches the files",
     ),
     ("inputs = ['huge']", "`{root}/huge` is larger than 64 MiB, so no environment is made from it"),
     ("inputs = ['many/*']", "the pattern `many/*` matches more than 20000 paths in `{root}`: narrow it"),

@@ -140,7 +140,7 @@ def test_variable_in_the_name_of_a_requirement_file(plain: Project, monkeypatch:
         time.sleep(0.03)
         assert said(plain) == ""
     monkeypatch.delenv("WHERE")
-    assert f"`{plain.root}/${{WHERE}}/all.txt`, which `{plain.root}/requirements.txt` names, is not there" in refused(
+    assert f"`{plain.root}/${{WHERE}}/all.txt`, which `{plain.root}/requirements.txt` names, does not exist" in refused(
         plain
     )
 
@@ -165,7 +165,7 @@ REQUIREMENTS = [
     (
         "missing",
         {"requirements.txt": "-r nowhere.txt\n"},
-        "`{root}/nowhere.txt`, which `{root}/requirements.txt` names, is not there: write it",
+        "`{root}/nowhere.txt`, which `{root}/requirements.txt` names, does not exist: create it",
     ),
 ]
 
@@ -218,7 +218,7 @@ def test_requirement_file_on_a_server_is_refused_without_its_password(plain: Pro
     with_requirements(plain)
     plain.edit("pyproject.toml", '["requirements.txt"]', '["https://me:hush@example.invalid/r.txt"]')
     text = refused(plain)
-    assert "names `https://****@example.invalid/r.txt`: a file on a server can change unseen" in text
+    assert "names `https://****@example.invalid/r.txt`: a file on a server can change unnoticed" in text
     assert "hush" not in text
 
 

@@ -157,54 +157,11 @@ def test_inputs_of_a_member_are_built_anew(built: Project) -> None:
     assert log(built, "packages/red") == before + 1
 
 
-VERSIONS = {
-    "setuptools": "[tool.setuptools.dynamic]\nversion = {attr = 'project.__version__'}\n",
-    "hatch": "[tool.hatch.version]\npath = 'src/project.py'\n",
-    "pdm": "[tool.pdm.version]\nsource = 'file'\npath = 'src/project.py'\n",
-    "scikit-build": "[tool.scikit-build.metadata.version]\ninput = 'src/project.py'\n",
-    "setup.cfg": "",
-    "flit": "[tool.flit.module]\nname = 'project'\n",
-}
-
-
-@pytest.mark.parametrize("kind", VERSIONS)
-def test_of_a_python_file_with_the_version_the_version_alone_counts(built: Project, kind: str) -> None:
-    package(built, ".", head="dynamic = ['version']", more=VERSIONS[kind] + uv_table(built))
-    if kind == "setup.cfg":
-        built.file("setup.cfg", "[metadata]\nversion = attr: project.__version__\n")
-    if kind == "flit":
-        built.edit("pyproject.toml", "'plain_backend'", "'flit_core.buildapi'")
-    built.file("src/project.py", "version_info: tuple = (1, 0)\n__version__ = '1.0'\n\n\ndef work():\n    return 1\n")
-    before = Look(built)
-    built.edit("src/project.py", "return 1", "return 2  # another version")
-    assert before.changed() == []
-    built.edit("src/project.py", "'1.0'", "'1.1'")
-    assert before.changed() == ["src/project.py version"]
-    built.edit("src/project.py", "'1.1'", "'1.0'")
-    built.edit("src/project.py", "(1, 0)", "(1, 1)")
-    assert before.changed() == ["src/project.py version"]
-
-
-def test_version_from_a_python_file_is_read_anew(built: Project) -> None:
-    """Uv looks at no such file, and would take the build of before."""
-    package(built, ".", head="dynamic = ['version']", more=VERSIONS["hatch"] + uv_table(built))
-    for version in ("1.0", "1.1"):
-        built.file("src/project.py", f"__version__ = '{version}'\n")
-        if version == "1.0":
-            built.lock()  # `uv pip install` builds what it is given by path each time
-        assert installed(built) == f"project {version}"
-
-
 FILES = {
     "version": ("[tool.setuptools.dynamic]\nversion = {file = ['one.txt']}\n", True),
     "requirements": ("[tool.setuptools.dynamic]\ndependencies = {file = 'one.txt'}\n", True),
     "extra": ("[tool.setuptools.dynamic.optional-dependencies]\nx = {file = ['one.txt']}\n", True),
     "hatch's hook": ("[tool.hatch.metadata.hooks.requirements_txt]\nfiles = ['one.txt']\n", True),
-    "hatch's program for metadata": ("[tool.hatch.metadata.hooks.custom]\npath = 'one.txt'\n", True),
-    "hatch's program for builds": ("[tool.hatch.build.hooks.custom]\npath = 'one.txt'\n", True),
-    "hatch's program for wheels": ("[tool.hatch.build.targets.wheel.hooks.custom]\npath = 'one.txt'\n", True),
-    "pdm's program": ("[tool.pdm.build]\ncustom-hook = 'one.txt'\n[build-system]\nbuild-backend='pdm.backend'\n", True),
-    "poetry's program": ("[tool.poetry.build]\nscript = 'one.txt'\n", True),
     "readme": ("[tool.setuptools.dynamic]\nreadme = {file = ['one.txt']}\n", False),
 }
 
@@ -225,7 +182,6 @@ def test_files_that_a_backend_is_told_to_read(built: Project, table: str, counts
         ("mesonpy", "meson.build"),
         ("mesonpy", "meson_options.txt"),
         ("scikit_build_core.build", "CMakeLists.txt"),
-        ("pdm.backend", "pdm_build.py"),
     ],
 )
 def test_files_that_a_backend_takes_metadata_from(built: Project, backend: str, name: str) -> None:
@@ -241,13 +197,6 @@ def test_crate_that_lies_elsewhere(built: Project) -> None:
     built.file("rust/Cargo.toml", "[package]\n")
     built.file("rust/Cargo.lock", "")
     assert before.changed() == ["rust/Cargo.lock", "rust/Cargo.toml"]
-
-
-def test_program_of_hatch_that_has_no_name_has_its_usual_one(built: Project) -> None:
-    built.file("pyproject.toml", "[project]\nname = 'project'\n[tool.hatch.metadata.hooks.custom]\n")
-    before = Look(built)
-    built.file("hatch_build.py", "1")
-    assert before.changed() == ["hatch_build.py"]
 
 
 def test_files_that_setup_cfg_names(built: Project) -> None:
@@ -279,7 +228,7 @@ def test_glob_that_matches_a_hundred_thousand_files(built: Project) -> None:
 
 def test_glob_through_too_many_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each of them is looked at by every warm start, so they are bounded, also where nothing in them matches."""
-    monkeypatch.setattr("roost.inputs.COUNT_LIMIT", 20)
+    monkeypatch.setattr("roost.inputs.files.COUNT_LIMIT", 20)
     for number in range(21):
         (tmp_path / f"deep/{number}").mkdir(parents=True)
     with pytest.raises(RoostError, match=r"the pattern `\*\*/x` leads through more than 20 folders, such as `"):

@@ -68,7 +68,7 @@ def test_parallel_sessions_need_a_noxfile_that_registers_the_backend(project: Pr
     assert got.stdout.count(f"{project.venvs()[0]}\n") == 2
     got = project.roost("nox", *words, "-fb", "roost")
     assert got.returncode == 2
-    assert "leave out `-j`, or give the sessions `venv_backend="roost"`" in got.stderr
+    assert 'leave out `-j`, or give the sessions `venv_backend="roost"`' in got.stderr
 
 
 @parallel

@@ -1,8 +1,8 @@
 """What a nox session installs: the shared venv stays as it is, whatever the session runs."""
 
+import json
 from pathlib import Path
 
-import json
 import pytest
 
 from tests import support
@@ -186,7 +186,10 @@ BY_HAND = {
     "uv --quiet pip sync": ("'uv', '--quiet', 'pip', 'sync', 'requirements.txt'", "['cherry']\n"),
     "pip install": ("'pip', 'install', 'cherry'", WITH),
     "python -m pip install": ("'python', '-m', 'pip', 'install', 'cherry'", WITH),
-    "uv --preview-features pylock pip install": ("'uv', '--preview-features', 'pylock', 'pip', 'install', 'cherry'", WITH),
+    "uv --preview-features pylock pip install": (
+        "'uv', '--preview-features', 'pylock', 'pip', 'install', 'cherry'",
+        WITH,
+    ),
     "python -m ensurepip": ("'python', '-m', 'ensurepip'", WITHOUT),
     "python -Im pip uninstall": ("'python', '-Im', 'pip', 'uninstall', '--yes', 'banana'", "['apple']\n"),
     "uv sync": ("'uv', 'sync', '--no-default-groups'", "['apple']\n"),

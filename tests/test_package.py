@@ -39,7 +39,7 @@ def build(folder: Path, out: Path) -> Path:
 def built(checkout: Path) -> Path:
     """Provide a folder with the wheel and the sdist of a checkout in which roost was used."""
     (checkout / ".roost/.venv/.v2/envs/0123456789abcdef/venv-abcdef/bin").mkdir(parents=True)
-    for name in ("lock", ".venv/.v2/journal", ".venv/.v2/envs/0123456789abcdef/venv-abcdef.lease", ".gitignore"):
+    for name in (".venv/.lock", ".venv/.v2/journal", ".venv/.v2/envs/0123456789abcdef/venv-abcdef.lease", ".gitignore"):
         (checkout / ".roost" / name).write_text("*\n")
     return build(checkout, checkout.parent / "dist")
 
@@ -61,7 +61,8 @@ def test_wheel_has_the_package_its_types_and_its_scripts(built: Path) -> None:
     names = set(members(built)[0])
     modules = {str(path.relative_to(ROOT / "src")) for path in (ROOT / "src").rglob("*.py")}
     assert modules | {"roost/py.typed"} <= names
-    assert {name.rpartition("/")[2] for name in names if ".data/scripts/" in name} == {"roost", "roost-run"}
+    assert {name.rpartition("/")[2] for name in names if ".data/scripts/" in name} == {"roost-run"}
+    assert any(name.endswith("/entry_points.txt") for name in names)
     assert not [name for name in names if not name.startswith(("roost/", "roost-"))]
 
 
@@ -72,17 +73,34 @@ def test_sdist_has_what_the_tests_and_the_docs_need(built: Path) -> None:
     assert {"docs/index.md", "docs/terminal.svg", "hooks/roost-run", ".pre-commit-hooks.yaml"} <= set(names)
 
 
-@pytest.mark.parametrize("ignored", [True, False])
-def test_line_in_gitignore_is_what_keeps_it_out_elsewhere(tmp_path: Path, ignored: bool) -> None:
-    """As roost says when it makes its folder: build backends read no `.gitignore` but the one at the root."""
+SDIST_BACKENDS = {
+    "hatchling": ("hatchling", "hatchling.build"),
+    "setuptools": ("setuptools", "setuptools.build_meta"),
+    "flit-core": ("flit_core", "flit_core.buildapi"),
+    "pdm-backend": ("pdm-backend", "pdm.backend"),
+    "poetry-core": ("poetry-core", "poetry.core.masonry.api"),
+}
+
+
+@pytest.mark.parametrize("backend", SDIST_BACKENDS)
+def test_sdists_of_a_used_project_hold_two_small_files_at_most(tmp_path: Path, backend: str) -> None:
+    """Without a `.gitignore`: build backends skip a folder named `.venv`, or take only the package."""
+    requirement, module = SDIST_BACKENDS[backend]
     folder = tmp_path / "shop"
-    (folder / ".roost/v1").mkdir(parents=True)
-    (folder / ".roost/.gitignore").write_text("*\n")
-    (folder / ".roost/.venv/.v2/journal").write_text("")
-    (folder / ".gitignore").write_text("/.roost\n" if ignored else "/dist\n")
-    (folder / "shop.py").write_text("")
+    (folder / ".roost/.venv/.v2/envs/0123456789abcdef/venv-abcdef/bin").mkdir(parents=True)
+    for name in (".gitignore", "CACHEDIR.TAG", ".venv/.lock", ".venv/.v2/journal"):
+        (folder / ".roost" / name).write_text("*\n")
+    (folder / ".roost/.venv/default").symlink_to(folder / ".roost/.venv/.v2/envs/0123456789abcdef/venv-abcdef")
+    (folder / "shop.py").write_text('"""A shop."""\n__version__ = "1"\n')
     (folder / "pyproject.toml").write_text(
-        '[build-system]\nrequires = ["hatchling"]\nbuild-backend = "hatchling.build"\n'
-        '[project]\nname = "shop"\nversion = "1"\n'
+        f'[build-system]\nrequires = ["{requirement}"]\nbuild-backend = "{module}"\n'
+        '[project]\nname = "shop"\nversion = "1"\ndescription = "A shop"\n'
     )
-    assert (".roost/.venv/.v2/journal" in members(build(folder, tmp_path / "dist"))[1]) is not ignored
+    script = f"import {module} as backend; print(backend.build_sdist('dist'))"
+    (folder / "dist").mkdir()
+    run([sys.executable, "-c", script], cwd=folder, check=True)
+    (archive,) = (folder / "dist").glob("*.tar.gz")
+    with tarfile.open(archive) as tar:
+        names = [name.partition("/")[2] for name in tar.getnames()]
+    assert "shop.py" in names
+    assert {name for name in names if name.startswith(".roost/")} <= {".roost/.gitignore", ".roost/CACHEDIR.TAG"}

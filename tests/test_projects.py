@@ -167,7 +167,7 @@ def test_order_of_requests_for_a_python(project: Project) -> None:
     project.edit("pyproject.toml", "[tool.roost]\n", f'[tool.roost]\npython = "{here}"\n')
     assert project.python("pass").returncode == 0
     project.edit("pyproject.toml", f'python = "{here}"', 'python = "3.98"')
-    assert f"`3.98`, which `tool.roost.python` in `{project.root}/pyproject.toml` asks for" in refused(project)
+    assert f"`3.98` (`tool.roost.python` in `{project.root}/pyproject.toml`)" in refused(project)
     got = project.run("--python", here, "python", "-c", "import sys; print('%d.%d' % sys.version_info[:2])")
     assert (got.returncode, got.stdout) == (0, f"{here}\n"), got.stderr
     got = run([ROOST, "run", f"--python={here}", "python", "-c", "pass"], cwd=project.root)
@@ -180,5 +180,5 @@ def test_order_of_requests_for_a_python(project: Project) -> None:
 
 def test_python_of_one_environment(project: Project) -> None:
     project.edit("pyproject.toml", "[tool.roost]\n", '[tool.roost]\n[tool.roost.envs.new]\npython = "3.99"\n')
-    assert "`3.99`, which `tool.roost.envs.new.python`" in refused(project, "--env", "new")
+    assert "`3.99` (`tool.roost.envs.new.python`" in refused(project, "--env", "new")
     assert project.python("pass").returncode == 0

@@ -116,7 +116,7 @@ def test_lease_is_inherited_by_what_runs_and_by_nothing_else(project: Project) -
 def test_errors_are_roosts(project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(roost.RoostError, match="there is no environment `docs`"):
         roost.acquire(project.root, env="docs")
-    with pytest.raises(errors.RoostError, match=r"no Python satisfies `3\.99` (--python)"):
+    with pytest.raises(errors.RoostError, match=r"no Python satisfies `3\.99` \(--python\)"):
         roost.acquire(project.root, python="3.99")
     with pytest.raises(errors.RoostError, match=r"no `pyproject\.toml` in "):
         roost.acquire(tmp_path)
@@ -183,7 +183,10 @@ def test_threads_that_acquire_at_once_share_one_build(project: Project) -> None:
         assert [
             path
             for path in project.store.rglob("*")
-            if ".lease_descriptor" not in path.name and path.is_file() and "venv-" not in str(path) and path.name.count(".") > 1
+            if ".lease_descriptor" not in path.name
+            and path.is_file()
+            and "venv-" not in str(path)
+            and path.name.count(".") > 1
         ] == []
         project.edit("pyproject.toml", "[tool.roost]\n", f"[tool.mine{turn}]\n[tool.roost]\n")
 

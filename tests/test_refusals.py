@@ -93,7 +93,7 @@ SETTINGS = [
     (
         "environment with a slash",
         in_roost('envs."a/b".groups = []'),
-        "`tool.roost.envs.a/b` in `{file}` is no name for an",
+        "`tool.roost.envs.a/b` in `{file}` is not a valid name for an",
     ),
     ("roost no table", replaced("[tool.roost]\n", "[tool]\nroost = 1\n"), "`tool.roost` in `{file}` must be a table"),
     (
@@ -247,8 +247,8 @@ def test_python_version_file_that_holds_no_version_is_refused(ready: Project, te
     ready.file(".python-version", text)
     env = dict(os.environ) | {"PATH": f"{ready.root}:{os.environ['PATH']}"}
     said = refused(ready, env=env)
-    assert f"`{ready.root}/.python-version` asks for the Python `" in said
-    assert "which is no version: write one such as `3.12`" in said
+    assert f"`{ready.root}/.python-version`: `" in said
+    assert "is not a version specifier; write one such as `3.12`" in said
 
 
 def test_python_setting_that_is_no_version_is_refused(ready: Project) -> None:

@@ -72,7 +72,9 @@ def test_read_only_folder_serves_what_is_ready(ready: Project, bound: list[str])
 def test_lock_that_cannot_be_opened(ready: Project, bound: list[str]) -> None:
     (ready.store / ".venv/.lock").chmod(0)
     stale(ready)
-    assert f"`{ready.store}/.venv/.lock` cannot be used: Permission denied; make it writable" in refused(ready, prefix=bound)
+    assert f"`{ready.store}/.venv/.lock` cannot be used: Permission denied; make it writable" in refused(
+        ready, prefix=bound
+    )
 
 
 def test_lock_that_is_a_link(ready: Project, tmp_path: Path) -> None:

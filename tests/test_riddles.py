@@ -23,10 +23,10 @@ def test_command_that_another_group_or_an_extra_brings(plain: Project) -> None:
 
     file = f"`{plain.root}/pyproject.toml`"
     assert (
-        f'`test` has a package of that name, so write `groups = ["dev", "test"]` in `[tool.roost]` of {file}'
+        f'`test` lists a package of that name, so write `groups = ["dev", "test"]` in `[tool.roost]` of {file}'
         in answer("cherry")
     )
-    assert f'`fruit` has a package of that name, so write `extras = ["fruit"]` in `[tool.roost]` of {file}' in answer(
+    assert f'`fruit` lists a package of that name, so write `extras = ["fruit"]` in `[tool.roost]` of {file}' in answer(
         "grape"
     )
     assert plain.roost("sync", "--env", "docs").returncode == 0

@@ -58,7 +58,8 @@ def dash(tmp_path: Path) -> Shell:
 def _warm(project: Project) -> None:
     assert project.python("pass").returncode == 0
     wait_for(
-        lambda: project.python("pass").returncode == 0 and (project.store / ".venv/.v2/index/default").exists(), "an index"
+        lambda: project.python("pass").returncode == 0 and (project.store / ".venv/.v2/index/default").exists(),
+        "an index",
     )
 
 

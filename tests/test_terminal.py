@@ -196,12 +196,13 @@ def test_quiet_says_nothing_of_a_build_nor_of_a_wait(held: Project, words: list[
 
 
 def test_quiet_from_the_environment_for_hooks(project: Project) -> None:
-    run(["git", "init", "-q"], cwd=project.root, check=True)
+    project.edit("pyproject.toml", "[tool.roost]", '[tool.roost]\nlink = ".venv"')
+    (project.root / ".venv").mkdir()
     env = dict(os.environ) | {"ROOST_QUIET": "1", "TERM": "xterm"}
     got = run([ROOST_RUN, "python", "-c", "print('ran')"], cwd=project.root, env=env)
     assert got.stdout == "ran\n"
-    (warning,) = got.stderr.splitlines()  # warnings are said
-    assert warning.startswith("roost: warning: add the line `/.roost`")
+    (warning,) = got.stderr.splitlines()  # only warnings
+    assert warning.startswith(f"roost: warning: `{project.root}/.venv` exists")
     env["ROOST_QUIET"] = "0"
     assert "building" in run([ROOST, "sync", "--refresh"], cwd=project.root, env=env).stderr
 
@@ -286,6 +287,6 @@ def test_help_says_how_to_begin_and_what_can_be_set() -> None:
     for line in (
         "  roost run pytest         in scripts and hooks also: roost-run pytest\n",
         "  2 usage, 124 a wait ran out, 125 any other failure,\n",
-        "  ROOST_TIMEOUT            seconds that a wait may last  [default: 600]\n",
+        "  ROOST_TIMEOUT            bound on waits, in seconds  [default: 600]\n",
     ):
         assert line in said

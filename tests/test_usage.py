@@ -43,7 +43,7 @@ def test_folder_that_is_not_there(project: Project, state: str) -> None:
         (["pytest"], "No such command 'pytest'. To run it in the environment: roost run pytest"),
         (
             ["log", "--since", "3"],
-            "`--since` is for `--timeline FILE`; without a picture, `-n COUNT` says how many events",
+            "`--since` needs `--timeline FILE`; without it, `-n COUNT` sets the number of events",
         ),
         (["run", "--"], "Missing argument 'COMMAND...'"),
         (["run", "--nonsense", "python"], "No such option"),

@@ -161,6 +161,13 @@ def _flock(project: Project, store: Store) -> Iterator[Finding]:
     """Try exclusive and shared locks between processes, and whether they end with their holder."""
     del project
     cure = "set `ROOST_DIR` to a folder on a local disk"
+    try:
+        yield from _try_locks(store, cure)
+    except OSError as error:
+        yield Finding("error", f"flock does not work ({error.strerror})", cure)
+
+
+def _try_locks(store: Store, cure: str) -> Iterator[Finding]:
     with _scratch(store) as path:
         with _holder(path, exclusive=True) as child:
             if _can_remove(path) or _can_lease(path):
