@@ -47,7 +47,7 @@ ACTS = {
     "there_and_back": 3,
     "touch": 2,
     "nox": 3,
-    "nox_own": 1,
+    "nox_own": 3,
     "install": 2,
     "delete_venv": 2,
     "delete_lease": 2,

@@ -24,7 +24,7 @@ REFUSALS = (
     (r"removed \d+ times meanwhile|was removed while it was used", ("wipe", "delete_venv", "delete_lease")),
     (r"nothing was removed: the build lock is held by", None),
     (
-        r"No module named|No such file|can't open|not found|not in the environment|cannot be run",
+        r"No module named|No such file|No virtual environment|can't open|not found|not in the environment|cannot be run",
         ("wipe", "delete_venv"),
     ),
 )

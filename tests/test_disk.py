@@ -164,7 +164,7 @@ def test_marker_is_in_place_when_its_folder_cannot_be_flushed(states: States, st
 
 
 def test_marker_that_cannot_be_flushed_leaves_the_one_before(states: States, strace: str, tmp_path: Path) -> None:
-    for call, when in (("fsync", 2), ("rename", 1)):
+    for call, when in (("fsync", 2), ("rename", 2)):
         words = ["-e", f"trace={call}", "-e", f"inject={call}:error=EIO:when={when}", ROOST, "sync", "--refresh"]
         got = run([strace, "-qq", "-o", tmp_path / "out", *words], cwd=states.project.root)
         assert "INJECTED" in (tmp_path / "out").read_text()

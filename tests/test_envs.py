@@ -169,7 +169,7 @@ NOT_READ = [
 def test_groups_that_an_installer_would_leave_out_are_refused(
     project: Project, table: str, env: str, key: str, kind: str
 ) -> None:
-    with pytest.raises(RoostError, match=rf"^`{key}` in `.*` has no effect: the installer `{kind}`, which installs "):
+    with pytest.raises(RoostError, match=rf"^`{key}` in `.*` has no effect: the installer `{kind}` installs "):
         read(project, env, table)
     read(project, env, table.replace("['dev']", "[]").replace("['x']", "[]"))
 

@@ -335,7 +335,7 @@ def test_command_that_cannot_be_executed(ready: Project) -> None:
     assert f"`{plain}` cannot be run: Permission denied\n" in refused(ready, command=("./plain.sh",), status=126)
     lost = ready.file("lost.sh", "#!/no/such/interpreter\n")
     lost.chmod(0o755)
-    assert f"`{lost}` cannot be run: the interpreter in its first line is not there\n" in refused(
+    assert f"`{lost}` cannot be run: the interpreter in its first line does not exist\n" in refused(
         ready, command=("./lost.sh",), status=126
     )
     bare = ready.file("bare.sh", "touch ran\n")

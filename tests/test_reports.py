@@ -141,7 +141,7 @@ def test_status_knows_each_python_and_environment(project: Project) -> None:
 
 def test_why_says_parts_and_packages(project: Project, wheels: Path) -> None:
     got = project.roost("why")
-    assert got.stdout == "`default` is not built yet (no Python was chosen yet): `roost sync --env default` does it\n"
+    assert got.stdout == "`default` is not built yet (no Python was chosen yet): `roost sync --env default`\n"
     project.python("pass")
     assert re.fullmatch(
         "`default` is ready: nothing changed since it was built [-0-9: ]{19}\n", project.roost("why").stdout

@@ -69,10 +69,10 @@ def lose_inventory(venv: Path) -> None:
 
 
 DAMAGES: dict[Callable[[Path], None], str] = {
-    empty_module: "`lib/python3.11/site-packages/apple/later.py` is not what it was in `venv-`",
-    lose_module: "`lib/python3.11/site-packages/apple/later.py` is gone from `venv-`",
-    cut_bytecode: "`lib/python3.11/site-packages/apple/__pycache__/later.cpython-311.pyc` is not what it was in `venv-`",
-    empty_record: "`lib/python3.11/site-packages/apple-2.0.dist-info/RECORD` is not what it was in `venv-`",
+    empty_module: "`lib/python3.11/site-packages/apple/later.py` in `venv-` changed",
+    lose_module: "`lib/python3.11/site-packages/apple/later.py` is missing from `venv-`",
+    cut_bytecode: "`lib/python3.11/site-packages/apple/__pycache__/later.cpython-311.pyc` in `venv-` changed",
+    empty_record: "`lib/python3.11/site-packages/apple-2.0.dist-info/RECORD` in `venv-` changed",
     lose_inventory: "the inventory of `venv-` cannot be read",
 }
 
@@ -106,7 +106,7 @@ def test_whole_venv_is_looked_at_once(project: Project) -> None:
     forget_boot(project)
     assert not uses_index(project)
     time.sleep(0.03)
-    assert json.loads(marker.read_text()) == before
+    assert json.loads(marker.read_text()) == before | {"boot": OTHER}
     assert project.python("pass").stderr == ""
     assert uses_index(project)
     assert OTHER not in index.read_text()

@@ -238,8 +238,8 @@ def test_root_leaves_nothing_in_the_project_of_another(project: Project, tmp_pat
         got = run(door, cwd=project.root)
         assert (got.returncode, got.stdout) == (125, "")
         assert got.stderr == (
-            f"roost: `{project.root}` belongs to another user (uid {NOBODY}), who could not remove what root leaves "
-            "there: run this as that user, or set `ROOST_DIR` to a folder of root's\n"
+            f"roost: `{project.root}` belongs to another user (uid {NOBODY}), who could not remove files of root: "
+            "run this as that user, or set `ROOST_DIR` to a folder of root\n"
         )
     for words in ("status", "why", "log", "clean", "key"):
         assert project.roost(words).returncode in (0, 125)

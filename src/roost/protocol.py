@@ -97,15 +97,11 @@ def acquire(request: Request) -> Held:
 def _acquire(request: Request, wait: Wait) -> Held:
     while True:
         answer = ask(request)  # rule 4: without a lock
-        if not _must_build(request) and (held := lease(answer)):
+        if not (request.refresh or request.session) and (held := lease(answer)):
             return held
         with build_lock(request, answer, wait) as lock:
             if lock:
                 return _build_if_needed(request, lock, wait)
-
-
-def _must_build(request: Request) -> bool:
-    return request.refresh or bool(request.session)
 
 
 def ask(request: Request, *, choose: bool = False) -> Answer:
@@ -189,7 +185,7 @@ def _build_if_needed(request: Request, lock: locks.BuildLock, wait: Wait) -> Hel
     for tried in range(TRIES):
         answer = ask(request, choose=True)
         store, state = answer.store, answer.state
-        if (tried or not _must_build(request)) and (held := lease(answer)):
+        if not request.session and (tried or not request.refresh) and (held := lease(answer)):
             return held
         if state is None:
             raise VanishedError(answer.watched)

@@ -165,7 +165,8 @@ class RoostEnv(VirtualEnv):
             if file.read() == self._venv:
                 return True
         with contextlib.suppress(OSError):
-            os.makedirs(self._own_folder, 0o700, exist_ok=True)
+            with contextlib.suppress(FileExistsError):
+                os.mkdir(self._own_folder, 0o700)  # fails where `.roost` was removed meanwhile
             files.write(self._note, self._venv)
         return False
 

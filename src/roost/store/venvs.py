@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from roost.errors import RoostError
 from roost.store.store import Store
 from roost.system import files, folders, locks
 from roost.system.folders import Folder
@@ -14,6 +15,7 @@ from roost.system.folders import Folder
 _FOLDER = re.compile(r"(?:session-)?[0-9a-f]{16}", re.ASCII)
 _VENV = re.compile(r"venv-[a-z0-9]{6}", re.ASCII)
 _INDEX_OF_STATE = re.compile(r".+:[0-9a-f]{16}", re.ASCII)
+NOTE = "shared"  # in the folder of a nox session: the shared venv that it used last
 _ALPHABET = "abcdefghijklmnopqrstuvwxyz0123456789"
 
 
@@ -99,6 +101,7 @@ def create(store: Store, folder: str, record: str, *, name: str = "", exclusive:
     its lease is `exclusive`, since the session changes it. The lease comes first: no venv is ever without one.
 
     Raises:
+        RoostError: another build uses a venv called `name`.
         OSError: it cannot be created.
     """
     folders.make_folder(store.folder(folder))
@@ -108,7 +111,8 @@ def create(store: Store, folder: str, record: str, *, name: str = "", exclusive:
         if descriptor is not None:
             break
         if name:
-            raise FileExistsError(0, "another process took it", venv.path)
+            message = f"`{venv.path}` is still used by an interrupted build: start nox again"
+            raise RoostError(message)
     try:
         os.mkdir(venv.path, 0o700)
     except OSError:
@@ -152,6 +156,12 @@ def empty_trash(store: Store) -> None:
             trash.delete(name)
 
 
+def _is_stale(note: str) -> bool:
+    """Return whether the venv that a nox session noted does not exist any more."""
+    with open(note, encoding="utf-8", errors="surrogateescape") as file:
+        return not os.path.isdir(file.read())
+
+
 def sweep(store: Store, before: float) -> None:
     """Remove temporary files of killed processes that were last changed before `before`, and what refers to no venv.
 
@@ -162,6 +172,9 @@ def sweep(store: Store, before: float) -> None:
         with contextlib.suppress(OSError):
             folders.remove_temporary(path, before)
     for path in inner:
+        with contextlib.suppress(OSError):
+            if _is_stale(f"{path}/{NOTE}"):
+                os.unlink(f"{path}/{NOTE}")
         with contextlib.suppress(OSError):
             if os.listdir(path) == ["complete"]:  # a user removed its venv
                 os.unlink(f"{path}/complete")
