@@ -66,7 +66,7 @@ def test_next_build_waits_for_the_installer_of_a_killed_builder(slow_project: Sl
 
 def test_without_waiting_for_orphans_two_builds_meet_in_the_source_tree(slow_project: SlowProject) -> None:
     """Show that the rule is needed: with the leftover's lease taken away, the next builder meets its installer."""
-    slow_project.file("slow.txt", "1.5")
+    slow_project.file("slow.txt", "3")
     builder = slow_project.start("run", "python", "-c", "pass")
     slow_project.begun()
     builder.kill()
