@@ -1,4 +1,4 @@
-"""The project's own sessions. All of them share one environment for each Python, through roost's own backend."""
+"""The project's own sessions. They share one environment for each Python, through roost's own backend."""
 
 import re
 import tomllib
@@ -18,9 +18,10 @@ PYTHONS = ["3.11", "3.12", "3.13", "3.14"]  # the last is not declared in `pypro
 
 @nox.session
 def lint(session: nox.Session) -> None:
-    """Check the style, with everything on."""
+    """Check the style, with everything on, and the order of imports between packages."""
     session.run("ruff", "check")
     session.run("ruff", "format", "--check")
+    session.run("lint-imports")
 
 
 @nox.session
@@ -41,15 +42,16 @@ def lowest(session: nox.Session) -> None:
     project = tomllib.loads(Path("pyproject.toml").read_text())["project"]
     wanted = [*project["dependencies"], *project["optional-dependencies"]["nox"]]
     session.install(*(re.sub(r">=", "==", requirement) for requirement in wanted))
-    tests = ("run", "concurrency", "nox", "terminal", "completion", "reports")
-    session.run("pytest", *(f"tests/test_{name}.py" for name in tests), *session.posargs)
+    session.run(
+        "pytest", "tests/cli", "tests/protocol/test_concurrency.py", "tests/nox/test_backend.py", *session.posargs
+    )
 
 
 @nox.session
 def docs(session: nox.Session) -> None:
     """Build the documentation into `_site`; a link that leads nowhere is an error."""
     session.run("python", "-m", "tools.site", *session.posargs)
-    session.run("pytest", "tests/test_docs.py", "tests/test_docs_ci.py")
+    session.run("pytest", "tests/docs")
 
 
 @nox.session(venv_backend="uv")
@@ -59,7 +61,7 @@ def package(session: nox.Session) -> None:
     session.run("uv", "build", "--quiet", "--clear", "--out-dir", str(out), external=True)
     (wheel,) = out.glob("*.whl")
     session.install("--group", "test", f"roost[nox] @ {wheel.absolute().as_uri()}")
-    session.run("pytest", "tests/test_package.py", "tests/test_run.py", "tests/test_nox.py", *session.posargs)
+    session.run("pytest", "tests/test_package.py", "tests/cli/test_run.py", "tests/nox", *session.posargs)
 
 
 @nox.session

@@ -7,15 +7,18 @@ from pathlib import Path
 
 import pytest
 
-from tests import support
-from tests.hooked import frameworks, hooked  # noqa: F401 - fixtures for all tests
-from tests.peers import add_tool, open_index, shared_folder  # noqa: F401 - likewise
-from tests.support import Project, SlowProject
+from tests.lib import processes
+from tests.lib.git_hooks import frameworks, hooked  # noqa: F401 - fixtures for all tests
+from tests.lib.index_fixtures import add_tool, open_index, shared_folder  # noqa: F401 - likewise
+from tests.lib.indexes import ready  # noqa: F401 - likewise
+from tests.lib.paths import REPOSITORY
+from tests.lib.projects import Project, SlowProject
+from tests.lib.venvs import fake  # noqa: F401 - likewise
+from tests.lib.wheels import make_wheel
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as what a script starts in the background inherits it
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
-REPOSITORY = Path(__file__).resolve().parent.parent
 REAL_HOME = Path(os.path.expanduser("~")).resolve()
 # Of the developer's environment nothing reaches a test but the locale and what a TLS connection would need. Not `CI`
 # either: nox makes an error of a missing interpreter where it is set.
@@ -127,7 +130,7 @@ def wheels(session_folder: Path) -> Path:
     folder = session_folder / "wheels"
     folder.mkdir()
     for name, version in (("apple", "1.0"), ("apple", "2.0"), ("banana", "1.0"), ("cherry", "1.0")):
-        support.make_wheel(folder, name, version)
+        make_wheel(folder, name, version)
     return folder
 
 
@@ -149,7 +152,7 @@ def surroundings(tmp_path: Path, session_folder: Path, monkeypatch: pytest.Monke
         "TMPDIR": str(temporary),
         "UV_CACHE_DIR": str(session_folder / "uv-cache"),
         "UV_PYTHON_DOWNLOADS": "never",
-        "PATH": os.pathsep.join([os.path.dirname(support.BASE_PYTHON), "/usr/bin", "/bin"]),
+        "PATH": os.pathsep.join([os.path.dirname(processes.BASE_PYTHON), "/usr/bin", "/bin"]),
     }
     for name, value in (kept | own).items():
         monkeypatch.setenv(name, value)

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests import conftest
+from tests.lib.paths import REPOSITORY
 
 WRITES: list[Callable[[Path], object]] = [
     lambda path: path.write_text("x"),
@@ -33,7 +34,7 @@ WRITES: list[Callable[[Path], object]] = [
 def test_write_where_no_test_belongs_raises(write: Callable[[Path], object], place: str) -> None:
     if place == "home" and f"{conftest.REAL_HOME}/" not in conftest._guarded:
         pytest.skip("the temporary folder lies in the home folder here")
-    folder = conftest.REAL_HOME if place == "home" else conftest.REPOSITORY / ".roost"
+    folder = conftest.REAL_HOME if place == "home" else REPOSITORY / ".roost"
     Path("here").write_text("")
     with pytest.raises(PermissionError, match="a test tried to write"):
         write(folder / "no-such-folder" / "file")
@@ -42,7 +43,7 @@ def test_write_where_no_test_belongs_raises(write: Callable[[Path], object], pla
 def test_write_in_a_tests_own_folder_and_reading_are_allowed(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("x")
     (tmp_path / "file").rename(tmp_path / "other")
-    assert (conftest.REPOSITORY / "pyproject.toml").read_text()
+    assert (REPOSITORY / "pyproject.toml").read_text()
     os.path.exists(conftest.REAL_HOME / ".gitconfig")
 
 

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.support import run
+from tests.lib.paths import REPOSITORY
+from tests.lib.processes import run
 
-ROOT = Path(__file__).resolve().parent.parent
 NEEDED = ["src", "hooks", "docs", "tools", "tests", "benchmarks", "changes"]
 
 
@@ -18,12 +18,12 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Provide a copy of the source tree in which roost was used: with a venv, locks and a journal in `.roost`."""
     folder = tmp_path_factory.mktemp("package") / "roost"
     folder.mkdir()
-    listed = run(["git", "ls-files", "-co", "--exclude-standard"], cwd=ROOT).stdout.splitlines()
-    names = listed or [str(path.relative_to(ROOT)) for top in NEEDED for path in (ROOT / top).rglob("*")]
+    listed = run(["git", "ls-files", "-co", "--exclude-standard"], cwd=REPOSITORY).stdout.splitlines()
+    names = listed or [str(path.relative_to(REPOSITORY)) for top in NEEDED for path in (REPOSITORY / top).rglob("*")]
     for name in {*names, "pyproject.toml", "README.md", "LICENSE", "CHANGELOG.md", ".gitignore"}:
-        if (ROOT / name).is_file():
+        if (REPOSITORY / name).is_file():
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            (folder / name).write_bytes((ROOT / name).read_bytes())
+            (folder / name).write_bytes((REPOSITORY / name).read_bytes())
     return folder
 
 
@@ -59,7 +59,7 @@ def test_neither_holds_anything_of_roost_or_of_what_was_built(built: Path) -> No
 
 def test_wheel_has_the_package_its_types_and_its_scripts(built: Path) -> None:
     names = set(members(built)[0])
-    modules = {str(path.relative_to(ROOT / "src")) for path in (ROOT / "src").rglob("*.py")}
+    modules = {str(path.relative_to(REPOSITORY / "src")) for path in (REPOSITORY / "src").rglob("*.py")}
     assert modules | {"roost/py.typed"} <= names
     assert {name.rpartition("/")[2] for name in names if ".data/scripts/" in name} == {"roost-run"}
     assert any(name.endswith("/entry_points.txt") for name in names)

@@ -14,8 +14,8 @@ from collections.abc import Iterator
 from html import escape
 from pathlib import Path
 
-from tests.support import ROOST, UV
-from tests.terminal import in_terminal, screen
+from tests.lib.processes import ROOST, UV
+from tests.lib.terminals import in_terminal, screen
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
 SCRIPTS = sysconfig.get_path("scripts")

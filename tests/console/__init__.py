@@ -1,0 +1,1 @@
+"""Messages: terminals, escapes, secrets."""

@@ -1,0 +1,1 @@
+"""Tests by chance and by search; their long forms take minutes."""

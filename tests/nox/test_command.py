@@ -1,0 +1,117 @@
+"""`roost nox`: for noxfiles that know nothing of roost."""
+
+import os
+
+import pytest
+
+from tests.lib.nox_sessions import HEAD, NOX, PREFIX, nox, session, write_noxfile
+from tests.lib.processes import run
+from tests.lib.projects import Project
+
+UNAWARE = "import nox\n"
+parallel = pytest.mark.skipif(
+    "--parallel" not in run([NOX, "--help"]).stdout, reason="this nox runs nothing in parallel"
+)
+
+
+def test_noxfile_that_knows_nothing_of_roost_runs_in_the_shared_venv(project: Project) -> None:
+    write_noxfile(project, session("tests", "print(session.venv_backend, session.posargs)", PREFIX), UNAWARE)
+    got = project.roost("nox", "-s", "tests", "--", "-k", "--env")
+    assert got.returncode == 0, got.stderr
+    assert sorted(got.stdout.splitlines()) == sorted(["roost ['-k', '--env']", str(project.venvs()[0])])
+
+
+@pytest.mark.parametrize("words", [(), ("-db", "roost"), ("--default-venv-backend=roost",)])
+def test_default_gives_way_to_what_a_session_asks_for(project: Project, words: tuple[str, ...]) -> None:
+    show = "print(session.venv_backend)"
+    head = f"{UNAWARE}nox.options.default_venv_backend = 'uv'\n"
+    write_noxfile(project, session("first", show) + session("second", show, options='venv_backend="none"'), head)
+    assert project.roost("nox", *words).stdout.split() == ["roost", "none"]
+
+
+@pytest.mark.parametrize(
+    "words", [("-fb", "roost"), ("--force-venv-backend", "roost"), ("--force-venv-backend=roost",)]
+)
+def test_force_does_not(project: Project, words: tuple[str, ...]) -> None:
+    write_noxfile(project, session("tests", "print(session.venv_backend)", options='venv_backend="uv"'), UNAWARE)
+    assert project.roost("nox", *words).stdout == "roost\n"
+
+
+def test_other_backends_are_left_to_nox(project: Project) -> None:
+    write_noxfile(project, session("tests", "print(session.venv_backend)"), UNAWARE)
+    assert project.roost("nox", "-fb", "none").stdout == "none\n"
+    assert project.roost("nox", "-db", "none").stdout == "none\n"
+    assert project.roost("nox", "--no-venv").stdout == "none\n"
+    assert not project.store.exists()
+
+
+def test_exit_status_and_help_are_those_of_nox(project: Project) -> None:
+    write_noxfile(project, session("tests", "session.run('python', '-c', 'raise SystemExit(3)')"), UNAWARE)
+    assert project.roost("nox").returncode == nox(project, "--no-venv").returncode == 1
+    assert project.roost("nox", "--nonsense").returncode == 2
+    assert "--no-venv" in project.roost("nox", "--help").stdout
+    assert "* tests" in project.roost("nox", "--list").stdout
+
+
+@parallel
+@pytest.mark.parametrize("words", [("-j", "2"), ("-j2",), ("--parallel=2",)])
+@pytest.mark.normally(words=[("-j", "2"), ("--parallel=2",)])
+def test_parallel_sessions_need_a_noxfile_that_registers_the_backend(project: Project, words: tuple[str, ...]) -> None:
+    sessions = session("first", PREFIX) + session("second", PREFIX)
+    write_noxfile(project, sessions, UNAWARE)
+    got = project.roost("nox", *words)
+    assert got.returncode == 2
+    assert got.stderr.startswith("roost: nox starts parallel sessions as separate processes")
+    assert "add `import roost.nox` to `noxfile.py`" in got.stderr
+    write_noxfile(project, sessions, "import nox\nimport roost.nox\n")
+    got = project.roost("nox", *words, "--allow-parallel")
+    assert got.returncode == 0, got.stderr
+    assert got.stdout.count(f"{project.venvs()[0]}\n") == 2
+    got = project.roost("nox", *words, "-fb", "roost")
+    assert got.returncode == 2
+    assert 'leave out `-j`, or give the sessions `venv_backend="roost"`' in got.stderr
+
+
+@parallel
+def test_parallel_of_the_noxfile_or_a_variable_is_no_way_around_that(project: Project) -> None:
+    """Else a child would run on another backend, silently."""
+    write_noxfile(
+        project,
+        session("first", "print(session.venv_backend)", options='venv_backend="uv"'),
+        f"{UNAWARE}nox.options.parallel = 2\n",
+    )
+    assert project.roost("nox", "-fb", "roost").stdout == "roost\n"
+    got = project.roost("nox", env=dict(os.environ) | {"NOX_PARALLEL": "2"})
+    assert got.returncode == 2
+
+
+def test_noxfile_with_an_environment_of_its_own_for_nox_is_refused(project: Project) -> None:
+    write_noxfile(project, session("tests", PREFIX), '# /// script\n# dependencies = ["nox"]\n# ///\nimport nox\n')
+    got = project.roost("nox")
+    assert got.returncode == 125
+    assert "`noxfile.py` runs nox in an environment without roost" in got.stderr
+    write_noxfile(project, session("tests", PREFIX), f'# /// script\n# dependencies = ["nox", "roost"]\n# ///\n{HEAD}')
+    assert project.roost("nox").returncode == 0
+
+
+def test_roost_does_without_nox(project: Project) -> None:
+    got = project.roost("nox", env=dict(os.environ) | {"PYTHONPATH": str(_without_nox(project))})
+    assert got.returncode == 125
+    assert got.stderr == "roost: nox is not installed beside roost: `pip install nox`\n"
+    got = project.roost("--version", env=dict(os.environ) | {"PYTHONPROFILEIMPORTTIME": "1"})
+    modules = {line.rpartition("|")[2].strip() for line in got.stderr.splitlines() if line.startswith("import time:")}
+    assert not {name for name in modules if name == "nox" or name.startswith(("nox.", "roost.nox."))}
+
+
+def _without_nox(project: Project) -> str:
+    folder = project.root.parent / "without"
+    folder.mkdir()
+    (folder / "sitecustomize.py").write_text(
+        "import sys\n"
+        "class Without:\n"
+        "    def find_spec(self, name, path=None, target=None):\n"
+        "        if name == 'nox':\n"
+        "            raise ModuleNotFoundError('No module named nox', name='nox')\n"
+        "sys.meta_path.insert(0, Without())\n"
+    )
+    return str(folder)

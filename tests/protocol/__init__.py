@@ -1,0 +1,1 @@
+"""The protocol: races, crashes, signals."""

@@ -1,0 +1,177 @@
+"""Signals: to a build, to its installer, to what it started and to all of them; and to those who wait.
+
+After each: no venv counts that is not whole, and the next start succeeds.
+"""
+
+import os
+import signal
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.lib import integrity
+from tests.lib.processes import ROOST, finish, runs, start, wait_for
+from tests.lib.projects import Project, SlowProject, builds
+
+if TYPE_CHECKING:
+    import subprocess
+
+SIGNALS = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+
+
+def _children(pid: int) -> list[int]:
+    found = []
+    for task in os.listdir(f"/proc/{pid}/task"):
+        with open(f"/proc/{pid}/task/{task}/children") as file:
+            found += [int(child) for child in file.read().split()]
+    return found
+
+
+SHORT = {"roost": SIGNALS, "installer": SIGNALS[:2], "both": SIGNALS[::2], "backend": SIGNALS[:1]}
+CASES = [(signum, whom) for whom in ("roost", "installer", "both") for signum in SIGNALS]
+CASES += [(signal.SIGKILL, "backend"), (signal.SIGTERM, "backend")]
+
+
+@pytest.mark.parametrize(
+    ("signum", "whom"),
+    [pytest.param(*case, marks=() if case[0] in SHORT[case[1]] else pytest.mark.soak) for case in CASES],
+)
+def test_signal_during_a_build(slow_project: SlowProject, signum: signal.Signals, whom: str) -> None:
+    """Whoever it hits: a clear end; and what roost started ends with it, unless roost is killed."""
+    builder = slow_project.start("run", "python", "-c", "pass")
+    slow_project.begun()
+    (installer,) = _children(builder.pid)
+    backend = slow_project.builds()[-1][1]
+    pids = {"roost": [builder.pid], "installer": [installer], "both": [builder.pid, installer], "backend": [backend]}
+    for pid in pids[whom]:
+        os.kill(pid, signum)
+    status, _, err = finish(builder)
+    assert "Traceback" not in err
+    if whom in ("installer", "backend"):
+        assert status == 125, err
+        assert "could not be built with uv" in err
+    elif signum == signal.SIGKILL:
+        assert status == -9
+    else:
+        assert status == 128 + signum, err
+        assert "the build of `default` was interrupted, and its installer ended" in err
+        assert err.endswith("roost: interrupted; nothing was run\n")
+        assert not runs(installer)
+        assert whom == "both" or not runs(backend)  # once uv is gone nobody knows whose it is; its lease tells
+    assert slow_project.complete() == []
+    got = slow_project.python("import apple.late, banana.late, project")
+    assert got.returncode == 0, got.stderr
+    # A backend that was ended noted no end; its flock tells whether it was gone.
+    assert not any("flock" in overlap for overlap in slow_project.overlaps())
+    assert integrity.of_markers(slow_project.store) == []
+    assert len(slow_project.complete()) == len(slow_project.venvs()) == 1
+
+
+@pytest.mark.parametrize("signum", SIGNALS)
+def test_signal_at_any_moment(project: Project, signum: signal.Signals, soak: float) -> None:
+    """To the whole process group of one that builds anew, a little later each time: the old venv stays good."""
+    assert project.python("pass").returncode == 0
+    moments = [number / 50 for number in range(1, 31)] if soak else [number / 8 for number in range(1, 5)]
+    for moment in moments:
+        before = project.complete()
+        builder = start([ROOST, "sync", "--refresh"], cwd=project.root, start_new_session=True)
+        time.sleep(moment)
+        if builder.poll() is None:
+            os.killpg(builder.pid, signum)
+        _, _, err = finish(builder)
+        assert "roost/" not in err.partition("Traceback")[2]
+        assert integrity.of_markers(project.store) == []
+        count = builds(project)
+        got = project.python("import apple.late, apple.later, banana.late, banana.later")
+        assert (got.returncode, got.stderr) == (0, "")
+        assert builds(project) == count  # either the old one or the new one, and neither has to be built
+        assert project.complete() == before or len(project.complete()) == 1
+
+
+@pytest.mark.parametrize("signum", SIGNALS)
+@pytest.mark.normally(signum=[signal.SIGKILL, signal.SIGTERM])
+def test_signal_to_one_who_waits_hits_nobody_else(slow_project: SlowProject, signum: signal.Signals) -> None:
+    slow_project.file("slow.txt", "2.5")
+    builder = slow_project.start("run", "python", "-c", "pass")
+    slow_project.begun()
+    waiter = slow_project.start("run", "python", "-c", "raise SystemExit('ran')")
+    assert waiter.stderr
+    assert waiter.stderr.readline().startswith("roost: waiting for the build lock")
+    waiter.send_signal(signum)
+    status, _, err = finish(waiter)
+    assert status == (-9 if signum == signal.SIGKILL else 128 + signum)
+    assert err == ("" if signum == signal.SIGKILL else "roost: interrupted; nothing was run\n")
+    assert finish(builder)[0] == 0
+    assert (builds(slow_project), len(slow_project.venvs())) == (1, 1)
+
+
+def _stubborn(project: Project) -> "subprocess.Popen[str]":
+    """Start a build whose installer only notes the signals that it gets, and wait until it is there."""
+    project.file("stubborn.sh", "trap 'echo >> noted' TERM\necho $$ > new\nmv new pid\nwhile :; do sleep 1; done\n")
+    settings = "[tool.roost]\ninstaller = 'command'\ncommand = ['sh', 'stubborn.sh']"
+    project.edit("pyproject.toml", "[tool.roost]", settings)
+    builder = project.start("run", "python", "-c", "pass")
+    wait_for((project.root / "pid").exists, "the installer")
+    return builder
+
+
+def test_installer_that_ignores_the_end_is_killed(project: Project) -> None:
+    builder = _stubborn(project)
+    builder.send_signal(signal.SIGINT)
+    status, _, err = finish(builder)
+    assert status == 130
+    assert "was interrupted, and its installer ended" in err
+    assert (project.root / "noted").exists()
+    assert not runs(int((project.root / "pid").read_text()))
+    assert project.venvs() == []
+
+
+def test_second_interrupt_does_not_wait_for_the_installer(project: Project) -> None:
+    """On Linux, where this runs, the installer is killed along with roost; elsewhere its lease goes on."""
+    builder = _stubborn(project)
+    builder.send_signal(signal.SIGINT)
+    wait_for((project.root / "noted").exists, "the first interrupt")
+    builder.send_signal(signal.SIGINT)
+    status, _, err = finish(builder)
+    assert status == 130
+    assert "Traceback" not in err
+    assert err.endswith("roost: interrupted; nothing was run\n")
+    wait_for(lambda: not runs(int((project.root / "pid").read_text())), "the end of the installer")
+    assert project.complete() == []
+
+
+def test_interrupt_of_all_at_once_says_so_once(slow_project: SlowProject) -> None:
+    """A terminal sends Ctrl-C to the whole group."""
+    builder = start([ROOST, "run", "python"], cwd=slow_project.root, start_new_session=True)
+    slow_project.begun()
+    os.killpg(builder.pid, signal.SIGINT)
+    status, _, err = finish(builder)
+    assert (status, "Traceback" in err) == (130, False)
+    assert "was interrupted, and its installer ended" in err
+    wait_for(lambda: not slow_project.venvs(), "the attempt's removal")
+
+
+@pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGHUP])
+def test_commands_of_the_command_line_end_with_the_signals_status(
+    slow_project: SlowProject, signum: signal.Signals
+) -> None:
+    """The library that reads the command line makes one exception of all interrupts."""
+    builder = slow_project.start("sync")
+    slow_project.begun()
+    builder.send_signal(signum)
+    status, _, err = finish(builder)
+    assert (status, err.splitlines()[-1]) == (128 + signum, "roost: interrupted; nothing was run")
+
+
+@pytest.mark.parametrize("signum", SIGNALS[1:])
+def test_signal_while_a_command_starts_or_ends(project: Project, signum: signal.Signals, soak: float) -> None:
+    """No traceback of ours; Python itself has one for Ctrl-C in its first milliseconds."""
+    assert project.roost("sync").returncode == 0
+    for number in range(200 if soak else 12):
+        command = project.start("sync")
+        time.sleep(0.01 * (number % 20))
+        command.send_signal(signum)
+        status, _, err = finish(command)
+        assert status in (0, 128 + signum, -signum) or (signum == signal.SIGINT and status == 1), err
+        assert "roost/" not in err.partition("Traceback")[2], err

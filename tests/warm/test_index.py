@@ -1,0 +1,105 @@
+"""The index: it spares a start all hashing, and is never believed against the disk."""
+
+import os
+import time
+from pathlib import Path
+
+from roost import warm
+from tests.lib.indexes import JUNK
+from tests.lib.projects import Project, builds, start_until_indexed, starts_warm
+
+
+def edit_and_restore_mtime(path: Path) -> None:
+    """Write another text of the same size, under the same inode and the old mtime."""
+    stamp = path.stat()
+    text = path.read_text()
+    path.write_text(text.replace("x = 1", "x = 2"))
+    os.utime(path, ns=(stamp.st_atime_ns, stamp.st_mtime_ns))
+    assert path.stat().st_mtime_ns == stamp.st_mtime_ns
+    assert path.stat().st_size == stamp.st_size
+
+
+def test_edit_whose_mtime_was_restored_is_noticed(project: Project) -> None:
+    """Size, inode and mtime are as before: only the ctime tells, which nobody can set."""
+    project.edit("pyproject.toml", "[tool.roost]\n", "[tool.mine]\nx = 1\n[tool.roost]\n")
+    project.python("pass")
+    start_until_indexed(project)
+    edit_and_restore_mtime(project.root / "pyproject.toml")
+    assert "changed: pyproject.toml [tool.mine]" in project.python("pass").stderr
+    assert builds(project) == 2
+
+
+def test_edits_right_after_each_start_are_all_noticed(project: Project) -> None:
+    """The index is not written for an input so young that the next edit could have the same time stamp."""
+    project.edit("pyproject.toml", "[tool.roost]\n", "[tool.mine]\nx = 1\n[tool.roost]\nkeep = 9\n")
+    project.python("pass")
+    path = project.root / "pyproject.toml"
+    texts = [path.read_text(), path.read_text().replace("x = 1", "x = 2")]
+    project.file("pyproject.toml", texts[1])
+    project.python("pass")
+    assert builds(project) == 2
+    keys = [project.roost("key").stdout]
+    project.file("pyproject.toml", texts[0])
+    keys.append(project.roost("key").stdout)
+    venvs: dict[int, set[str]] = {}
+    for turn in range(20):
+        stamp = time.time_ns()
+        path.write_text(texts[turn % 2])
+        os.utime(path, ns=(stamp, stamp))
+        got = project.python("import sys; print(sys.prefix)")
+        assert got.stderr == ""
+        venvs.setdefault(turn % 2, set()).add(got.stdout)
+    assert {len(found) for found in venvs.values()} == {1}
+    assert venvs[0] != venvs[1]
+    assert builds(project) == 2
+
+
+def test_index_is_not_written_beside_a_young_input(ready: Project) -> None:
+    path = ready.store / ".venv/.v2/index/young"
+    index = warm.load(str(ready.root), "default")
+    assert index is not None
+    now = time.time_ns()
+    index.write("young", "0" * 16, now)
+    assert not path.exists()
+    index.write("young", "0" * 16, now - warm.BLUR // 2)
+    assert not path.exists()
+    index.write("young", "0" * 16, now - 10 * warm.BLUR)
+    assert path.read_text() == (path.parent / f"young:{'0' * 16}").read_text() == index.text()
+    assert list(path.parent.glob(".young*")) == []
+
+
+def test_index_that_is_junk_is_ignored_and_written_again(ready: Project) -> None:
+    path = ready.store / ".venv/.v2/index/default"
+    text = path.read_text()
+    for what, change in JUNK.items():
+        assert change(text) != text
+        path.write_text(change(text))
+        assert not starts_warm(ready), what
+        got = ready.python("import apple; print(apple.VERSION)")
+        assert (got.returncode, got.stdout, got.stderr) == (0, "2.0\n", ""), what
+        assert starts_warm(ready), what
+    assert builds(ready) == 1
+
+
+def test_index_in_the_way_is_survived(ready: Project) -> None:
+    path = ready.store / ".venv/.v2/index/default"
+    path.unlink()
+    path.mkdir()
+    assert ready.python("import apple").stderr == ""
+    assert path.is_dir()
+    path.rmdir()
+    os.mkfifo(path)
+    assert ready.python("import apple").stderr == ""
+    path.unlink()
+    path.symlink_to("/dev/zero")
+    assert ready.python("import apple").stderr == ""
+    assert starts_warm(ready)
+
+
+def test_stale_index_of_a_removed_venv_is_ignored(ready: Project) -> None:
+    path = ready.store / ".venv/.v2/index/default"
+    old = path.read_text()
+    assert ready.roost("sync", "--refresh").returncode == 0
+    path.write_text(old)
+    got = ready.python("import sys; print(sys.prefix)")
+    assert got.stdout.strip() == str(ready.complete()[0])
