@@ -257,6 +257,7 @@ ABSENT = {"warm": ["hatch run apple", "tox run, tox-uv"], "sessions": ["tox, tox
 
 
 @pytest.mark.parametrize("name", PARTS)
+@pytest.mark.normally(name=["warm"])
 def test_each_part_runs(shop: Workshop, name: str) -> None:
     """For real, with roost, uv, nox, pre-commit and prek: whatever one of them does otherwise some day fails here."""
     assert shop.differences == 3

@@ -14,6 +14,7 @@ WHOLE = "import apple.late, banana.late, sys; print(sys.prefix)"
 
 
 @BOTH
+@pytest.mark.normally(program=[PREK])
 def test_hook_that_passes_builds_first_and_says_nothing_the_second_time(hooked: HookedProject, program: Path) -> None:
     hooked.hooks(f"{{id: run, args: [python, -c, '{WHOLE}'], verbose: true}}")
     hooked.install(program)
@@ -106,6 +107,7 @@ def test_commit_with_the_short_path_of_a_gui_client_gets_the_venv_of_the_termina
 
 
 @BOTH
+@pytest.mark.normally(program=[PRE_COMMIT])
 @pytest.mark.parametrize("first", ["hook", "terminal"])
 @pytest.mark.paired("program", "first")
 def test_frameworks_own_virtualenv_never_decides_for_a_python(hooked: HookedProject, program: Path, first: str) -> None:

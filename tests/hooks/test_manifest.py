@@ -24,6 +24,7 @@ def hooks() -> dict[str, dict[str, Any]]:
 
 
 @BOTH
+@pytest.mark.normally(program=[PRE_COMMIT])
 def test_validators_accept_the_manifest(program: Path) -> None:
     got = run([program, "validate-manifest", MANIFEST])
     assert got.returncode == 0, got.stderr
@@ -98,6 +99,7 @@ def test_tool_that_the_environment_lacks_is_one_sentence(hooked: HookedProject, 
 
 
 @BOTH
+@pytest.mark.normally(program=[PREK])
 def test_tool_hooks_run_before_a_push_and_not_after_a_checkout(hooked: HookedProject, program: Path) -> None:
     hooked.hooks("{id: run, args: [python, -c, 'print(\"the hook ran\")'], verbose: true}")
     hooked.install(program, "post-checkout", "pre-push", "post-merge", "post-rewrite")

@@ -38,6 +38,7 @@ def test_autoupdate_to_the_newest_tag(hooked: HookedProject, program: Path) -> N
 
 
 @BOTH
+@pytest.mark.normally(program=[PREK])
 def test_two_revisions_at_once_share_one_venv(hooked: HookedProject, program: Path) -> None:
     hook = f"{{id: run, args: [python, -c, '{CODE}'], verbose: true, priority: 1}}"
     other = f"- repo: {hooked.frameworks.repository}\n  rev: v2.0\n  hooks:\n  - {hook}"

@@ -75,6 +75,7 @@ def test_git_dependency_cloned_during_a_hook_leaves_the_commit_alone(
 
 
 @BOTH
+@pytest.mark.normally(program=[PREK])
 def test_partially_staged_commits_keep_two_venvs_and_never_build_a_third(hooked: HookedProject, program: Path) -> None:
     hooked.hooks("{id: run, args: [python, -c, 'import apple; print(\"apple\", apple.VERSION)'], verbose: true}")
     hooked.install(program)
@@ -121,6 +122,7 @@ def test_each_worktree_has_its_own_venv_and_imports_its_own_code(
 
 
 @BOTH
+@pytest.mark.normally(program=[PRE_COMMIT])
 def test_commit_after_ctrl_c_in_a_hook_that_builds_works(hooked: HookedProject, wheels: Path, program: Path) -> None:
     slow = SlowProject(hooked.root, wheels, seconds=30)
     slow.write(dependencies=["apple"], extra=SlowProject.TABLES)

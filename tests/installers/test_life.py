@@ -31,6 +31,7 @@ def ready(kind: Kind, plain: Project, add_tool: AddTool, open_index: Index) -> P
     return plain
 
 
+@pytest.mark.normally(kind=KINDS[:6])
 def test_cold_warm_changed_warm(ready: Project, kind: Kind) -> None:
     first = ready.python(WHAT)
     assert (first.returncode, first.stdout) == (0, f"apple 2.0 banana 1.0{kind.itself}\n"), first.stderr
@@ -51,6 +52,7 @@ def test_cold_warm_changed_warm(ready: Project, kind: Kind) -> None:
     assert set(before) < set(ready.complete())  # the one before is still whole, and beside it
 
 
+@pytest.mark.normally(kind=[*KINDS[:2], KINDS[6]])
 def test_cold_starts_at_once_make_one_venv(ready: Project, kind: Kind, tmp_path: Path, soak: float) -> None:
     count = MANY if soak else SOME
     launch = [ROOST, "run", "python", "-c", "import apple.late, banana.later, sys; print(sys.prefix)"]

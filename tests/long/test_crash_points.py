@@ -94,7 +94,7 @@ def test_crash_points_find_a_marker_of_a_venv_that_is_not_complete(  # noqa: PLR
 ) -> None:
     """Show that the crashes would tell: `patch` breaks a rule, and a marker names a venv that is not complete."""
     project = _project(tmp_path / "work/project", wheels)
-    code = f"{patch}\nimport sys\nfrom tests import crash_child\ncrash_child.main(*sys.argv[1:])\n"
+    code = f"{patch}\nimport sys\nfrom tests.lib import crash_child\ncrash_child.main(*sys.argv[1:])\n"
     words = [str(project.root), scenario, str(first), str(stride), "changes", "crash"]
     got = run([sys.executable, "-c", code, *words], cwd=REPOSITORY)
     assert got.returncode == 0, got.stderr

@@ -109,7 +109,7 @@ def test_folder_that_is_a_file(project: Project) -> None:
 def test_link_inside_the_folder_is_not_followed(ready: Project, tmp_path: Path) -> None:
     elsewhere = tmp_path / "elsewhere"
     stale(ready)
-    for name in ("v1", ".venv/.v2/envs", ".venv/.v2/trash", ".venv/.v2/index", ".venv/.v2/python", "current"):
+    for name in (".venv", ".venv/.v2", ".venv/.v2/envs", ".venv/.v2/trash", ".venv/.v2/index", ".venv/.v2/python"):
         shutil.move(ready.store / name, elsewhere)
         (ready.store / name).symlink_to(elsewhere)
         before = sorted(elsewhere.rglob("*"))
@@ -150,8 +150,8 @@ def test_folder_that_git_tracks(ready: Project) -> None:
     stale(ready)
     said = refused(ready)
     assert (
-        f"`{ready.store}` is tracked by git, so it may hold what somebody else built: `git rm -r --cached .roost`"
-        in said
+        f"git tracks `{ready.store}`, so it may hold an environment that someone else built: "
+        "`git rm -r --cached .roost`" in said
     )
     run(["git", "rm", "-rq", "--cached", ".roost"], cwd=ready.root, check=True)
     assert ready.python("pass").returncode == 0
