@@ -89,7 +89,7 @@ def test_member_that_moved_is_named_with_what_locks_it_anew(virtual: Project) ->
     shutil.move(virtual.root / "packages/red", virtual.root / "packages/rose")
     lock, gone = virtual.root / "uv.lock", virtual.root / "packages/red"
     cure = "put it back, or `uv lock --upgrade-package red` if that is its name\n"
-    assert f"`{lock}` installs from `{gone}`, which is not there: {cure}" in refused(virtual)
+    assert f"`{lock}` installs from `{gone}`, which does not exist: {cure}" in refused(virtual)
     run([UV, "--quiet", "lock", "--upgrade-package", "red"], cwd=virtual.root, check=True)
     assert installed(virtual) == "banana 1.0 blue 1.0 red 1.0"
 

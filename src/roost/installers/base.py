@@ -1,4 +1,4 @@
-"""What the installers have in common: the protocol, and what each is given."""
+"""The protocol of installers, and what each of them gets."""
 
 import os
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ from roost.system.processes import Completed
 
 
 class Target(NamedTuple):
-    """What an installer is to fill: an empty virtualenv, or an empty folder for one that makes it."""
+    """The venv for an installer to fill: an empty virtualenv, or an empty folder where the installer creates it."""
 
     project: Project
     settings: Settings
@@ -21,7 +21,7 @@ class Target(NamedTuple):
     base: str
     """The interpreter that the virtualenv is made with."""
     refresh: bool = False
-    """Whether local projects are to be built anew, whatever the tool kept of an earlier build."""
+    """Whether to build local projects again, even if the tool has an earlier build."""
 
     @property
     def python(self) -> str:
@@ -38,16 +38,16 @@ class Run(Protocol):
 
 
 class Installer(Protocol):
-    """Makes an empty virtualenv hold what the project asks for."""
+    """Installs what a project asks for into an empty virtualenv."""
 
     @property
     def makes_venv(self) -> bool:
-        """Whether it also makes the virtualenv, which spares a process and a look at a Python that is new to it."""
+        """Whether it also creates the virtualenv, which saves a process."""
         ...
 
     @property
     def kind(self) -> str:
-        """What it is called in the settings and in the fingerprint."""
+        """Its name in the settings and in the fingerprint."""
         ...
 
     @property
@@ -57,35 +57,35 @@ class Installer(Protocol):
 
     @property
     def files(self) -> Sequence[str]:
-        """The files that it reads whole, besides every `pyproject.toml`: absolute paths, there or not."""
+        """The files that it reads besides every `pyproject.toml`: absolute paths, existing or not."""
         ...
 
     @property
     def sources(self) -> Sequence[str]:
-        """The folders besides the project's root that it builds and installs from: absolute paths."""
+        """The folders besides the project's root that it installs from: absolute paths."""
         ...
 
     def install(self, target: Target, run: Run) -> str | None:
         """Fill `target`.
 
-        Returns None, or why it failed: what the tool printed, or one sentence on how to mend it.
+        Returns None, or why it failed: the output of the tool, or one sentence with what to do.
         """
         ...
 
 
 def is_package(folder: str, tables: dict[str, Any], inputs: Inputs) -> bool:
-    """Return whether what lies in `folder` can be built and installed: as uv sees it, or by its `setup.py`."""
-    told = table(tables, "tool", "uv").get("package")
-    if isinstance(told, bool):
-        return told
+    """Return whether the project in `folder` can be built and installed, by uv's rules or by its `setup.py`."""
+    package = table(tables, "tool", "uv").get("package")
+    if isinstance(package, bool):
+        return package
     if "build-system" in tables or "project" in tables:
         return "build-system" in tables
     if inputs.read(f"{folder}/setup.py") is not None:
         return True
-    return b"[metadata]" in (inputs.read(f"{folder}/setup.cfg") or b"")  # linters keep their settings there, too
+    return b"[metadata]" in (inputs.read(f"{folder}/setup.cfg") or b"")  # linters keep settings there as well
 
 
 def active(venv: str) -> dict[str, str]:
-    """Return the variables that make `venv` the active one for a tool that looks for it there."""
+    """Return the environment variables that activate `venv`."""
     path = os.environ.get("PATH", os.defpath)
     return {"VIRTUAL_ENV": venv, "PATH": f"{paths.scripts(venv)}{os.pathsep}{path}", "CONDA_DEFAULT_ENV": ""}

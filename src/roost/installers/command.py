@@ -13,7 +13,7 @@ from roost.installers.base import Run, Target, active
 
 
 class CommandInstall:
-    """The words of `command`, which no shell ever sees."""
+    """The words of the setting `command`, run without a shell."""
 
     kind: Literal["command"] = "command"
     makes_venv = False
@@ -22,7 +22,7 @@ class CommandInstall:
         """Note the words, and which of them are files of the project.
 
         Raises:
-            RoostError: there are no words, or one of the files in `requirements` is missing.
+            RoostError: the setting is empty, or one of the files in `requirements` is missing.
         """
         if not settings.command or not settings.command[0]:
             message = f'`tool.roost.command` in `{project.file}` is empty: write the words, such as `["make", "deps"]`'
@@ -35,7 +35,7 @@ class CommandInstall:
         self.sources: tuple[str, ...] = ()
 
     def install(self, target: Target, run: Run) -> str | None:
-        """Run it; pip and uv, from wherever they come, are told to install into the new venv."""
+        """Run it, with variables that make any pip or uv install into the new venv."""
         variables = active(target.venv) | {"UV_PROJECT_ENVIRONMENT": target.venv, "PIP_PYTHON": target.python}
         name = self.words[0]
         program = os.path.join(target.project.root, name) if "/" in name else shutil.which(name, path=variables["PATH"])

@@ -13,7 +13,7 @@ _VARIABLES = {"PDM_IGNORE_SAVED_PYTHON": "1", "PDM_CHECK_UPDATE": "0", "PDM_NON_
 
 
 class PdmSync:
-    """`pdm sync`: exactly what `pdm.lock` says, or an error; the lock file is never changed."""
+    """`pdm sync`: installs exactly what is in `pdm.lock`, or fails. The lock file is never changed."""
 
     kind: Literal["pdm"] = "pdm"
     makes_venv = False
@@ -26,7 +26,7 @@ class PdmSync:
         """
         self.reason = reason
         self.files = [f"{project.root}/{name}" for name in ("pdm.lock", "pdm.toml")]
-        lock = inputs.toml(self.files[0]) or {}  # a conflict of git's in it is a sentence, and no build
+        lock = inputs.toml(self.files[0]) or {}  # a merge conflict in it is an error before the build
         self.sources = local_projects.followed(project, inputs, lock_files.folders_in_lock(lock, project.root))
 
     def install(self, target: Target, run: Run) -> str | None:
@@ -38,8 +38,9 @@ class PdmSync:
         if status != 0 and "not compatible" in output:
             return f"`{root}/pdm.lock` is of a format that `{pdm}` does not know: `pipx upgrade pdm`, or run `pdm lock`"
         if status != 0:
-            said = output.strip()
-            return f"`{root}/pdm.lock` does not fit `pyproject.toml` any more: run `pdm lock` (PDM says: {said})"
+            return (
+                f"`{root}/pdm.lock` does not fit `pyproject.toml` any more: run `pdm lock` (PDM says: {output.strip()})"
+            )
         command = [pdm, "sync"]
         groups = settings.groups if settings.groups_given else ()
         # Without `--dev` a named extra would push the groups out.

@@ -10,7 +10,7 @@ from roost.installers.base import Run, Target, active
 
 
 class PoetrySync:
-    """`poetry sync`: exactly what `poetry.lock` says, or an error; the lock file is never changed."""
+    """`poetry sync`: installs exactly what is in `poetry.lock`, or fails. The lock file is never changed."""
 
     kind: Literal["poetry"] = "poetry"
     makes_venv = False
@@ -23,7 +23,7 @@ class PoetrySync:
         """
         self.reason = reason
         self.files = [f"{project.root}/{name}" for name in ("poetry.lock", "poetry.toml")]
-        lock = inputs.toml(self.files[0]) or {}  # a conflict of git's in it is a sentence, and no build
+        lock = inputs.toml(self.files[0]) or {}  # a merge conflict in it is an error before the build
         self.sources = local_projects.followed(project, inputs, lock_files.folders_in_lock(lock, project.root))
 
     def install(self, target: Target, run: Run) -> str | None:

@@ -14,7 +14,7 @@ from roost.installers.uv import fresh_builds, uv_pip
 
 
 class PylockSync:
-    """`uv pip sync pylock.toml`: exactly what the lock file says, and the project itself."""
+    """`uv pip sync pylock.toml`: installs exactly what is in the lock file, and the project itself."""
 
     kind: Literal["pylock"] = "pylock"
     makes_venv = False
@@ -48,10 +48,10 @@ class PylockSync:
         return uv_pip(["install", "--no-deps", "--editable", ".", *fresh_builds(self._builds, target)], target, run)
 
     def _check(self, settings: Settings) -> None:
-        """Refuse what the lock file says that it was not made for; uv leaves it out without a word.
+        """Refuse groups and extras for which the lock file was not made; uv leaves them out silently.
 
         Raises:
-            RoostError: such a group or extra is asked for.
+            RoostError: such a group or extra is requested.
         """
         groups = settings.groups if settings.groups_given else ()
         for key, asked in (("dependency-groups", groups), ("extras", settings.extras)):
@@ -62,6 +62,6 @@ class PylockSync:
                     if normalize(name) not in known:
                         message = (
                             f"`{self.path}` was not made for `{name}`: its `{key}` are "
-                            f"{', '.join(f'`{name}`' for name in sorted(known)) or 'none'}; lock it anew with that"
+                            f"{', '.join(f'`{name}`' for name in sorted(known)) or 'none'}; lock it again with that"
                         )
                         raise RoostError(message)

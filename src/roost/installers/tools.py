@@ -5,6 +5,7 @@ import shutil
 
 from roost.errors import RoostError
 from roost.inputs.project import Project
+from roost.system import paths
 
 
 def find(name: str, project: Project, file: str) -> str:
@@ -16,16 +17,12 @@ def find(name: str, project: Project, file: str) -> str:
         RoostError: it is not on PATH.
     """
     for folder in os.environ.get("PATH", os.defpath).split(os.pathsep):
-        if os.path.isabs(folder) and not _is_inside(folder, project.root):
+        if os.path.isabs(folder) and not paths.is_inside(folder, project.root):
             found = shutil.which(name, path=folder)
-            if found and not _is_inside(found, project.root):
+            if found and not paths.is_inside(found, project.root):
                 return found
     message = (
         f"`{file}` in `{project.root}` needs `{name}`, which is not on PATH outside the project: "
         f"`pipx install {name}`, or `uv tool install {name}`"
     )
     raise RoostError(message)
-
-
-def _is_inside(path: str, root: str) -> bool:
-    return os.path.realpath(path).startswith(f"{root.rstrip('/')}/")

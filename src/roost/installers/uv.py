@@ -11,25 +11,24 @@ from roost.inputs.settings import extras_of, groups_of, normalize
 from roost.installers.base import Run, Target, is_package
 from roost.system.processes import find_uv
 
-_ROUTINE = ("Using ", "Creating virtual environment ", "Resolved ")  # nobody needs it to see why it failed
+_ROUTINE = ("Using ", "Creating virtual environment ", "Resolved ")  # lines that do not explain a failure
 
 
-def _telling(output: str) -> str:
+def _without_routine(output: str) -> str:
     return "".join(line for line in output.splitlines(keepends=True) if not line.startswith(_ROUTINE))
 
 
 def uv_pip(words: Sequence[str], target: Target, run: Run) -> str | None:
-    """Run `uv pip WORDS` on `target`; return what it printed if it failed."""
+    """Run `uv pip WORDS` on `target`. Returns its output if it failed, else None."""
     command = [find_uv(), "--preview-features", "pylock", "pip", *words, "--python", target.python]
     status, output = run([*command, "--no-compile-bytecode"])  # done in the build, for all installers
-    return None if status == 0 else _telling(output)
+    return None if status == 0 else _without_routine(output)
 
 
 def fresh_builds(builds: Sequence[local_projects.Build], target: Target) -> list[str]:
-    """Return the words that make uv build anew what it may have built from other files, or what the user wants anew.
+    """Return the options that make uv build local projects again, instead of using an earlier build.
 
-    uv keeps what it built, by the files that it knows of. It knows nothing of roost's `inputs`, nor of all that a build
-    backend reads.
+    uv compares the files that it knows: neither roost's `inputs`, nor all files that a build backend reads.
     """
     every = target.refresh or target.settings.inputs
     names = [build.name for build in builds if every or build.reads_more]
@@ -37,7 +36,7 @@ def fresh_builds(builds: Sequence[local_projects.Build], target: Target) -> list
 
 
 class UvSync:
-    """`uv sync --locked`: exactly what `uv.lock` says, or an error; the lock file is never changed."""
+    """`uv sync --locked`: installs exactly what is in `uv.lock`, or fails. The lock file is never changed."""
 
     kind: Literal["uv"] = "uv"
     makes_venv = True
@@ -54,9 +53,9 @@ class UvSync:
         project, settings = target.project, target.settings
         if gone := next((folder for folder in self.sources if not os.path.isdir(folder)), None):
             name = os.path.basename(gone)
-            # A plain `uv lock` looks for it where it was.
+            # A plain `uv lock` looks for it at its former place.
             cure = f"put it back, or `uv lock --upgrade-package {name}` if that is its name"
-            return f"`{project.root}/uv.lock` installs from `{gone}`, which is not there: {cure}"
+            return f"`{project.root}/uv.lock` installs from `{gone}`, which does not exist: {cure}"
         command = [find_uv(), "sync", "--locked", "--no-default-groups", "--python", target.base]
         command += [word for group in settings.groups for word in ("--group", group)]
         command += [word for extra in settings.extras for word in ("--extra", extra)]
@@ -68,7 +67,7 @@ class UvSync:
             return None
         if "needs to be updated" in output and "--locked" in output:
             return f"`{project.root}/uv.lock` does not fit `pyproject.toml` any more: run `uv lock`"
-        return _telling(output)
+        return _without_routine(output)
 
 
 class UvInstall:
@@ -95,7 +94,7 @@ class UvInstall:
         return uv_pip(["install", *what, *fresh_builds(self._builds, target)], target, run)
 
     def _words(self, folder: str, target: Target) -> list[str]:
-        """Return what uv is told of the root or a member, each with those groups and extras that it has."""
+        """Return the words for the root or a member, with those of the groups and extras that it has."""
         project, settings = target.project, target.settings
         name = os.path.relpath(folder, project.root)
         file = os.path.normpath(f"{name}/pyproject.toml")
@@ -116,7 +115,7 @@ class UvInstall:
 def _own(
     asked: Sequence[str], folder: str, project: Project, find: Callable[[dict[str, Any]], dict[str, Any]]
 ) -> list[str]:
-    """Return which of the names `asked` are for `folder`; those that are nowhere to be seen are for the root."""
+    """Return which of the names `asked` belong to `folder`. Names that no project lists belong to the root."""
     there = {one: set(find(tables)) for one, tables in project.all_tables.items()}
     nowhere = {normalize(name) for name in asked}.difference(*there.values())
     mine = there[folder] | (nowhere if folder == project.root else set())
