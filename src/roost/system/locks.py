@@ -150,6 +150,8 @@ class BuildLock:
         Raises:
             OSError: the file cannot be opened, is not a regular file with one name, or flock does not work here.
         """
+        if not os.path.isdir(os.path.dirname(self.path)):  # the library would create it, with the mode of the umask
+            raise FileNotFoundError(errno.ENOENT, "the folder was removed", self.path)
         from filelock import FileLock, Timeout  # noqa: PLC0415 - 50 ms, which no warm start and no waiter pays
 
         lock = FileLock(
