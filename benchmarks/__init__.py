@@ -1,1 +1,1 @@
-"""Roost beside what people use today, measured in turn in one run: `python -m benchmarks`."""
+"""Benchmarks of roost and comparable tools, measured in turn: `python -m benchmarks`."""

@@ -15,8 +15,8 @@ from typing import NamedTuple
 from benchmarks.results import Row
 
 PYTHON_IGNORES = (signal.SIGPIPE, signal.SIGXFSZ)  # no shell or hook manager passes that on
-# What would lead a command to another environment than the one measured, change how Python or uv works, or how much
-# a tool prints. What says where packages come from stays.
+# Variables that select another environment than the measured one, or change how Python or uv works, or how much a tool
+# prints. Variables about package indexes are passed on.
 LEFT_OUT = (
     *("PYTHON", "VIRTUAL_ENV", "CONDA_", "__PYVENV", "ROOST_", "NOX", "TOX", "HATCH_", "PRE_COMMIT", "PREK_", "GIT_"),
     *("UV_PROJECT", "UV_PYTHON", "UV_CACHE", "UV_COMPILE", "UV_LINK", "UV_LOCKED", "UV_FROZEN", "UV_NO_SYNC", "CI"),
@@ -25,27 +25,27 @@ GIT_CONFIG = "[user]\n\tname = B\n\temail = b@example.invalid\n[init]\n\tdefault
 
 
 class Case(NamedTuple):
-    """Something that is measured."""
+    """One row of a part."""
 
     label: str
     work: Callable[[], int]
-    """Does it, and returns how many of its commands failed."""
+    """Runs its commands, and returns how many failed."""
     needs: tuple[str, ...] = ()
-    """The tools that it takes; where one is absent, so is the case."""
+    """The tools that it needs; if one is absent, so is the case."""
     prepare: Callable[[], None] | None = None
-    """What is done before each time, and not measured."""
+    """Runs before each measurement, and is not measured."""
 
 
 class Bench:
-    """A folder for everything, the environment variables of the commands, and the tools that are there."""
+    """A folder for everything, the environment variables of the commands, and the installed tools."""
 
     def __init__(self, work: Path) -> None:
-        """Prepare everything below the folder `work`; no tool is there yet."""
+        """Prepare everything below the folder `work`. No tool is installed yet."""
         self.work = work
         self.commands = work / "commands"
         self.commands.mkdir()
         self.absent: dict[str, str] = {}
-        """Tools that could not be installed, and cases that do not work here: the reasons."""
+        """The reason for each tool that could not be installed, and for each case that does not work here."""
         self.add("git", Path(shutil.which("git") or "/usr/bin/git"))
         self.output = tempfile.TemporaryFile("w+b", dir=work)  # noqa: SIM115 - for as long as the bench is there
         self.base = str(Path(sys.executable).resolve())
@@ -95,7 +95,7 @@ class Bench:
         words = [str(word) for word in command]
         done = subprocess.run(words, cwd=folder, env=self.env, capture_output=True, text=True, check=False)
         if done.returncode:
-            sys.exit(f"`{' '.join(words)}` ended with status {done.returncode}:\n{done.stdout}{done.stderr}")
+            sys.exit(f"`{' '.join(words)}` exited with status {done.returncode}:\n{done.stdout}{done.stderr}")
         return done.stdout
 
     def start(self, command: Sequence[str | Path], more: dict[str, str] | None = None) -> int:
@@ -160,7 +160,7 @@ class Bench:
         said = self.said()
         if not may or not case.needs:
             sys.exit(f"`{case.label}` failed:\n{said}")
-        self.absent[case.label] = said.splitlines()[-1].strip() if said else "failed without a word"
+        self.absent[case.label] = said.splitlines()[-1].strip() if said else "failed without output"
         sys.stderr.write(f"`{case.label}` does not work here:\n{said}\n")
 
     def close(self) -> None:

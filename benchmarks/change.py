@@ -1,4 +1,4 @@
-"""A lock change: one more dependency, and how long until the first command runs in the new environment."""
+"""A change of the lock file: one more dependency, and the time until the first command in the new environment."""
 
 import contextlib
 from collections.abc import Callable
@@ -15,7 +15,7 @@ def run(shop: Workshop, rounds: int) -> Part:
     uv, roost = bench.path("uv"), bench.path("roost")
     gone = remove(project / ".venv", project / ".roost")
 
-    def afresh() -> None:
+    def from_scratch() -> None:
         gone()
         shop.more.write(project)
 
@@ -32,9 +32,9 @@ def run(shop: Workshop, rounds: int) -> Part:
     compiled = [*sync, "--compile-bytecode"]
     start = [roost, "run", tool, "--version"]
     cases = [
-        Case("uv sync, afresh", bench.runs(*sync), prepare=afresh),
-        Case("uv sync --compile-bytecode, afresh", bench.runs(*compiled), prepare=afresh),
-        Case(f"roost run {tool}, afresh", bench.runs(*start), prepare=afresh),
+        Case("uv sync, from scratch", bench.runs(*sync), prepare=from_scratch),
+        Case("uv sync --compile-bytecode, from scratch", bench.runs(*compiled), prepare=from_scratch),
+        Case(f"roost run {tool}, from scratch", bench.runs(*start), prepare=from_scratch),
         Case(f"roost run {tool}, after the change", bench.runs(*start), prepare=after(roost, "sync")),
         Case("uv sync, after the change", bench.runs(*sync), prepare=after(*sync)),
         Case("uv sync --compile-bytecode, after the change", bench.runs(*compiled), prepare=after(*compiled)),
@@ -43,11 +43,11 @@ def run(shop: Workshop, rounds: int) -> Part:
         rows = bench.in_turn(cases, rounds)
     part = Part(
         name="change",
-        title="A lock file with one dependency more",
-        method="*Afresh*: no environment is there. *After the change*: there is one of the state before; uv changes "
-        "it, roost makes another beside it, with the bytecode that is still valid.",
+        title="One more dependency in the lock file",
+        method="*From scratch*: there is no environment. *After the change*: there is an environment of the previous "
+        "state. uv changes it; roost builds a new one next to it, and reuses the bytecode that is still valid.",
         unit="s",
-        base="uv sync, afresh",
+        base="uv sync, from scratch",
         rows=list(rows.values()),
     )
     part.limit(f"roost run {tool}, after the change", 2.5)

@@ -90,8 +90,8 @@ def run(shop: Workshop, rounds: int) -> Part:
     return Part(
         name="commit",
         title=f"A commit with {len(RULES)} hooks",
-        method=f"`git commit` of one changed file; each hook is local, `language: system`, and runs one quick check "
-        f"with `{shop.recipe.tool}`: by its path in `.venv` (*system*), or through the command that is named.",
+        method=f"`git commit` of one changed file. Each hook is local, has `language: system`, and runs one quick "
+        f"check with `{shop.recipe.tool}`: by its path in `.venv` (*system*), or through the command in the table.",
         unit="ms",
         base="pre-commit, uv run",
         rows=list(rows.values()),

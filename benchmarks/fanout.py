@@ -1,4 +1,4 @@
-"""Cold fan-out: many commands start at once where there is no environment yet, and each imports the lot."""
+"""Cold fan-out: many commands start at once when there is no environment yet, and each imports everything."""
 
 import contextlib
 from collections.abc import Callable, Sequence
@@ -46,8 +46,8 @@ def run(shop: Workshop, rounds: int) -> Part:
     part = Part(
         name="fanout",
         title=f"{count} cold starts at once",
-        method=f"No environment is there; {count} commands start at once, and each imports all distributions. The "
-        "floor is `uv sync --compile-bytecode` followed by as many starts of the venv's own Python.",
+        method=f"There is no environment. {count} commands start at once, and each imports all distributions. The "
+        "floor is `uv sync --compile-bytecode`, followed by the same number of starts of the venv's own Python.",
         unit="s",
         base="built once, then bare",
         rows=list(rows.values()),

@@ -26,12 +26,12 @@ STYLE = """
       .floor { fill: #b8b5ab }
     }
 """
-LEGEND = (("roost", "roost"), ("other", "others"), ("floor", "without any of them"))
+LEGEND = (("roost", "roost"), ("other", "others"), ("floor", "without a tool"))
 FLOORS = ("python ", ".venv/", "built once", "git alone", "no hooks", "pre-commit, system", "prek, system")
 
 
 def kind(row: Row) -> str:
-    """Return whose row it is, as the name of its style."""
+    """Return the style of a row: roost, another tool, or a floor."""
     if row.label.startswith(FLOORS):
         return "floor"
     return "roost" if "roost" in row.label else "other"
@@ -44,7 +44,7 @@ def words(x: float, y: float, text: str, style: str = "", anchor: str = "start")
 
 
 def bar(x: float, y: float, length: float, style: str, says: str) -> str:
-    """Return a bar that says what it is when it is pointed at."""
+    """Return a bar with a tooltip."""
     place = f'x="{x}" y="{y}" width="{length:.1f}" height="{BAR}"'
     return f'<rect class="{style}" {place} rx="2"><title>{escape(says)}</title></rect>'
 

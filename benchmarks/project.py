@@ -1,4 +1,4 @@
-"""The project that is measured: forty real distributions, and the states that it changes between."""
+"""The measured project: forty real distributions, and the states that it changes between."""
 
 import sys
 import tomllib
@@ -8,14 +8,14 @@ from typing import NamedTuple
 
 from benchmarks.bench import Bench
 
-# With what they require these were 40 when this was written; the report says how many they are now.
+# With their requirements these are 40 distributions; the report shows the current number.
 DISTRIBUTIONS = """
     attrs babel blinker cachetools certifi charset-normalizer click colorama distlib docutils filelock flask idna
     imagesize iniconfig itsdangerous jinja2 markdown-it-py markupsafe mdurl mypy-extensions networkx packaging pathspec
     platformdirs pluggy pygments pyparsing pytest python-dateutil pytz requests rich ruff six snowballstemmer
     sortedcontainers urllib3 werkzeug
 """.split()
-# Ten that another branch has otherwise: without the first two, and with these versions of the rest.
+# Ten that differ on another branch: it lacks the first two, and has these versions of the others.
 REMOVED = ["babel", "networkx"]
 OTHERWISE = """
     attrs<25 click<8.2 docutils<0.22 filelock<3.19 packaging<25 platformdirs<4.4 pyparsing<3.2 rich<14
@@ -54,13 +54,13 @@ def recipe(*, few: bool) -> Recipe:
 
 
 class State(NamedTuple):
-    """What the files say that an environment is made from."""
+    """The files that an environment is made from."""
 
     project: str
     lock: str
 
     def write(self, folder: Path) -> None:
-        """Let the project in `folder` be in this state."""
+        """Write this state into the project in `folder`."""
         (folder / "pyproject.toml").write_text(self.project)
         (folder / "uv.lock").write_text(self.lock)
 

@@ -30,7 +30,7 @@ class Row:
 
 
 class Limit(NamedTuple):
-    """What was promised, and what came of it."""
+    """A limit, and the measured value."""
 
     what: str
     value: float
@@ -57,14 +57,14 @@ class Part:
     limits: list[Limit] = field(default_factory=list)
     rounds: int = 0
     floor: str = ""
-    """The row that is taken off before the ratio, where what a command adds is of interest."""
+    """The row that is subtracted before the ratio, for parts that compare what a command adds."""
 
     def row(self, label: str) -> Row | None:
         """Return the row with that label if it was measured."""
         return next((row for row in self.rows if row.label == label and row.seconds), None)
 
     def ratio(self, row: Row) -> float | None:
-        """Return how long `row` took, or what it added to the floor, in terms of the base."""
+        """Return how long `row` took, or what it added to the floor, relative to the base."""
         base = self.row(self.base)
         if base is None or not row.seconds:
             return None
@@ -73,18 +73,18 @@ class Part:
         return (row.median - off) / (base.median - off) if base.median > off else None
 
     def limit(self, label: str, most: float, what: str = "") -> None:
-        """Note that the ratio of a row may be `most`, if it was measured."""
+        """Limit the ratio of a row to `most`, if it was measured."""
         row = self.row(label)
         value = self.ratio(row) if row else None
         if value is not None:
-            relation = f"adds, in terms of what `{self.base}` adds" if self.floor else f"to `{self.base}`"
+            relation = f"adds, relative to what `{self.base}` adds" if self.floor else f"relative to `{self.base}`"
             self.limits.append(Limit(what or f"`{label}` {relation}", value, most))
 
     def compare(self, label: str, other: str, most: float) -> None:
-        """Note that the ratio of a row to another than the base may be `most`, if both were measured."""
+        """Limit the ratio of a row to another row than the base, if both were measured."""
         row, against = self.row(label), self.row(other)
         if row and against:
-            self.limits.append(Limit(f"`{label}` to `{other}`", row.median / against.median, most))
+            self.limits.append(Limit(f"`{label}` relative to `{other}`", row.median / against.median, most))
 
     def scale(self) -> float:
         """Return how many of the unit are a second."""
@@ -92,7 +92,7 @@ class Part:
 
 
 def number(value: float) -> str:
-    """Return `value` with two or three digits that mean something."""
+    """Return `value` with two or three significant digits."""
     places = 0 if value >= 99.95 else 1 if value >= 9.995 else 2 if value >= 0.0995 else 3
     return f"{value:.{places}f}"
 
@@ -101,7 +101,7 @@ def cells(part: Part) -> list[list[str]]:
     """Return a table: the heads of the columns, then the rows."""
     more = list(dict.fromkeys(note for row in part.rows for note in row.notes))
     counted = any(row.starts for row in part.rows)
-    ratio = f"added, of what `{part.base}` adds" if part.floor else f"of `{part.base}`"
+    ratio = f"added, relative to `{part.base}`" if part.floor else f"relative to `{part.base}`"
     table = [["", f"median, {part.unit}", "fastest", "slowest", ratio, *(["failed"] if counted else []), *more]]
     for row in part.rows:
         notes = [row.notes.get(note, "") for note in more]

@@ -1,4 +1,4 @@
-"""Four sessions of nox or tox over one project: how long they take, and how much lies on the disk afterwards."""
+"""Four sessions of nox or tox in one project: how long they take, and how much disk space they use."""
 
 import contextlib
 import os
@@ -132,12 +132,12 @@ def run(shop: Workshop, rounds: int) -> Part:
             found = disk(kind.folders, bench.work / "uv-cache")
             row.notes["environments"] = str(found.environments)
             row.notes["MB"] = str(round(found.size / 1e6))
-            row.notes["MB that uv's cache lacks"] = str(round(found.own / 1e6))
+            row.notes["MB not in uv's cache"] = str(round(found.own / 1e6))
     return Part(
         name="sessions",
         title=f"{len(SESSIONS)} sessions",
-        method="One session runs the tool, three import all distributions, one after the other. *First*: there is no "
-        "environment. *Later*: all are there, and nothing changed. Files that are linked to each other count once.",
+        method="One session runs the tool, and three import all distributions, one after the other. *First*: there is "
+        "no environment. *Later*: all environments exist, and nothing changed. Hard-linked files count once.",
         unit="s",
         base="nox, backend uv: first",
         rows=list(rows.values()),

@@ -1,4 +1,4 @@
-"""A branch switch, there and back, where both states were seen before."""
+"""A branch switch, there and back, between two states that were built before."""
 
 import contextlib
 from collections.abc import Callable, Sequence
@@ -80,10 +80,10 @@ def run(shop: Workshop, rounds: int) -> Part:
     part = Part(
         name="switch",
         title="A branch switch, there and back",
-        method=f"`git switch` to a branch whose lock file has {shop.differences} distributions otherwise, the command, "
-        "`git switch` back, the command. Both states were seen before. `git` is part of each time. The project is a "
-        "package itself, built by hatchling, and its `pyproject.toml` names the dependencies, so uv builds it anew "
-        "after each switch. It need not where the project is no package.",
+        method=f"`git switch` to a branch whose lock file differs in {shop.differences} distributions, the command, "
+        "`git switch` back, the command again. Both states were built before. Each time includes `git`. The project "
+        "is a package, built by hatchling, and its `pyproject.toml` lists the dependencies, so uv builds it again "
+        "after each switch. In the rows *no package* it is not a package, and uv builds nothing.",
         unit="ms",
         base="uv sync",
         rows=list(rows.values()),

@@ -1,4 +1,4 @@
-"""The tools: roost from this checkout and its peers from the index, in virtualenvs of their own."""
+"""The tools: roost from this checkout and the others from the index, in virtualenvs of their own."""
 
 import json
 import os
@@ -24,7 +24,7 @@ def find_uv() -> Path:
     beside = Path(sys.executable).with_name("uv")
     found = beside if beside.exists() else shutil.which("uv")
     if found is None:
-        sys.exit("`uv` is neither beside this Python nor on PATH: `pip install uv`")
+        sys.exit("`uv` is neither next to this Python nor on PATH: `pip install uv`")
     return Path(found)
 
 
@@ -58,7 +58,7 @@ def into(uv: Path, venv: Path) -> list[str | Path]:
 
 
 def install_peers(bench: Bench, uv: Path, venv: Path) -> None:
-    """Install the peers, all at once, so that their requirements are met together; else those that can be."""
+    """Install the other tools, together if possible, so that their requirements are met together."""
     if tried(bench, [*into(uv, venv), *PEERS]):
         for peer in PEERS:
             if said := tried(bench, [*into(uv, venv), peer]):
@@ -70,13 +70,13 @@ def install_peers(bench: Bench, uv: Path, venv: Path) -> None:
         elif (venv / "bin" / peer).exists():
             bench.add(peer, venv / "bin" / peer)
         else:
-            bench.absent.setdefault(peer, "its command is not there")
+            bench.absent.setdefault(peer, "its command is missing")
     if not bench.has("uv"):
         bench.add("uv", uv)
 
 
 def tried(bench: Bench, command: list[str | Path]) -> str:
-    """Run a command that may fail; return nothing, or what it said last."""
+    """Run a command that may fail. Returns the end of its error output, or an empty string."""
     done = subprocess.run(command, env=bench.env, capture_output=True, text=True, check=False)
     said = " ".join(done.stderr.split()) or f"status {done.returncode}"
     return said[-300:] if done.returncode else ""

@@ -1,4 +1,4 @@
-"""A warm start: the environment is there, nothing changed, and the command itself takes next to nothing."""
+"""A warm start: the environment exists, nothing changed, and the command itself takes almost no time."""
 
 import contextlib
 import json
@@ -27,24 +27,24 @@ def write_hatch(shop: Workshop, project: Path) -> None:
 
 
 def settle(bench: Bench, tool: str, project: Path) -> None:
-    """Start until it is warm: the index is only written once the inputs are older than a time stamp's blur.
+    """Start until there is an index, which is written only if the inputs are older than the blur of a time stamp.
 
     Raises:
-        SystemExit: it never is, so that what would be measured is not a warm start.
+        SystemExit: no index was written, so there is no warm start to measure.
     """
     for _ in range(20):
         bench.do(bench.path("roost"), "run", tool, "--version")
         if (project / ".roost/.venv/.v2/index/default").exists():
             return
         time.sleep(0.2)
-    sys.exit("roost wrote no index: there is no warm start to measure")
+    sys.exit("roost wrote no index, so there is no warm start to measure")
 
 
 def commands(shop: Workshop, project: Path, roost_python: Path) -> dict[str, tuple[list[str], tuple[str, ...]]]:
-    """Return the commands by their labels, and what tools each needs.
+    """Return the commands by their labels, and the tools that each needs.
 
-    Bare Python is there twice: the interpreter alone, and as roost's script starts it. The second in roost's own
-    virtualenv, since the base may hold what slows down every start (`.pth` files of other tools).
+    There are two rows for Python alone: the base interpreter, and the Python of roost's own virtualenv, since the base
+    may contain `.pth` files of other tools, which slow down every start.
     """
     bench, tool = shop.bench, shop.recipe.tool
     words = [tool, "--version"]
@@ -71,7 +71,7 @@ def by_hyperfine(bench: Bench, cases: Mapping[str, Sequence[str]], runs: int) ->
     """Return the medians that hyperfine finds, one command after the other, where there is hyperfine."""
     program = shutil.which("hyperfine")
     if program is None:
-        bench.absent["hyperfine"] = "not on PATH; the column of its medians is left out"
+        bench.absent["hyperfine"] = "not on PATH; there is no column for it"
         return {}
     report = bench.work / "hyperfine.json"
     found = {}
@@ -101,8 +101,8 @@ def run(shop: Workshop, rounds: int) -> Part:
     part = Part(
         name="warm",
         title="A warm start",
-        method=f"`{tool} --version` in an environment that is there, where nothing changed. What a command adds is its "
-        f"median less that of the tool alone, `.venv/bin/{tool}`.",
+        method=f"`{tool} --version` in an existing environment, when nothing changed. What a command adds is its "
+        f"median minus the median of the tool alone, `.venv/bin/{tool}`.",
         unit="ms",
         base=f"uv run {tool}",
         floor=f".venv/bin/{tool}",

@@ -138,6 +138,8 @@ def wheels(session_folder: Path) -> Path:
 def surroundings(tmp_path: Path, session_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Give each test a home, a temporary folder and an environment of its own, and start it outside any project."""
     kept = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
+    if "COVERAGE_PROCESS_START" in os.environ:  # as in `.ci/run`
+        kept |= {name: os.environ[name] for name in ("COVERAGE_PROCESS_START", "COVERAGE_FILE", "PYTHONPATH")}
     for name in list(os.environ):
         monkeypatch.delenv(name)
     home = tmp_path / "home"

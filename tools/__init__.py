@@ -1,1 +1,1 @@
-"""What makes roost's own documentation: its pages, its pictures, its changelog."""
+"""Tools for roost's documentation: the site, the pictures, the changelog."""

@@ -1,7 +1,7 @@
-"""The changelog from its fragments: `python -m tools.changelog VERSION DATE`.
+"""Make the changelog from its fragments: `python -m tools.changelog VERSION DATE`.
 
-A fragment is a file `changes/NAME.KIND.md` with a sentence or two for users. So two branches that change two things do
-not meet in one file. A release takes them all into `CHANGELOG.md`, sorted by kind.
+A fragment is a file `changes/NAME.KIND.md` with one or two sentences for users. Two branches then never change the same
+file. A release moves all fragments into `CHANGELOG.md`, sorted by kind.
 """
 
 import sys
@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-KINDS = {"added": "New", "changed": "Changed", "fixed": "Mended", "removed": "Gone"}
+KINDS = {"added": "Added", "changed": "Changed", "fixed": "Fixed", "removed": "Removed"}
 START = "# Changes\n"
 
 
@@ -17,7 +17,7 @@ def fragments(root: Path) -> dict[str, list[Path]]:
     """Return the fragments by kind.
 
     Raises:
-        ValueError: one is named otherwise, or is empty.
+        ValueError: one has another name, or is empty.
     """
     found: dict[str, list[Path]] = {kind: [] for kind in KINDS}
     for path in sorted(root.glob("changes/*")):
@@ -32,7 +32,7 @@ def fragments(root: Path) -> dict[str, list[Path]]:
 
 
 def release(root: Path, version: str, date: str) -> None:
-    """Move the fragments into the changelog, as what `version` brought."""
+    """Move the fragments into the changelog, as the changes of `version`."""
     found = fragments(root)
     lines = [f"## {version} ({date})"]
     for kind, title in KINDS.items():
@@ -47,7 +47,7 @@ def release(root: Path, version: str, date: str) -> None:
 
 
 def main(words: Sequence[str]) -> int:
-    """Release what `words` say; return the exit status."""
+    """Release the version in `words`. Returns the exit status."""
     if len(words) != 2:
         print("python -m tools.changelog VERSION DATE", file=sys.stderr)  # noqa: T201 - what it is for
         return 2

@@ -1,7 +1,7 @@
-"""The pictures of the README, from what roost really says and does: `python -m tools.pictures`.
+"""Draw the README's pictures from real output of roost: `python -m tools.pictures`.
 
-Makes a project with real packages from the index in a temporary folder, starts roost in it, and draws a terminal with
-all that was said (`docs/terminal.svg`) and a cold fan-out of sixteen (`docs/timeline.svg`).
+Makes a project with real packages from the index in a temporary folder and starts roost in it. Draws a terminal with
+the output (`docs/terminal.svg`), and sixteen cold starts at once (`docs/timeline.svg`).
 """
 
 import os
@@ -33,7 +33,7 @@ dev = ["mypy", "pytest", "ruff"]
 """
 MORE = PYPROJECT.replace('"ruff"', '"ruff", "rich"')
 SIXTEEN = ["mypy --version", "pytest --version", "ruff --version", "python -c 'import attrs'"] * 4
-# A command, and what is typed after the prompt where that is less.
+# A command, and what the picture shows after the prompt.
 SCENES = [
     (
         "roost run mypy --version & sleep 0.3; roost run pytest --version; wait",
@@ -50,7 +50,7 @@ COLOURS = {"roost:": "#8ab8f5", "$": "#7fc98f", "ready": "#7fc98f", "stale": "#e
 
 
 def terminal(scenes: list[tuple[str, list[str]]]) -> str:
-    """Return the SVG of a terminal: what was typed, and the lines that came of it."""
+    """Return the SVG of a terminal: what was typed, and the output."""
     lines = [line for typed, said in scenes for line in (f"$ {typed}", *said)]
     lines = [part for line in lines for part in _wrapped(line)]
     width = round(2 * MARGIN + COLUMNS * CHARACTER)
@@ -100,7 +100,7 @@ def _row(line: str, y: int) -> str:
 
 
 def _project(home: Path) -> tuple[Path, dict[str, str]]:
-    """Make a project that was just checked out, and the surroundings of somebody who has no cache yet."""
+    """Make a project without an environment, and the variables of a user without a cache."""
     shop = home / "shop"
     shop.mkdir()
     env = {name: value for name, value in os.environ.items() if not name.startswith(("ROOST_", "VIRTUAL_ENV"))}
@@ -111,7 +111,7 @@ def _project(home: Path) -> tuple[Path, dict[str, str]]:
 
 
 def main() -> None:
-    """Draw both."""
+    """Draw both pictures."""
     with tempfile.TemporaryDirectory() as folder:
         home = Path(folder).resolve()
         shop, env = _project(home)

@@ -1,6 +1,6 @@
-"""The documentation as pages of HTML, from the Markdown in `docs/`: `python -m tools.site [FOLDER]`.
+"""Convert the Markdown in `docs/` to HTML: `python -m tools.site [FOLDER]`.
 
-Strict: a link that leads nowhere, a picture that is missing and a page that the front page does not lead to are errors.
+A broken link, a missing picture, and a page that cannot be reached from the front page are errors.
 """
 
 import html
@@ -65,7 +65,7 @@ class Page:
                     self.title = _text(content)
 
     def links(self) -> Iterator[tuple[Token, str, str]]:
-        """Yield each link and picture: its token, the name of the attribute, and where it leads."""
+        """Yield each link and picture: its token, the name of the attribute, and the target."""
         for token in _all(self.tokens):
             name = {"link_open": "href", "image": "src"}.get(token.type)
             if name:
@@ -92,7 +92,7 @@ def slug(heading: str) -> str:
 
 
 def faults(pages: dict[Path, Page], docs: Path) -> list[str]:
-    """Return what is wrong with the links of `pages`, a line each. Those in `docs` make up the site."""
+    """Return a line for each broken link in `pages`. The pages in `docs` are the site."""
     found = []
     for path, page in pages.items():
         for _, _, target in page.links():
@@ -102,27 +102,27 @@ def faults(pages: dict[Path, Page], docs: Path) -> list[str]:
             there = (path.parent / name).resolve() if name else path
             where = path.relative_to(ROOT) if path.is_relative_to(ROOT) else path.name
             if path.is_relative_to(docs) and not there.is_relative_to(docs):
-                found.append(f"{where}: `{target}` lies outside of the site")
+                found.append(f"{where}: `{target}` is outside the site")
             elif not there.exists():
-                found.append(f"{where}: `{target}` leads to nothing")
+                found.append(f"{where}: `{target}` does not exist")
             elif anchor and (there not in pages or anchor not in pages[there].anchors):
-                found.append(f"{where}: `{target}` names a heading that is not there")
+                found.append(f"{where}: `{target}` names a heading that does not exist")
     return found
 
 
 def unreached(pages: dict[Path, Page], start: Path) -> list[str]:
-    """Return the pages that no way of links leads to from `start`."""
+    """Return a line for each page that cannot be reached by links from `start`."""
     seen, waiting = set(), [start]
     while waiting:
         path = waiting.pop()
         if path in pages and path not in seen:
             seen.add(path)
             waiting += [(path.parent / to.partition("#")[0]).resolve() for _, _, to in pages[path].links()]
-    return [f"{path.name}: no page leads to it" for path in sorted(pages.keys() - seen - set(BESIDE))]
+    return [f"{path.name}: no page links to it" for path in sorted(pages.keys() - seen - set(BESIDE))]
 
 
 def build(docs: Path, target: Path, beside: Sequence[Path] = ()) -> list[str]:
-    """Write the site of the Markdown files in `docs` to `target`; return what is wrong, and then nothing is written."""
+    """Write the site of the Markdown files in `docs` to `target`. Returns the errors; with any, writes nothing."""
     pages = {path: Page(path) for path in [*sorted(docs.rglob("*.md")), *beside]}
     wrong = faults(pages, docs) + unreached(pages, docs / "index.md")
     if wrong:
@@ -153,7 +153,7 @@ def _write(page: Page, inside: Path, target: Path, chapters: Sequence[tuple[str,
 
 
 def _as_html(target: str) -> str:
-    """Return where a link to a page leads in the site; the README of a folder is its index."""
+    """Return the target of a link in the site; the README of a folder is its index."""
     if re.match(r"[a-z]+:", target):
         return target
     name, mark, anchor = target.partition("#")
@@ -163,7 +163,7 @@ def _as_html(target: str) -> str:
 
 
 def main(words: Sequence[str]) -> int:
-    """Build the site into the folder that `words` name, else `_site`; return the exit status."""
+    """Build the site into the folder in `words`, else into `_site`. Returns the exit status."""
     target = Path(words[0] if words else ROOT / "_site")
     wrong = build(DOCS, target, BESIDE)
     for line in wrong:

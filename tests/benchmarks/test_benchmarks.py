@@ -72,9 +72,9 @@ def test_limits_say_what_came_of_them() -> None:
     made.compare("roost run", "other & <more>", 1.0)
     made.compare("hatch run", "uv run", 1.0)
     assert [str(limit) for limit in made.limits] == [
-        "`roost run` adds, in terms of what `uv run` adds: 0.38, at most 0.25 (not reached)",
-        "`roost run` adds, in terms of what `uv run` adds: 0.38, at most 0.80 (reached)",
-        "`roost run` to `other & <more>`: 0.25, at most 1.00 (reached)",
+        "`roost run` adds, relative to what `uv run` adds: 0.38, at most 0.25 (not reached)",
+        "`roost run` adds, relative to what `uv run` adds: 0.38, at most 0.80 (reached)",
+        "`roost run` relative to `other & <more>`: 0.25, at most 1.00 (reached)",
     ]
     assert results.unmet([made]) == made.limits[:1]
 
@@ -104,7 +104,7 @@ def test_markdown_has_a_row_for_each_case_and_says_who_is_absent() -> None:
         "",
         "How.",
         "",
-        "|  | median, ms | fastest | slowest | of `uv run` | failed | MB |",
+        "|  | median, ms | fastest | slowest | relative to `uv run` | failed | MB |",
         "| --- | --: | --: | --: | --: | --: | --: |",
         "| `bare` | 2.00 | 1.00 | 9.00 | 0.20 |  |  |",
         "| `roost run` | 5.00 | 5.00 | 5.00 | 0.50 |  | 7 |",
@@ -112,14 +112,14 @@ def test_markdown_has_a_row_for_each_case_and_says_who_is_absent() -> None:
         "| `other & <more>` | 20.0 | 20.0 | 20.0 | 2.00 |  |  |",
         "| `hatch run` | absent |  |  |  |  |  |",
         "",
-        "- `roost run` to `uv run`: 0.50, at most 0.80 (reached)",
+        "- `roost run` relative to `uv run`: 0.50, at most 0.80 (reached)",
     ]
 
 
 def test_text_is_aligned() -> None:
     lines = results.text(part()).splitlines()[3:]
-    assert lines[2] == "roost run             5.00     5.00     5.00       0.50"
-    assert lines[4] == "other & <more>        20.0     20.0     20.0       2.00"
+    assert lines[2] == "roost run             5.00     5.00     5.00                0.50"
+    assert lines[4] == "other & <more>        20.0     20.0     20.0                2.00"
 
 
 def test_results_are_written_between_the_markers_only(tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ def test_release_moves_fragments_into_the_changelog(tmp_path: Path) -> None:
         (tmp_path / f"changes/{name}.md").write_text(text)
     changelog.release(tmp_path, "0.2", "2026-02-01")
     assert (tmp_path / "CHANGELOG.md").read_text() == (
-        "# Changes\n\n## 0.2 (2026-02-01)\n\n### New\n\n- One.\n- Three.\n\n### Mended\n\n- Two lines.\n"
+        "# Changes\n\n## 0.2 (2026-02-01)\n\n### Added\n\n- One.\n- Three.\n\n### Fixed\n\n- Two lines.\n"
         "\n## 0.1 (2026-01-01)\n\n- First.\n"
     )
     assert [path.name for path in (tmp_path / "changes").iterdir()] == ["README.md"]

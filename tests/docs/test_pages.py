@@ -20,6 +20,7 @@ import click
 import pytest
 import yaml
 
+from roost import protocol
 from roost.cli import commands as cli
 from roost.inputs import settings
 from roost.inputs.project import Project as FoundProject
@@ -80,12 +81,12 @@ def test_broken_links_are_found(tmp_path: Path) -> None:
     (tmp_path / "b.md").write_text("# B\n[back](index.md#the-x-part)")
     (tmp_path / "lost.md").write_text("# Lost\n[out](https://example.invalid/nothing)")
     assert site.build(tmp_path, tmp_path / "site") == [
-        "index.md: `b.md#c` names a heading that is not there",
-        "index.md: `c.md` leads to nothing",
-        "index.md: `d.svg` leads to nothing",
-        "index.md: `#y` names a heading that is not there",
-        "index.md: `..` lies outside of the site",
-        "lost.md: no page leads to it",
+        "index.md: `b.md#c` names a heading that does not exist",
+        "index.md: `c.md` does not exist",
+        "index.md: `d.svg` does not exist",
+        "index.md: `#y` names a heading that does not exist",
+        "index.md: `..` is outside the site",
+        "lost.md: no page links to it",
     ]
     assert not (tmp_path / "site").exists()
 
@@ -103,15 +104,43 @@ def _defined(path: Path) -> set[str]:
     return found
 
 
-def test_what_pages_name_in_the_source_is_there() -> None:
+def test_files_and_functions_that_pages_name_exist() -> None:
+    """On the pages about the source, without those of superseded decisions; `file.py` stands for any."""
+    tops = [REPOSITORY / "src/roost", REPOSITORY / "tests", REPOSITORY]
+    pages = [DOCS / "protocol.md", DOCS / "trust.md", REPOSITORY / "CONTRIBUTING.md", *DOCS.glob("decisions/0*.md")]
     named = 0
-    for path in PAGES:
-        for file, name in re.findall(r"`(?!file\.py)([\w/]+\.py):([\w.]+)`", path.read_text()):
-            module = next((top / file for top in (REPOSITORY / "src/roost", REPOSITORY) if (top / file).exists()), None)
+    for path in pages:
+        text = path.read_text()
+        if "\nSuperseded by " in text:
+            continue
+        for file, name in re.findall(r"`(?!file\.py)((?:[a-z_]+/)*[a-z_]+\.py)(?::([\w.]+))?`", text):
+            module = next((top / file for top in tops if (top / file).exists()), None)
             assert module, f"{path.name} names `{file}`"
-            assert name in _defined(module), f"{path.name} names `{file}:{name}`"
+            assert not name or name in _defined(module), f"{path.name} names `{file}:{name}`"
             named += 1
-    assert named > 50
+    assert named > 80
+
+
+def test_tree_in_contributing_lists_every_module() -> None:
+    """Without `__init__.py` files that contain only a docstring."""
+    tree = (REPOSITORY / "CONTRIBUTING.md").read_text().partition("```\nsrc/roost/\n")[2].partition("```")[0]
+    listed, folder = [], ""
+    for indent, name in re.findall(r"^( +)(\w+/|\w+\.py) ", tree, re.MULTILINE):
+        if name.endswith("/"):
+            folder = name
+        else:
+            listed.append(name if len(indent) == 2 else f"{folder}{name}")
+    source = REPOSITORY / "src/roost"
+    modules = [path for path in source.rglob("*.py") if path.name != "__init__.py" or path.read_text().count("\n") > 1]
+    assert sorted(listed) == sorted(str(path.relative_to(source)) for path in modules)
+
+
+def test_rules_have_the_same_titles_on_the_page_and_in_the_module() -> None:
+    summary = " ".join((protocol.__doc__ or "").split())
+    titles = re.findall(r"^### (\d+)\. (.+)$", (DOCS / "protocol.md").read_text(), re.MULTILINE)
+    assert [number for number, _ in titles] == [str(number) for number in range(1, 11)]
+    for number, title in titles:
+        assert f"{number}. {title}." in summary
 
 
 def test_what_pages_name_on_the_command_line_is_there() -> None:
