@@ -1,8 +1,10 @@
 """What all tests stand on: a home, a cache and wheels of their own, and guards against anything else."""
 
 import os
+import shutil
 import signal
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -16,8 +18,12 @@ from tests.lib.projects import Project, SlowProject
 from tests.lib.venvs import fake  # noqa: F401 - likewise
 from tests.lib.wheels import make_wheel
 
-if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as what a script starts in the background inherits it
+# Background jobs of a shell inherit an ignored SIGINT, `nohup` passes on an ignored SIGHUP, and so would every process
+# that a test starts. A handler that is not inherited gives them the default, and pytest still survives a hang-up.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+    signal.signal(signal.SIGHUP, lambda *_: None)
 
 REAL_HOME = Path(os.path.expanduser("~")).resolve()
 # Of the developer's environment nothing reaches a test but the locale and what a TLS connection would need. Not `CI`
@@ -164,12 +170,33 @@ def surroundings(tmp_path: Path, session_folder: Path, monkeypatch: pytest.Monke
 
 
 @pytest.fixture
-def project(tmp_path: Path, wheels: Path) -> Project:
-    """Provide a locked project that depends on `apple`, with `banana` in its group `dev`."""
+def project(tmp_path: Path, wheels: Path, session_folder: Path) -> Project:
+    """Provide a locked project that depends on `apple`, with `banana` in its group `dev`.
+
+    `uv lock` runs once: a lock file names the wheels relative to the project, and all of these are equally deep.
+    """
     made = Project(tmp_path / "work" / "project", wheels)
     made.write(dependencies=["apple"], groups={"dev": ["banana"]})
-    made.lock()
+    lock_file = session_folder / "uv.lock"
+    if not lock_file.exists():
+        made.lock()
+        shutil.copyfile(made.root / "uv.lock", lock_file)
+    shutil.copyfile(lock_file, made.root / "uv.lock")
     return made
+
+
+@pytest.fixture
+def built(session_folder: Path, wheels: Path) -> Iterator[Project]:
+    """Provide a built project as `project` is. All tests share it, so they must only read."""
+    made = Project(session_folder / "work" / "project", wheels)
+    if not made.store.exists():
+        made.write(dependencies=["apple"], groups={"dev": ["banana"]})
+        made.lock()
+        assert made.python("pass").returncode == 0
+    venvs, journal = made.venvs(), made.journal("build")
+    assert (len(venvs), len(journal)) == (1, 1)
+    yield made
+    assert (made.venvs(), made.complete(), made.journal("build")) == (venvs, venvs, journal)
 
 
 @pytest.fixture

@@ -80,33 +80,31 @@ def _children(pid: int) -> list[str]:
     return Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
 
 
-def test_status_counts_packages_and_bytes_once(project: Project) -> None:
-    project.python("pass")
-    (venv,) = _json(project, "status")["venvs"]
+def test_status_counts_packages_and_bytes_once(built: Project) -> None:
+    (venv,) = _json(built, "status")["venvs"]
     assert venv["packages"] == 2
     assert venv["environment"] == "default"
     assert venv["complete"] is True
-    disk = int(run(["du", "-s", "--block-size=1", project.complete()[0]]).stdout.split()[0])
+    disk = int(run(["du", "-s", "--block-size=1", built.complete()[0]]).stdout.split()[0])
     folders = sum(
         path.stat().st_blocks * 512
-        for path in project.complete()[0].rglob("*")
+        for path in built.complete()[0].rglob("*")
         if path.is_dir() and not path.is_symlink()
     )
-    own = project.complete()[0].stat().st_blocks * 512
+    own = built.complete()[0].stat().st_blocks * 512
     assert venv["bytes"] == disk - folders - own
 
 
-def test_status_in_a_pipe_fits_and_has_no_colour(project: Project) -> None:
-    project.python("pass")
-    got = project.roost("status").stdout
+def test_status_in_a_pipe_fits_and_has_no_colour(built: Project) -> None:
+    got = built.roost("status").stdout
     assert "\x1b" not in got
-    head, empty, name, path, built, used, kept = got.splitlines()
-    venv = project.complete()[0]
+    head, empty, name, path, build, used, kept = got.splitlines()
+    venv = built.complete()[0]
     assert head == f"default  ready     {venv.name}"
     assert empty == ""
     assert re.fullmatch(rf"{venv.name}  default, Python 3\.\d+\.\d+, 2 packages, \d+\.\d MiB", name)
-    assert path == f"  {venv.relative_to(project.root)}"
-    assert re.fullmatch(r"  built \d{4}-\d\d-\d\d \d\d:\d\d:\d\d in \d+\.\d s by uv \(uv\.lock\).*", built)
+    assert path == f"  {venv.relative_to(built.root)}"
+    assert re.fullmatch(r"  built \d{4}-\d\d-\d\d \d\d:\d\d:\d\d in \d+\.\d s by uv \(uv\.lock\).*", build)
     assert re.fullmatch(r"  last used \d{4}-\d\d-\d\d \d\d:\d\d:\d\d", used)
     assert kept == "  kept: it is the target of a link in `.roost/.venv`"
 
@@ -266,9 +264,8 @@ def test_torn_journal_is_read_as_far_as_it_goes(project: Project) -> None:
     assert len(project.roost("log").stdout.splitlines()) == 1
 
 
-def test_doctor_of_a_healthy_project(project: Project) -> None:
-    project.python("pass")
-    got = project.roost("doctor")
+def test_doctor_of_a_healthy_project(built: Project) -> None:
+    got = built.roost("doctor")
     assert got.returncode == 0, got.stdout
     assert (
         "ok       flock works between processes: exclusive, shared, inherited over exec, released by SIGKILL"
@@ -276,15 +273,14 @@ def test_doctor_of_a_healthy_project(project: Project) -> None:
     )
     assert "ok       renames, links and time stamps work" in got.stdout
     assert "error" not in got.stdout
-    assert not list((project.store / "v1").glob("doctor*"))
+    assert not list((built.store / ".venv/.v2").glob("doctor*"))
 
 
-def test_doctor_without_flock(project: Project) -> None:
+def test_doctor_without_flock(built: Project) -> None:
     if shutil.which("strace") is None:
         pytest.skip("`strace` is not installed")
-    project.python("pass")
     command = ["strace", "-f", "-qq", "-o", "/dev/null", "-e", "inject=flock:error=ENOLCK", ROOST, "doctor", "--json"]
-    got = run(command, cwd=project.root)
+    got = run(command, cwd=built.root)
     assert got.returncode == 125
     (wrong,) = [one for one in json.loads(got.stdout)["findings"] if one["level"] == "error"]
     assert wrong["text"] == "flock does not work (No locks available)"
@@ -316,11 +312,10 @@ def test_doctor_knows_hooks_of_frameworks(project: Project) -> None:
     assert "so they do not run" not in project.roost("doctor").stdout
 
 
-def test_doctor_says_how_large_a_copy_is(project: Project) -> None:
-    project.python("pass")
-    said = project.roost("doctor").stdout
+def test_doctor_says_how_large_a_copy_is(built: Project) -> None:
+    said = built.roost("doctor").stdout
     assert f"ok       uv links packages from its cache `{os.environ['UV_CACHE_DIR']}`: " in said
-    said = project.roost("doctor", env=dict(os.environ) | {"UV_LINK_MODE": "copy"}).stdout
+    said = built.roost("doctor", env=dict(os.environ) | {"UV_LINK_MODE": "copy"}).stdout
     assert re.search(r"warning  uv does not link packages .*, so each venv is a full copy \(0\.\d MiB\): unset", said)
     assert "ok       set in the environment: " in said
     assert "`UV_LINK_MODE=copy`" in said

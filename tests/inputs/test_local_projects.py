@@ -82,7 +82,10 @@ def test_env_key_is_the_value_that_the_build_gets_and_is_never_written_down(buil
         assert "secret" not in got.stderr
         venvs.add(got.stdout.splitlines()[1])
     assert len(venvs) == builds(built) == 3
-    inside = [path for path in built.store.rglob("*") if path.is_file() and "dist-info" not in str(path)]
+    # A link of a venv leads to the interpreter, whose binary may contain this word on its own.
+    files = [path for path in built.store.rglob("*") if path.is_file() and not path.is_symlink()]
+    inside = [path for path in files if "dist-info" not in str(path)]
+    assert any(path.name == "journal" for path in inside)
     assert not [path for path in inside if b"secret" in path.read_bytes()]
     got = built.python(show, env=dict(os.environ) | {"BUILT_WITH": "three"})
     assert "changed: environment variable BUILT_WITH" in got.stderr

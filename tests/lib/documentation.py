@@ -1,6 +1,7 @@
 """The pages of the documentation, and the code blocks in them."""
 
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -25,9 +26,16 @@ class Block(NamedTuple):
 
 
 def blocks(*kinds: str) -> Iterator[Block]:
-    """Yield the blocks of all pages in a language of `kinds`."""
-    for path in PAGES:
-        for token in site.Page(path).tokens:
-            words = token.info.split()
-            if token.type == "fence" and words[:1] and words[0] in kinds:
-                yield Block(path, (token.map or [0])[0] + 1, words, token.content)
+    """Yield the blocks of all pages that are in one of the languages `kinds`."""
+    return (block for block in _all_blocks() if block.words[0] in kinds)
+
+
+@cache
+def _all_blocks() -> list[Block]:
+    """Return all blocks with a language. Every worker of pytest needs them several times to collect the tests."""
+    fences = ((path, token) for path in PAGES for token in site.Page(path).tokens if token.type == "fence")
+    return [
+        Block(path, (token.map or [0])[0] + 1, token.info.split(), token.content)
+        for path, token in fences
+        if token.info.split()
+    ]
