@@ -199,3 +199,17 @@ def test_build_that_calls_roost_is_told_at_once(project: Project) -> None:
     assert got.returncode == 125
     assert "was called from its own build of" in got.stderr
     assert time.monotonic() - before < 30
+
+
+def test_waiter_of_a_running_builder_watches_the_marker_without_the_lock_library(slow_project: SlowProject) -> None:
+    """It costs 50 ms of a core, which the builder needs."""
+    slow_project.file("slow.txt", "2")
+    builder = slow_project.start("run", "python", "-c", "pass")
+    slow_project.begun()
+    env = dict(os.environ) | {"PYTHONPROFILEIMPORTTIME": "1"}
+    got = slow_project.python("import apple.late", env=env)
+    assert got.returncode == 0
+    assert "roost.protocol" in got.stderr
+    assert "filelock" not in got.stderr
+    assert finish(builder)[0] == 0
+    assert len(slow_project.journal("build")) == 1
