@@ -98,20 +98,22 @@ class RoostEnv(VirtualEnv):
 
     def _acquire(self) -> Environment:
         """Return the shared environment, which stays leased until this process ends."""
-        if self.download == "always":
+        env = self._env_name()
+        found = environment.find(os.curdir, env, self.interpreter)
+        if found is None and self.download == "always":
             self._download()
         try:
-            found = self._find_or_build()
+            found = found or self._build(env)
         except NoInterpreterError:
             if self.download != "auto" or not self._download():
                 raise
-            found = self._find_or_build()
+            found = self._build(env)
         if found.venv in _leased:
             found.close()
         return _leased.setdefault(found.venv, found)
 
-    def _find_or_build(self) -> Environment:
-        return environment.acquire(os.curdir, env=self._env_name(), python=self.interpreter, label=self._label)
+    def _build(self, env: str) -> Environment:
+        return environment.acquire(os.curdir, env=env, python=self.interpreter, label=self._label)
 
     @property
     def _label(self) -> str:
