@@ -6,10 +6,10 @@ from pathlib import Path
 
 import nox
 
-import roost.nox  # noqa: F401 - registers the backend
+import roost.nox
 
 nox.needs_version = ">=2025.2.9"
-nox.options.default_venv_backend = "roost"
+nox.options.default_venv_backend = roost.nox.BACKEND
 nox.options.sessions = ["lint", "types", "tests"]
 nox.options.error_on_missing_interpreters = False
 

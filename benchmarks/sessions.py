@@ -42,7 +42,7 @@ def write_noxfiles(shop: Workshop, project: Path) -> None:
     """Write one noxfile for nox's backend `uv`, and one for roost's."""
     backends = {
         "uv": ('nox.options.default_venv_backend = "uv"', UV_SYNC),
-        "roost": ('import roost.nox\nnox.options.default_venv_backend = "roost"', "pass"),
+        "roost": ("import roost.nox\nnox.options.default_venv_backend = roost.nox.BACKEND", "pass"),
     }
     for name, (backend, prepare) in backends.items():
         text = NOXFILE.format(backend=backend, folder=f".nox-{name}", prepare=prepare)

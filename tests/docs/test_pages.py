@@ -209,6 +209,18 @@ def test_python_is_valid(block: Block, sample: Project) -> None:
         assert got.returncode == 0, got.stderr
 
 
+def test_linter_with_its_default_rules_changes_no_example(tmp_path: Path) -> None:
+    """A linter would remove an import that nothing uses, and the backend with it."""
+    ruff = Path(ROOST).parent / "ruff"
+    if not ruff.exists():
+        pytest.skip("ruff is not installed here")
+    (tmp_path / "noxfile.py").write_text((REPOSITORY / "noxfile.py").read_text())
+    for number, block in enumerate(blocks("python")):
+        (tmp_path / f"example{number}.py").write_text(block.text)
+    got = run([ruff, "check", "--isolated", "--ignore=I", "--diff", tmp_path])
+    assert got.returncode == 0, got.stdout
+
+
 @pytest.mark.parametrize("page", sorted({block.page for block in blocks("sh")}), ids=lambda page: page.stem)
 def test_commands_run(page: Path, sample: Project) -> None:
     script = ["set -e", "watch_file() { test -e $1; }  # direnv's"]

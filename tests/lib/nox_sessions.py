@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import subprocess
 
 NOX = os.path.join(sysconfig.get_path("scripts"), "nox")
-HEAD = 'import nox\nimport roost.nox\nnox.options.default_venv_backend = "roost"\n'
+HEAD = "import nox\nimport roost.nox\nnox.options.default_venv_backend = roost.nox.BACKEND\n"
 PREFIX = 'session.run("python", "-c", "import sys; print(sys.prefix)")'
 
 

@@ -300,7 +300,7 @@ def test_windows_falls_back_to_the_uv_backend_and_says_so(project: Project, tmp_
         "import sys\nreal, sys.platform = sys.platform, 'win32'\n"
         "import fcntl\nsys.modules['fcntl'] = None\nimport roost.nox\nsys.platform = real\n"
     )
-    noxfile = fake + "import nox\nnox.options.default_venv_backend = 'roost'\n"
+    noxfile = fake + "import nox\nnox.options.default_venv_backend = roost.nox.BACKEND\n"
     write_noxfile(
         project,
         session("tests", "print(session.venv_backend)", PREFIX, options='venv_params=["--env", "docs"]'),

@@ -26,7 +26,8 @@ if TYPE_CHECKING:
     from roost.nox.session_venv import SessionVenv
     from roost.protocol import Request
 
-NAME = "roost"
+BACKEND = "roost"
+"""The name of the backend, for `nox.options.default_venv_backend` and `venv_backend`."""
 _PLATFORM = sys.platform
 _leased: dict[str, Environment] = {}
 """The venvs that sessions of this process ran in. Their leases end with the process."""
@@ -56,7 +57,7 @@ class RoostEnv(VirtualEnv):
     @property
     def venv_backend(self) -> str:
         """The name that selects this backend."""
-        return NAME
+        return BACKEND
 
     @property
     def allowed_globals(self) -> tuple[str, ...]:
@@ -277,7 +278,7 @@ def _fall_back(location: str, interpreter: str | None = None, **options: Any) ->
 
 
 if _PLATFORM == "win32":
-    ALL_VENVS[NAME] = _fall_back
+    ALL_VENVS[BACKEND] = _fall_back
 else:
-    ALL_VENVS[NAME] = RoostEnv
+    ALL_VENVS[BACKEND] = RoostEnv
     Session._run = _run_unless_shared  # type: ignore[method-assign, assignment] # noqa: SLF001
