@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+import roost
+from roost.system import folders
 from tests.lib import integrity
 from tests.lib.processes import ROOST, finish, runs, start, wait_for
 from tests.lib.projects import Project, SlowProject, builds
@@ -33,6 +35,7 @@ CASES = [(signum, whom) for whom in ("roost", "installer", "both") for signum in
 CASES += [(signal.SIGKILL, "backend"), (signal.SIGTERM, "backend")]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("signum", "whom"),
     [pytest.param(*case, marks=() if case[0] in SHORT[case[1]] else pytest.mark.soak) for case in CASES],
@@ -68,6 +71,7 @@ def test_signal_during_a_build(slow_project: SlowProject, signum: signal.Signals
     assert len(slow_project.complete()) == len(slow_project.venvs()) == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("signum", SIGNALS)
 def test_signal_at_any_moment(project: Project, signum: signal.Signals, soak: float) -> None:
     """To the whole process group of one that builds anew, a little later each time: the old venv stays good."""
@@ -87,6 +91,23 @@ def test_signal_at_any_moment(project: Project, signum: signal.Signals, soak: fl
         assert (got.returncode, got.stderr) == (0, "")
         assert builds(project) == count  # either the old one or the new one, and neither has to be built
         assert project.complete() == before or len(project.complete()) == 1
+
+
+def test_interrupt_right_after_the_marker_keeps_its_venv(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The marker's rename and the return from `publish` are two steps; no signal can be sent between them for sure."""
+
+    def interrupted(path: str) -> None:
+        raise KeyboardInterrupt(path)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(folders, "flush", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            roost.acquire(project.root)
+    assert integrity.of_markers(project.store) == []
+    assert len(project.complete()) == 1
+    with roost.acquire(project.root) as environment:
+        assert [environment.path] == project.venvs()
+    assert builds(project) == 0  # the journal's line comes after the marker
 
 
 @pytest.mark.parametrize("signum", SIGNALS)

@@ -71,8 +71,10 @@ def attempt(store: Store, state: State, label: str, name: str = "") -> Iterator[
     finally:
         if not made.published:
             os.close(made.lease_descriptor)
-            with contextlib.suppress(OSError):
-                _remove(store, made)
+            named = marker.load(made.venv.marker)[0]  # an interrupt may come right after the rename of the marker
+            if named is None or named.venv != made.venv.path:
+                with contextlib.suppress(OSError):
+                    _remove(store, made)
 
 
 def _remove(store: Store, made: Attempt) -> None:
