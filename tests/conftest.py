@@ -91,16 +91,18 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out what only a soak runs, unless it is asked for by its name."""
+    """Leave out `slow` tests unless a file or `-m` asks for them, and the long forms unless `--soak` does."""
     if config.getoption("--soak") or any("[" in word for word in config.args):
         return
+    whole = config.args_source is not pytest.Config.ArgsSource.ARGS
     seen: dict[tuple[object, str], list[object]] = {}
     for item in items:
         for name, value in _parameters(item).items():
             values = seen.setdefault((getattr(item, "function", None), name), [])
             if value not in values:
                 values.append(value)
-    left_out = [item for item in items if not _is_short(item, seen)]
+    skip_slow = whole and "slow" not in str(config.getoption("markexpr"))
+    left_out = [item for item in items if not _is_short(item, seen) or (skip_slow and item.get_closest_marker("slow"))]
     config.hook.pytest_deselected(items=left_out)
     items[:] = [item for item in items if item not in left_out]
 

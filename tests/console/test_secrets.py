@@ -121,6 +121,7 @@ def leaks(got: "subprocess.CompletedProcess[str]") -> bool:
     return any(form in (got.stdout + got.stderr).encode() for form in FORMS)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("give", WAYS, ids=[way.__name__ for way in WAYS])
 @pytest.mark.normally(give=WAYS[:3])
 def test_login_reaches_the_installer_and_is_neither_kept_nor_shown(
@@ -161,6 +162,7 @@ def test_login_for_a_locked_project(members_only: Project, private: Index, monke
     assert kept(members_only) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("tool", ["poetry", "pdm"])
 @pytest.mark.normally(tool=["poetry"])
 def test_login_in_the_source_of_a_tool(  # what they say of a failure shows it: Poetry writes it in its lock, too

@@ -41,6 +41,7 @@ def test_hook_that_fails_shows_the_tools_own_output_and_stops_the_commit(hooked:
     assert hooked.git("log", "--oneline").count("\n") == 1
 
 
+@pytest.mark.slow
 @BOTH
 @pytest.mark.normally(program=[PRE_COMMIT])
 def test_hook_split_over_several_processes_builds_once(hooked: HookedProject, program: Path) -> None:

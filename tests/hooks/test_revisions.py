@@ -20,6 +20,7 @@ def test_try_repo(hooked: HookedProject, program: Path) -> None:
     assert len(hooked.complete()) == 1
 
 
+@pytest.mark.slow
 @BOTH
 @pytest.mark.normally(program=[PRE_COMMIT])
 def test_autoupdate_to_the_newest_tag(hooked: HookedProject, program: Path) -> None:

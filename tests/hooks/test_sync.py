@@ -97,6 +97,7 @@ def test_merge_of_another_lock_file_syncs(moving: HookedProject) -> None:
     assert current(moving) == "1.0"
 
 
+@pytest.mark.slow
 @pytest.mark.normally(way=["roost hook install", "pre-commit"])
 def test_checkout_builds_what_was_never_built(moving: HookedProject) -> None:
     run(["rm", "-rf", moving.store], check=True)
@@ -108,6 +109,7 @@ def test_checkout_builds_what_was_never_built(moving: HookedProject) -> None:
     assert current(moving) == "2.0"
 
 
+@pytest.mark.slow
 def test_rebase_syncs_once_at_its_end(moving: HookedProject) -> None:
     """The commits it goes through have a state each; only the last one stays."""
     said(moving, "checkout", "-b", "side")

@@ -350,6 +350,7 @@ def test_chosen_python_stays_while_it_satisfies_the_next_request_too(project: Pr
 SHOW = "import importlib.util as u, sys; print('in', sys.prefix, sys.version_info[1], bool(u.find_spec('banana')))"
 
 
+@pytest.mark.slow
 @needs_another_python
 @parallel
 def test_two_pythons_and_two_environments_at_once_from_nox_and_hooks(slow_project: SlowProject, tmp_path: Path) -> None:

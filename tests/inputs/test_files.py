@@ -30,6 +30,7 @@ TABLES = [
 ]
 
 
+@pytest.mark.slow
 def test_tables_that_count_and_tables_that_do_not(ready: Project) -> None:
     whole = (ready.root / "pyproject.toml").read_text()
     for name, text, count in TABLES:
@@ -193,6 +194,7 @@ REFUSED = [
 ]
 
 
+@pytest.mark.slow
 def test_input_that_no_environment_can_be_made_from(project: Project) -> None:
     os.mkfifo(project.root / "pipe")
     project.file("folder/file", "")

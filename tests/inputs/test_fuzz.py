@@ -97,6 +97,7 @@ def pairs(draw: st.DrawFn, keys: list[str]) -> str:
     return "".join(f"{key} = {toml(draw(VALUES))}\n" for key in chosen)
 
 
+@pytest.mark.slow
 def test_tables_of_a_project(tmp_path: Path, soak: float) -> None:
     root = tmp_path / "work/fuzzed"
     root.mkdir()
@@ -199,6 +200,7 @@ def test_request_for_a_python(tmp_path: Path, soak: float) -> None:
     fuzz(soak, st.lists(words, max_size=9).map("".join) | TEXTS, check)
 
 
+@pytest.mark.slow
 def test_patterns(tmp_path: Path, soak: float) -> None:
     """Nothing but paths below the folder, or beside it where the pattern says so; and no link is followed by `**`."""
     root = tmp_path / "work/fuzzed"

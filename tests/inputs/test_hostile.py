@@ -156,6 +156,7 @@ PATHS = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", PATHS, ids=range(len(PATHS)))
 def test_project_path(tmp_path: Path, wheels: Path, name: str, soak: float) -> None:
     """A command with a first line of its own runs there, also where that is longer than a first line may be."""
@@ -222,6 +223,7 @@ def test_path_too_long_for_the_name_of_one_folder(tmp_path: Path, wheels: Path) 
 STAMPS = {"past": 1.0, "future": 4102444800.0}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("when", STAMPS)
 def test_clock_that_jumps(project: Project, when: str, soak: float) -> None:
     """Files from another time: nothing is built again for that, and nothing that is in use is removed."""

@@ -70,6 +70,7 @@ def test_dir_key_is_about_the_folder_and_not_what_is_in_it(built: Project) -> No
     assert installed(built) == "project 1.0"  # uv has nothing against it
 
 
+@pytest.mark.slow
 def test_env_key_is_the_value_that_the_build_gets_and_is_never_written_down(built: Project) -> None:
     keys(built, "[{env = 'BUILT_WITH'}, {file = 'pyproject.toml'}]")
     show = "import importlib.metadata as m; print(m.distribution('project').read_text('built.txt'))"

@@ -40,6 +40,7 @@ def lock_if(project: Project, locked: bool) -> None:
         project.lock()
 
 
+@pytest.mark.slow
 @LOCKED
 def test_groups_and_extras_of_members_are_those_of_the_workspace(virtual: Project, locked: bool) -> None:
     lock_if(virtual, locked)
@@ -203,6 +204,7 @@ def test_path_dependencies_are_inputs_also_those_of_others(linked: Project, fold
     assert before.changed() == []
 
 
+@pytest.mark.slow
 @LOCKED
 def test_dynamic_dependencies_of_a_path_dependency_are_read_anew(linked: Project, locked: bool) -> None:
     """Uv would take the build of before from its cache: it looks at no such file."""

@@ -45,6 +45,7 @@ def test_requirement_files_by_convention(plain: Project) -> None:
     assert "changed: requirements-dev.txt" in said(plain)
 
 
+@pytest.mark.slow
 def test_requirement_lines_of_every_kind(plain: Project, wheels: Path) -> None:
     """Hashes, continuations, markers, options with a space and without, a URL, `-e`, and a path."""
     import hashlib  # noqa: PLC0415 - only here

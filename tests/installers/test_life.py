@@ -31,6 +31,7 @@ def ready(kind: Kind, plain: Project, add_tool: AddTool, open_index: Index) -> P
     return plain
 
 
+@pytest.mark.slow
 @pytest.mark.normally(kind=KINDS[:6])
 def test_cold_warm_changed_warm(ready: Project, kind: Kind) -> None:
     first = ready.python(WHAT)

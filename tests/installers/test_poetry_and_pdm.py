@@ -42,6 +42,7 @@ ASKED = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.normally(tool=["pdm"])
 def test_groups_and_extras_are_those_of_the_settings(locked: Project, tool: str, soak: float) -> None:
     """Where they name no groups, the tool's own choice holds: all of them. That of no groups, `extra` is too."""
@@ -54,6 +55,7 @@ def test_groups_and_extras_are_those_of_the_settings(locked: Project, tool: str,
     assert (locked.root / f"{tool}.lock").read_bytes() == lock
 
 
+@pytest.mark.slow
 @pytest.mark.normally(tool=["poetry"])
 def test_lock_that_does_not_fit_any_more_is_refused_and_left_alone(locked: Project, tool: str) -> None:
     lock = (locked.root / f"{tool}.lock").read_bytes()
@@ -76,6 +78,7 @@ def test_lock_of_a_newer_version_is_refused(locked: Project, tool: str) -> None:
     assert sentence in refused(locked)
 
 
+@pytest.mark.slow
 def test_poetry_before_version_2_is_refused(plain: Project, add_tool: AddTool) -> None:
     """It has `install`, which leaves what is not in the lock."""
     add_tool("poetry1")
@@ -84,6 +87,7 @@ def test_poetry_before_version_2_is_refused(plain: Project, add_tool: AddTool) -
     assert "/poetry` is older than 2.0 and has no `sync`: `pipx upgrade poetry`" in text
 
 
+@pytest.mark.slow
 @pytest.mark.normally(tool=["poetry"])
 def test_venvs_of_the_tool_itself_are_left_alone(locked: Project, tool: str) -> None:
     """One that it keeps in the project, and one that it noted to prefer, both by the user's settings."""

@@ -29,6 +29,7 @@ def by(project: Project, kind: str) -> None:
         (with_requirements if kind == "requirements" else with_command)(project)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", OTHERS)
 def test_locks_that_are_not_taken_may_be_broken(plain: Project, kind: str) -> None:
     """Or no files at all; whatever happens to them, a warm start stays warm."""

@@ -20,6 +20,8 @@ from tests.lib.projects import SlowProject
 from tests.lib.soak_judge import Report
 from tests.lib.soak_project import prepare
 
+pytestmark = pytest.mark.slow
+
 SECONDS = 3.0
 SEED = os.environ.get("SOAK_SEED")
 BROAD = "220862"  # with this one the five workers do nearly everything within their first four acts

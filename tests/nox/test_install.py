@@ -117,6 +117,7 @@ def test_property_of_the_session_follow_the_switch_and_location_stays(project: P
     assert second == [own, f"{own}/bin", own]
 
 
+@pytest.mark.slow
 def test_reuse_rules_of_nox(project: Project) -> None:
     write_noxfile(project, session("tests", "session.install('cherry')", FRUIT))
     assert nox(project).stdout == WITH
@@ -210,6 +211,7 @@ BY_HAND = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("way", BY_HAND)
 @pytest.mark.parametrize("step", ["run", "run_install"])
 @pytest.mark.paired("way", "step")

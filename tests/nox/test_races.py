@@ -55,6 +55,7 @@ def test_nox_at_once_on_a_cold_checkout(slow_project: SlowProject, tmp_path: Pat
     assert slow_project.overlaps() == []
 
 
+@pytest.mark.slow
 def test_installs_of_the_source_tree_never_build_in_it_at_once(
     slow_project: SlowProject, tmp_path: Path, many: int
 ) -> None:
@@ -67,6 +68,7 @@ def test_installs_of_the_source_tree_never_build_in_it_at_once(
     assert slow_project.overlaps() == []
 
 
+@pytest.mark.slow
 def test_nox_without_the_build_lock_builds_many_times(slow_project: SlowProject, tmp_path: Path, many: int) -> None:
     """Show that the gate is a real one."""
     write_noxfile(slow_project, session("first", SHOW))
@@ -76,6 +78,7 @@ def test_nox_without_the_build_lock_builds_many_times(slow_project: SlowProject,
     assert slow_project.overlaps() or len(slow_project.journal("build")) > 1
 
 
+@pytest.mark.slow
 @parallel
 @pytest.mark.parametrize("loop", range(LOOPS))
 @pytest.mark.normally(loop=[0])
@@ -116,6 +119,7 @@ def test_killed_builder_leaves_the_others_unharmed(slow_project: SlowProject, tm
     assert slow_project.overlaps() == []
 
 
+@pytest.mark.slow
 def test_killed_builder_of_an_own_venv_leaves_the_others_unharmed(
     slow_project: SlowProject, tmp_path: Path, many: int
 ) -> None:
@@ -157,6 +161,7 @@ def test_install_that_was_killed_is_not_taken_for_a_whole_one(project: Project, 
     assert len(own_venvs(project, "first")) == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("reuse", [(), ("-r",), ("-R",)], ids=["anew", "-r", "-R"])
 def test_second_nox_with_the_same_session_changes_nothing_under_the_first(
     project: Project, tmp_path: Path, reuse: tuple[str, ...]

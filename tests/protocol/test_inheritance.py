@@ -211,6 +211,7 @@ def test_daemon_of_a_build_that_has_to_be_done_again_is_not_waited_for(
     assert len(caching_project.complete()) == 1
 
 
+@pytest.mark.slow
 def test_daemon_of_a_nox_sessions_own_venv_is_not_waited_for(caching_project: SlowProject, daemon: Daemon) -> None:
     caching_project.edit("pyproject.toml", "[tool.roost]", "[tool.roost]\n[tool.roost.envs.bare]\ngroups = []")
     first = caching_project.python("pass")

@@ -195,6 +195,7 @@ def test_checkout_by_two_paths_has_two_venvs(project: Project, tmp_path: Path) -
     assert builds(project) == 3
 
 
+@pytest.mark.slow
 def test_checkout_with_two_interpreters_at_one_path_has_two_venvs(
     project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

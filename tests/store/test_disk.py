@@ -126,6 +126,7 @@ def _calls(states: States, strace: str, out: Path) -> Iterator[tuple[str, int, s
             yield name, counts[name], about
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("half", [0, 1])
 def test_call_that_fails_during_a_build(states: States, strace: str, tmp_path: Path, half: int, soak: float) -> None:
     """An error, and the state before intact; what is only for later does not stop a start."""
@@ -201,6 +202,7 @@ ROOMS = {"size": ("%b %f", 4096), "nr_inodes": ("%c %d", 1)}
 """Options of tmpfs, what `stat` says of that: how much there is and how much is free, and in what units."""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("room", ROOMS)
 def test_disk_that_gets_full(
     project: Project, monkeypatch: pytest.MonkeyPatch, room: str, soak: float, tmp_path: Path

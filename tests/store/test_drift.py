@@ -172,6 +172,7 @@ def test_replaced_lease_is_not_the_one_that_sessions_hold(project: Project) -> N
 JUNK = ("", "{", "null", "[]", '{"format": 1}', "[" * 100_000, "\x00", '{"format": 1e999}')
 
 
+@pytest.mark.slow
 def test_marker_that_is_junk_is_no_marker(project: Project) -> None:
     project.python("pass")
     for junk in JUNK:

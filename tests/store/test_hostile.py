@@ -171,6 +171,7 @@ def bench(project: Project, monkeypatch: pytest.MonkeyPatch) -> Bench:
     return Bench(project)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("thing", OUTCOMES)
 def test_odd_thing_in_the_folder(bench: Bench, thing: str, soak: float) -> None:
     """In the normal suite some of the shapes, each in one state and by one door; with `--soak` all of them."""
@@ -207,6 +208,7 @@ def test_odd_thing_in_place_of_a_venv_is_collected(bench: Bench, shape: file_sha
         assert watch.changes() == []
 
 
+@pytest.mark.slow
 def test_what_somebody_removed_is_made_again(bench: Bench, soak: float) -> None:
     bench.fresh(indexed=True)
     lookers = ["status", "why", "log", "key", "clean", "doctor", "sync"]
@@ -242,6 +244,7 @@ def newer(text: str) -> str:
         return f"version 2\n{text}more\n"
 
 
+@pytest.mark.slow
 def test_files_of_a_newer_format(bench: Bench) -> None:
     """None is taken for one of ours, and what another version keeps beside stays as it is."""
     bench.fresh(indexed=True)
@@ -260,6 +263,7 @@ def test_files_of_a_newer_format(bench: Bench) -> None:
         assert (other / "file").read_text() == "precious\n"
 
 
+@pytest.mark.slow
 def test_files_of_another_project(bench: Bench, wheels: Path, soak: float) -> None:
     """Its marker, its index and its venv, put where ours would be: what they name is never run."""
     other = Bench(Project(bench.project.root.parent / "other/project", wheels))
@@ -287,6 +291,7 @@ def test_files_of_another_project(bench: Bench, wheels: Path, soak: float) -> No
     assert watch.changes() == []
 
 
+@pytest.mark.slow
 def test_odd_journal_is_read_as_far_as_it_is_one(bench: Bench) -> None:
     """Nothing is waited for, neither a writer nor an end."""
     bench.fresh(indexed=False)

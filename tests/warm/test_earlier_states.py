@@ -221,6 +221,7 @@ JUNK: dict[str, Callable[[str], str]] = {
 }
 
 
+@pytest.mark.slow
 def test_file_that_is_junk_leads_nowhere(branches: Branches) -> None:
     project = branches.project
     for number, (what, change) in enumerate(JUNK.items()):

@@ -4,6 +4,8 @@ import os
 import time
 from pathlib import Path
 
+import pytest
+
 from roost import warm
 from tests.lib.indexes import JUNK
 from tests.lib.projects import Project, builds, start_until_indexed, starts_warm
@@ -29,6 +31,7 @@ def test_edit_whose_mtime_was_restored_is_noticed(project: Project) -> None:
     assert builds(project) == 2
 
 
+@pytest.mark.slow
 def test_edits_right_after_each_start_are_all_noticed(project: Project) -> None:
     """The index is not written for an input so young that the next edit could have the same time stamp."""
     project.edit("pyproject.toml", "[tool.roost]\n", "[tool.mine]\nx = 1\n[tool.roost]\nkeep = 9\n")
@@ -68,6 +71,7 @@ def test_index_is_not_written_beside_a_young_input(ready: Project) -> None:
     assert list(path.parent.glob(".young*")) == []
 
 
+@pytest.mark.slow
 def test_index_that_is_junk_is_ignored_and_written_again(ready: Project) -> None:
     path = ready.store / ".venv/.v2/index/default"
     text = path.read_text()

@@ -32,6 +32,7 @@ class Cost:
         self.all = len(calls)
 
 
+@pytest.mark.slow
 def test_warm_start_of_many_members_costs_three_looks_for_each(project: Project, tmp_path: Path) -> None:
     """Each member may have a `pyproject.toml`, a `setup.py` and a `setup.cfg`; nothing more is opened or started."""
     project.edit("pyproject.toml", "[tool.uv]", "[tool.uv]\nworkspace.members = ['packages/*']")
@@ -88,6 +89,7 @@ def test_warm_start_looks_at_no_distribution(plain: Project) -> None:
         assert many.all <= one.all + 10  # a shell that waits may be interrupted once more
 
 
+@pytest.mark.slow
 def test_many_warm_starts_at_once(project: Project, tmp_path: Path, soak: float) -> None:
     """Half of them by the shell script; all have one venv, and nobody waits for anybody."""
     count = 256 if soak else 64

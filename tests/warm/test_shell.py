@@ -142,6 +142,7 @@ CHANGES: dict[str, Callable[[Project], object]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("change", CHANGES)
 def test_whatever_changed_is_handed_over(project: Project, dash: Shell, change: str) -> None:
     """Also when the time stamp was put back: each of these files is compared, and compared for equality."""
