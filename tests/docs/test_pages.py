@@ -113,7 +113,7 @@ def test_files_and_functions_that_pages_name_exist() -> None:
         text = path.read_text()
         if "\nSuperseded by " in text:
             continue
-        for file, name in re.findall(r"`(?!file\.py)((?:[a-z_]+/)*[a-z_]+\.py)(?::([\w.]+))?`", text):
+        for file, name in re.findall(r"`(?!file\.py)((?:[a-z_]+/)*[a-z_]+\.py)(?:::?([\w.]+))?`", text):
             module = next((top / file for top in tops if (top / file).exists()), None)
             assert module, f"{path.name} names `{file}`"
             assert not name or name in _defined(module), f"{path.name} names `{file}:{name}`"

@@ -85,10 +85,16 @@ def remake(project: Project, venv: Path) -> None:
     run([UV, "venv", "--quiet", "--clear", "--no-project", venv], cwd=project.root, check=True)
 
 
-def add_a_command(project: Project, venv: Path) -> None:
-    """Put a script beside the venv's own."""
+def delete_a_command(project: Project, venv: Path) -> None:
+    """Delete a command."""
     del project
-    (venv / "bin/mine").write_text("#!/bin/sh\n")
+    (venv / "bin/cherry").unlink()
+
+
+def leave_egg_info(project: Project, venv: Path) -> None:
+    """Install as `setup.py install` did."""
+    del project
+    (site_packages(venv) / "durian-1.0.egg-info").write_text("")
 
 
 DRIFTS = [
@@ -99,7 +105,8 @@ DRIFTS = [
     (reinstall_another_build, "`cherry 1.0` was reinstalled in `{venv}`"),
     (edit_pyvenv, "`{venv}` was changed (`pyvenv.cfg`)"),
     (remake, "`{venv}` was changed (`pyvenv.cfg`)"),
-    (add_a_command, "`mine` was added to `{venv}`"),
+    (delete_a_command, "`cherry` was removed from `{venv}`"),
+    (leave_egg_info, "`durian 1.0` was added to `{venv}`"),
 ]
 
 

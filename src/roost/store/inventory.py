@@ -73,6 +73,8 @@ def damage(venv: str) -> str | None:
         return f"the inventory of `{name}` cannot be read"
     for path, was in before.items():
         if path not in now:
+            if "/__pycache__/" in path:  # Python writes it again
+                continue
             return f"`{path}` is missing from `{name}`"
         if now[path] != was:
             return f"`{path}` in `{name}` changed"

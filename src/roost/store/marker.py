@@ -1,6 +1,7 @@
 """The marker: the file `complete`, which names a complete venv and says what it was made from."""
 
 import glob
+import hashlib
 import json
 import os
 import stat
@@ -18,6 +19,8 @@ from roost.system.files import ABSENT, signature
 FORMAT = 2
 SIZE_LIMIT = 16 << 20
 NONE = "there is no venv for this state yet"
+_DISTRIBUTIONS = (".dist-info", ".egg-info", ".egg-link")  # by these an installer shows in a folder
+_RECORDS = ("*.dist-info/RECORD", "*.egg-info/PKG-INFO")
 
 
 class Marker(NamedTuple):
@@ -31,11 +34,11 @@ class Marker(NamedTuple):
     venv: str
     lease_inode: int
     pyvenv: str
-    """Signature of `pyvenv.cfg`."""
+    """`pyvenv.cfg`: signature and content, as `_identify` returns them."""
     folders: dict[str, list[Any]]
     """`site-packages` and `bin`: path to signature and the names in it."""
     records: dict[str, str]
-    """`RECORD` files: path to signature."""
+    """What installers wrote about each distribution: path to signature and content, as `_identify` returns them."""
     parts: dict[str, str]
     locked: dict[str, str]
     """The packages in the lock files: name to version."""
@@ -114,11 +117,15 @@ def _replaced(marker: Marker) -> str | None:
 
 
 def drift(marker: Marker) -> str | None:
-    """Return how another program changed the venv since it was complete, or None."""
+    """Return how an installer, or a removal, changed the venv since it was complete, or None.
+
+    Names that came beside the distributions are no drift: coverage keeps a `.pth` file there while it measures
+    subprocesses. Neither is a lost `__pycache__`, which `make clean` removes and Python writes again.
+    """
     name = os.path.basename(marker.venv)
-    pyvenv = signature(f"{marker.venv}/pyvenv.cfg")
-    if pyvenv != marker.pyvenv:
-        return f"`{name}` was {'removed' if pyvenv == ABSENT else 'changed (`pyvenv.cfg`)'}"
+    pyvenv = f"{marker.venv}/pyvenv.cfg"
+    if not _is_unchanged(pyvenv, marker.pyvenv):
+        return f"`{name}` was {'changed (`pyvenv.cfg`)' if os.path.exists(pyvenv) else 'removed'}"
     for path, (seen, names) in marker.folders.items():
         now_seen = signature(path)
         if now_seen == seen:
@@ -129,27 +136,47 @@ def drift(marker: Marker) -> str | None:
             now = set(os.listdir(path))
         except (OSError, ValueError):
             return f"`{os.path.basename(path)}` was removed from `{name}`"
-        for what, changed in (("removed from", set(names) - now), ("added to", now - set(names) - {"__pycache__"})):
+        came = {one for one in now - set(names) if one.endswith(_DISTRIBUTIONS)}
+        for what, changed in (("removed from", set(names) - now - {"__pycache__"}), ("added to", came)):
             if changed:
                 return f"`{_example(changed)}` was {what} `{name}`"
         for record, was in marker.records.items():
-            if record.startswith(f"{path}/") and signature(record) != was:
+            if record.startswith(f"{path}/") and not _is_unchanged(record, was):
                 return f"`{_example({os.path.basename(os.path.dirname(record))})}` was reinstalled in `{name}`"
     return None
+
+
+def _identify(path: str) -> str:
+    """Return the signature of the file at `path`, and a hash of its content."""
+    try:
+        with open(files.open_input(path), "rb") as file:
+            return f"{files.describe(os.fstat(file.fileno()))} {hashlib.sha256(file.read(SIZE_LIMIT)).hexdigest()[:32]}"
+    except (OSError, ValueError):
+        return ABSENT
+
+
+def _is_unchanged(path: str, was: str) -> bool:
+    """Return whether the file at `path` is the one that `_identify` described.
+
+    It is read only where the ctime alone moved: `chmod -R`, `chown -R` and a further hard link move that, too.
+    """
+    seen, _, digest = was.rpartition(" ")
+    now = signature(path)
+    return now == seen or (now.rpartition(" ")[0] == seen.rpartition(" ")[0] and _identify(path) == f"{now} {digest}")
 
 
 def _example(names: set[str]) -> str:
     """Return one of `names` for a message: a distribution as `name 1.2` if there is one."""
     for name in sorted(names):
-        if name.endswith(".dist-info"):
-            return name.removesuffix(".dist-info").replace("-", " ", 1)
+        if name.endswith(_DISTRIBUTIONS):
+            return name.rpartition(".")[0].replace("-", " ", 1)
     return min(names)
 
 
 def describe(state: State, attempt: Attempt) -> Marker:
     """Return the marker for a finished attempt as it is now."""
     venv = attempt.venv.path
-    records = [path for folder in attempt.folders for path in glob.glob(f"{glob.escape(folder)}/*.dist-info/RECORD")]
+    patterns = [f"{glob.escape(folder)}/{pattern}" for folder in attempt.folders for pattern in _RECORDS]
     return Marker(
         format=FORMAT,
         fingerprint=state.fingerprint,
@@ -157,9 +184,9 @@ def describe(state: State, attempt: Attempt) -> Marker:
         session=state.session,
         venv=venv,
         lease_inode=os.fstat(attempt.lease_descriptor).st_ino,
-        pyvenv=signature(f"{venv}/pyvenv.cfg"),
+        pyvenv=_identify(f"{venv}/pyvenv.cfg"),
         folders={path: [signature(path), sorted(os.listdir(path))] for path in attempt.folders},
-        records={path: signature(path) for path in sorted(records)},
+        records={path: _identify(path) for pattern in patterns for path in sorted(glob.glob(pattern))},
         parts=state.parts,
         locked=locked(state),
         installer=f"{state.installer.kind} ({state.installer.reason})",
