@@ -25,6 +25,7 @@ from roost.installers.poetry import PoetrySync
 from roost.installers.pylock import PylockSync
 from roost.installers.requirements import RequirementsInstall
 from roost.installers.uv import UvInstall, UvSync
+from roost.system import processes
 
 # Tables that only linters, type checkers, test runners and release tools read. Any other table is part of the
 # fingerprint: a needless build costs a second, a missed change breaks the guarantee.
@@ -231,9 +232,9 @@ def choose_installer(project: Project, settings: Settings, inputs: Inputs) -> In
         return _locked(project, inputs, name, f"{name}, before {others}" if others else name)
     if kind in ("auto", "uv"):
         return _unlocked(project, settings, inputs)
-    file, command = (
-        ("pylock.toml", "uv export -o pylock.toml") if kind == "pylock" else (f"{kind}.lock", f"{kind} lock")
-    )
+    file, command = f"{kind}.lock", f"{kind} lock"
+    if kind == "pylock":
+        file, command = "pylock.toml", f"{processes.uv_to_type()} export -o pylock.toml"
     message = f"`tool.roost.installer` in `{project.file}` is `{kind}`, and there is no `{file}` beside it: `{command}`"
     raise RoostError(message)
 

@@ -1,6 +1,7 @@
 """What bad input gets: one clear sentence, nothing run, nothing lost."""
 
 import os
+import shlex
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -195,7 +196,7 @@ def test_lock_file_out_of_date_is_said_and_not_changed(ready: Project) -> None:
     lock = (ready.root / "uv.lock").read_bytes()
     ready.edit("pyproject.toml", '["banana"]', '["cherry"]')
     said = refused(ready)
-    assert f"`{ready.root}/uv.lock` does not fit `pyproject.toml` any more: run `uv lock`\n" in said
+    assert f"`{ready.root}/uv.lock` does not fit `pyproject.toml` any more: run `roost uv lock`\n" in said
     assert (ready.root / "uv.lock").read_bytes() == lock
     assert refused(ready) == said  # nothing of it is kept
 
@@ -220,7 +221,7 @@ def test_no_interpreter_that_satisfies_the_request(ready: Project) -> None:
     for change, text, source in sources:
         change(ready)
         said = refused(ready)
-        assert f"no Python satisfies `{text}` ({source}): `uv python install {text}`" in said
+        assert f"no Python satisfies `{text}` ({source}): `roost uv python install {shlex.quote(text)}`" in said
     assert "no Python satisfies `3.96` (--python)" in refused(ready, "--python", "3.96")
 
 
@@ -323,7 +324,7 @@ def test_command_that_the_environment_lacks(ready: Project) -> None:
     said = refused(ready, command=("mypy", "--strict"), status=127)
     assert (
         f"`mypy` is not in the environment `default` (`{ready.venvs()[0]}`): add the package that brings it to the "
-        f"group `dev` in `{ready.root}/pyproject.toml`, then `uv lock`\n"
+        f"group `dev` in `{ready.root}/pyproject.toml`, then `roost uv lock`\n"
     ) in said
     said = refused(ready, "--external", command=("no-such-command",), status=127)
     assert "`no-such-command` is not in the environment" in said

@@ -67,7 +67,8 @@ def test_command_is_never_taken_from_path(project: Project) -> None:
     assert (got.returncode, got.stdout) == (127, "")
     assert "`sh` is not in the environment `default`" in got.stderr
     assert (
-        f"to the group `dev` in `{project.root}/pyproject.toml`, then `uv lock`; `--external` would run" in got.stderr
+        f"to the group `dev` in `{project.root}/pyproject.toml`, then `roost uv lock`; `--external` would run"
+        in got.stderr
     )
     got = project.run("--external", "sh", "-c", "echo ran")
     assert (got.returncode, got.stdout) == (0, "ran\n")

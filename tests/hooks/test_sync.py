@@ -7,9 +7,12 @@ from pathlib import Path
 import pytest
 
 from tests.lib.git_hooks import PRE_COMMIT, PREK, HookedProject
+from tests.lib.paths import REPOSITORY
 from tests.lib.processes import BASE_PYTHON, ROOST, finish, run, start
+from tests.lib.terminals import controlling, in_terminal, screen
 
 WAYS = ["roost hook install", "core.hooksPath", "pre-commit", "prek"]
+HOOKS_PAGE = REPOSITORY / "docs/hooks.md"
 STAGES = ("post-checkout", "post-merge", "post-rewrite")
 
 
@@ -59,9 +62,9 @@ def put_hooks(project: HookedProject, way: str) -> None:
 
 def said(project: HookedProject, *words: str) -> list[str]:
     """Run git in the project, which must succeed; return what roost said, but for how long a slow build took."""
-    got = run(["git", *words], cwd=project.root)
-    assert got.returncode == 0, got.stdout + got.stderr
-    lines = (line.strip() for line in (got.stdout + got.stderr).splitlines())
+    status, raw = in_terminal(controlling(["git", *words]), project.root)
+    assert status == 0, raw
+    lines = (line.strip() for line in screen(raw))
     return [line for line in lines if line.startswith("roost: ") and not line.startswith("roost: built ")]
 
 
@@ -77,6 +80,39 @@ def test_checkout_switches_and_says_one_line(moving: HookedProject) -> None:
         assert line.startswith("roost: `default`: switched back to `venv-")
         assert current(moving) == version
     assert len(moving.journal("build")) == 2
+
+
+@pytest.mark.parametrize("program", [PRE_COMMIT, PREK], ids=lambda path: path.name)
+def test_frameworks_add_one_line_to_a_checkout_that_needs_nothing(hooked: HookedProject, program: Path) -> None:
+    """It is the hook's name and result, which no setting turns off."""
+    prepare(hooked)
+    run([program, "install", *(f"--hook-type={stage}" for stage in STAGES)], cwd=hooked.root, check=True)
+    hooked.git("checkout", "--quiet", "-b", "first")  # installs roost
+    status, raw = in_terminal(controlling(["git", "checkout", "--quiet", "-b", "side"]), hooked.root)
+    assert status == 0
+    assert "Passed" in raw
+    assert not [word for word in ("roost: ", "hook id", "duration") if word in raw]
+    got = run(["git", "checkout", "--quiet", "old"], cwd=hooked.root)  # without a terminal
+    assert (
+        got.returncode,
+        [line for line in (got.stdout + got.stderr).splitlines() if line.startswith("roost: ")],
+    ) == (0, [])
+    assert current(hooked) == "1.0"
+
+
+@pytest.mark.parametrize("program", [PRE_COMMIT, PREK], ids=lambda path: path.name)
+def test_checkout_of_a_commit_without_a_configuration_succeeds(hooked: HookedProject, program: Path) -> None:
+    """With the option that `docs/hooks.md` names; without it, `git switch` ends with status 1."""
+    words = next(
+        line.strip() for line in HOOKS_PAGE.read_text().splitlines() if "--allow-missing-config" in line
+    ).split()
+    first = hooked.git("rev-parse", "HEAD").strip()
+    hooked.hooks("{id: sync}", more="default_install_hook_types: [post-checkout]")
+    hooked.git("commit", "--quiet", "--message", "Hooks")
+    for options, status in (([], 1), (words[2:3], 0)):
+        run([program, "install", *options], cwd=hooked.root, check=True)
+        assert run(["git", "switch", "--detach", first], cwd=hooked.root).returncode == status
+        hooked.git("checkout", "--quiet", "main")
 
 
 @pytest.mark.normally(way=["core.hooksPath", "prek"])

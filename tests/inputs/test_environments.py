@@ -1,6 +1,7 @@
 """Named environments: what each of them asks for and inherits, and how one is chosen everywhere."""
 
 import os
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -332,7 +333,9 @@ def test_path_of_a_python_is_taken_from_the_callers_folder(project: Project) -> 
 @pytest.mark.parametrize("asked", ["3.99t", "pypy3.99", "graalpy@3.99", "3.99+debug", ">=3.99,<4"])
 def test_python_that_is_not_there_is_named_with_what_would_install_it(project: Project, asked: str) -> None:
     text = refused(project, "--python", asked)
-    assert f"no Python satisfies `{asked}` (--python): `uv python install {asked}`, or request" in text
+    assert (
+        f"no Python satisfies `{asked}` (--python): `roost uv python install {shlex.quote(asked)}`, or request" in text
+    )
 
 
 @needs_another_python

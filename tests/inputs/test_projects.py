@@ -86,7 +86,7 @@ def test_folder_that_becomes_a_member_is_noticed(workspace: Project) -> None:
     workspace.file("packages/rose/pyproject.toml", text)
     got = workspace.python("pass")
     assert got.returncode == 125
-    assert "run `uv lock`" in got.stderr
+    assert "run `roost uv lock`" in got.stderr
 
 
 def test_project_excluded_from_a_workspace_has_its_own_environment(workspace: Project) -> None:

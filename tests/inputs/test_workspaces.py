@@ -89,7 +89,7 @@ def test_member_that_moved_is_named_with_what_locks_it_anew(virtual: Project) ->
     said(virtual)
     shutil.move(virtual.root / "packages/red", virtual.root / "packages/rose")
     lock, gone = virtual.root / "uv.lock", virtual.root / "packages/red"
-    cure = "put it back, or `uv lock --upgrade-package red` if that is its name\n"
+    cure = "put it back, or `roost uv lock --upgrade-package red` if that is its name\n"
     assert f"`{lock}` installs from `{gone}`, which does not exist: {cure}" in refused(virtual)
     run([UV, "--quiet", "lock", "--upgrade-package", "red"], cwd=virtual.root, check=True)
     assert installed(virtual) == "banana 1.0 blue 1.0 red 1.0"
@@ -215,7 +215,7 @@ def test_dynamic_dependencies_of_a_path_dependency_are_read_anew(linked: Project
     assert installed(linked) == "apple 1.0 far 1.0 near 1.0"
     linked.file("../far/deps.txt", "banana\n")
     if locked:
-        assert "run `uv lock`" in refused(linked)  # from here on uv knows what it would install, too
+        assert "run `roost uv lock`" in refused(linked)  # from here on uv knows what it would install, too
         linked.lock()
     assert installed(linked) == "banana 1.0 far 1.0 near 1.0"
 

@@ -66,6 +66,11 @@ def in_terminal(
         child.wait()
 
 
+def controlling(command: Sequence[str | Path]) -> list[str | Path]:
+    """Return a command for `in_terminal` that first makes the terminal its controlling one, `/dev/tty`."""
+    return ["sh", "-c", ': <>/proc/self/fd/0; exec "$@"', "sh", *command]
+
+
 def plain(raw: str) -> str:
     """Return `raw` without colours."""
     return _STYLE.sub("", raw)

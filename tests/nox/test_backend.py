@@ -118,7 +118,7 @@ def test_failed_build_is_one_sentence_and_a_failed_session(project: Project) -> 
     assert got.returncode == 1
     assert "nox > Session tests failed." in got.stderr
     assert "Traceback" not in got.stderr
-    assert "run `uv lock`" in got.stderr
+    assert "run `roost uv lock`" in got.stderr
     assert project.complete() == []
 
 

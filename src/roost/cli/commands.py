@@ -77,6 +77,7 @@ COMMANDS = {
     "completion": ("completion", "completion"),
     "hook": ("hook", "hook"),
     "nox": ("nox", "nox"),
+    "uv": ("uv", "uv"),
 }
 
 

@@ -78,6 +78,8 @@ def _versions(project: Project, store: Store) -> Iterator[Finding]:
     yield Finding("ok", f"roost {roost.__version__} on Python {version}, {os.uname().sysname} {os.uname().release}")
     uv = processes.find_uv()
     yield Finding("ok", f"the installer is {_version(uv)} (`{uv}`)")
+    if (command := processes.uv_to_type()) != "uv":
+        yield Finding("warning", "uv is not on PATH", f"`{command} lock` and `{command} add` call the one above")
     for tool in _TOOLS:
         path = shutil.which(tool)
         if path and path != uv:

@@ -4,9 +4,11 @@ They never fail: git has finished its work by then. They ignore the checkout of 
 do in every partially staged commit; the next `roost run` finds the environment anyway.
 """
 
+import contextlib
+import io
 import os
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from roost import environment
 from roost.console import messages
@@ -33,11 +35,44 @@ def stage_of(words: Sequence[str], environ: Mapping[str, str]) -> tuple[str, Seq
     return "post-merge", []
 
 
+class _Terminal(io.TextIOWrapper):
+    """The terminal below the line that the framework has begun with the hook's name."""
+
+    _begun = False
+
+    def write(self, text: str, /) -> int:
+        """Write `text`, the first time on a new line."""
+        if not self._begun:
+            self._begun = True
+            super().write("\n")
+        return super().write(text)
+
+
+@contextlib.contextmanager
+def _visible() -> Iterator[None]:
+    """Let messages reach the terminal under pre-commit and prek.
+
+    They show the output of a hook that succeeds only with `verbose`, which prints three lines at every checkout. Where
+    there is no terminal, as in a GUI client, `roost log` has the builds and failures.
+    """
+    with contextlib.ExitStack() as stack:
+        if "PRE_COMMIT" in os.environ:
+            with contextlib.suppress(OSError):
+                raw = stack.enter_context(open("/dev/tty", "wb"))
+                stack.enter_context(contextlib.redirect_stderr(_Terminal(raw, line_buffering=True)))
+        yield
+
+
 def sync(project: str, env: str, words: Sequence[str]) -> None:
     """Sync the environment `env` of the project around the folder `project`, if git moved to another state.
 
     Prints one line when it did something, or failed. Raises nothing that a user can cause.
     """
+    with _visible():
+        _sync_if_moved(project, env, words)
+
+
+def _sync_if_moved(project: str, env: str, words: Sequence[str]) -> None:
     stage, arguments = stage_of(words, os.environ)
     try:
         if _moved(stage, arguments) and variables.BUILDING not in os.environ:

@@ -9,6 +9,7 @@ from typing import Any
 from roost import state
 from roost.inputs import settings
 from roost.state import Draft
+from roost.system import processes
 
 
 def find_on_path(name: str, path: str) -> str | None:
@@ -30,7 +31,8 @@ def _where_to_add_it(draft: Draft) -> str:
     known = settings.groups_of(draft.project.tables)
     group = next((name for name in groups if settings.normalize(name) in known), groups[0])
     file = draft.installer.reason.partition(",")[0]
-    lock = f", then `{file.removesuffix('.lock')} lock`" if file in ("uv.lock", "poetry.lock", "pdm.lock") else ""
+    tool = processes.uv_to_type() if file == "uv.lock" else file.removesuffix(".lock")
+    lock = f", then `{tool} lock`" if file in ("uv.lock", "poetry.lock", "pdm.lock") else ""
     return f"add the package that brings it to the group `{group}` in `{draft.project.file}`{lock}"
 
 

@@ -8,6 +8,7 @@ import hashlib
 import json
 import os
 import re
+import shlex
 from typing import NamedTuple
 
 from roost.errors import NoInterpreterError, RoostError
@@ -173,7 +174,7 @@ def _unsatisfied(project: Project, asked: Request, found: Answer) -> RoostError:
         return RoostError(f"`{project.root}` does not allow `{uv}`, which roost runs: {cure} (uv says: {printed})")
     if "Failed to parse" in printed and "No interpreter found" not in printed:
         return RoostError(f"uv can't look for a Python in `{project.root}`: {printed}")
-    fetched = f"`uv python install {asked.text or '3'}`, or request another"
+    fetched = f"`{processes.uv_to_type()} python install {shlex.quote(asked.text or '3')}`, or request another"
     hopeless = paths.is_path(asked.text) or "executable name" in printed or "Invalid version request" in printed
     cure = "name another, such as `3.12`" if hopeless else fetched
     message = f"no Python satisfies `{asked.text or 'any'}` ({asked.source}): {cure} (uv says: {printed})"

@@ -9,7 +9,7 @@ from roost.inputs.files import Inputs
 from roost.inputs.project import Project
 from roost.inputs.settings import extras_of, groups_of, normalize
 from roost.installers.base import Run, Target, is_package
-from roost.system.processes import find_uv
+from roost.system.processes import find_uv, uv_to_type
 
 _ROUTINE = ("Using ", "Creating virtual environment ", "Resolved ")  # lines that do not explain a failure
 
@@ -54,7 +54,7 @@ class UvSync:
         if gone := next((folder for folder in self.sources if not os.path.isdir(folder)), None):
             name = os.path.basename(gone)
             # A plain `uv lock` looks for it at its former place.
-            cure = f"put it back, or `uv lock --upgrade-package {name}` if that is its name"
+            cure = f"put it back, or `{uv_to_type()} lock --upgrade-package {name}` if that is its name"
             return f"`{project.root}/uv.lock` installs from `{gone}`, which does not exist: {cure}"
         command = [find_uv(), "sync", "--locked", "--no-default-groups", "--python", target.base]
         command += [word for group in settings.groups for word in ("--group", group)]
@@ -66,7 +66,7 @@ class UvSync:
         if status == 0:
             return None
         if "needs to be updated" in output and "--locked" in output:
-            return f"`{project.root}/uv.lock` does not fit `pyproject.toml` any more: run `uv lock`"
+            return f"`{project.root}/uv.lock` does not fit `pyproject.toml` any more: run `{uv_to_type()} lock`"
         return _without_routine(output)
 
 

@@ -4,6 +4,7 @@ import contextlib
 import functools
 import os
 import re
+import shlex
 import shutil
 import signal
 import subprocess
@@ -242,3 +243,15 @@ def find_uv() -> str:
         message = "`uv` is neither installed beside roost nor on PATH: `pip install uv`"
         raise RoostError(message)
     return found
+
+
+def uv_to_type() -> str:
+    """Return what a user types to call uv: `uv` if it is on PATH, else `roost uv`.
+
+    pre-commit and prek put roost's own scripts on a hook's PATH, and the user's shell does not have them.
+    """
+    own = os.path.dirname(sys.executable) if "PRE_COMMIT" in os.environ else None
+    path = os.pathsep.join(folder for folder in os.get_exec_path() if folder != own)
+    if shutil.which("uv", path=path):
+        return "uv"
+    return "roost uv" if own is None or shutil.which("roost", path=path) else shlex.quote(find_uv())

@@ -1,0 +1,29 @@
+"""`roost uv`: the uv that was installed along with roost, for users who have none on PATH."""
+
+import os
+import sys
+
+import click
+
+from roost.errors import RoostError
+from roost.system import processes
+
+
+@click.command(
+    short_help="Run the uv that was installed with roost.",
+    epilog="""\b
+Examples:
+  roost uv lock
+  roost uv add --dev mypy""",
+    context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False, "help_option_names": []},
+)
+@click.argument("words", nargs=-1, type=click.UNPROCESSED)
+def uv(words: tuple[str, ...]) -> None:
+    """Run uv with WORDS, if uv is not on PATH, as after `pipx install roost`."""
+    program = processes.find_uv()
+    sys.stdout.flush()
+    try:
+        os.execv(program, ["uv", *words])  # noqa: S606 - to become it is the point
+    except OSError as error:
+        message = f"`{program}` cannot be run: {error.strerror}"
+        raise RoostError(message) from error
