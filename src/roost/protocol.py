@@ -48,6 +48,8 @@ class Request(NamedTuple):
     """The nox session that gets a venv of its own; empty for the shared venv."""
     name: str = ""
     """The name of that venv."""
+    empty: bool = False
+    """Leave that venv empty: the session fills it."""
 
 
 class Answer(NamedTuple):
@@ -192,7 +194,7 @@ def _build_if_needed(request: Request, lock: locks.BuildLock, wait: Wait) -> Hel
         reason = f"`{changed}` changed during the build" if changed else answer.reason
         build.await_orphans(store, wait)
         with store.guarded(), build.attempt(store, state, request.label, request.name) as made:
-            failure = build.build(store, state, made, reason, refresh=request.refresh)
+            failure = build.build(store, state, made, reason, refresh=request.refresh, empty=request.empty)
             changed = changed_input(request, state)
             if changed:
                 if failure is None:

@@ -63,8 +63,9 @@ def test_installs_of_the_source_tree_never_build_in_it_at_once(
     write_noxfile(slow_project, session("first", "session.install('.')", SHOW))
     ended = [finish(child) for child in all_at_once(many, tmp_path, lambda _: [NOX], cwd=slow_project.root)]
     assert [status for status, _, _ in ended] == [0] * many, ended
-    # Once for the shared venv, and twice for each session: as an editable with all else, then as it is installed.
-    assert sum(what == "begin" for _, _, what in slow_project.builds()) == 1 + 2 * many
+    # Twice for each session: as an editable with all else, then as it is installed.
+    assert sum(what == "begin" for _, _, what in slow_project.builds()) == 2 * many
+    assert slow_project.venvs() == []
     assert slow_project.overlaps() == []
 
 

@@ -89,10 +89,13 @@ def mark_installer_finished(made: Attempt) -> None:
     locks.write_record(made.lease_descriptor, "")
 
 
-def build(store: Store, state: State, made: Attempt, reason: str, *, refresh: bool = False) -> str | None:
+def build(
+    store: Store, state: State, made: Attempt, reason: str, *, refresh: bool = False, empty: bool = False
+) -> str | None:
     """Fill the attempt and check its health. Returns None, or why that failed, with the installer's output.
 
-    `reason` says why it is built, for people. With `refresh`, local projects are built again.
+    `reason` says why it is built, for people. With `refresh`, local projects are built again. An `empty` venv has no
+    packages.
     """
     env, chosen = state.settings.env, state.installer
     if state.session:
@@ -100,9 +103,10 @@ def build(store: Store, state: State, made: Attempt, reason: str, *, refresh: bo
     elif reason == marker.NONE:
         reason = changes.summary(store, state, with_packages=True) or "the first one"
     why = reason or "because of `--refresh`"
-    messages.step(f"building `{env}` with {chosen.kind} ({chosen.reason}), {state.interpreter}: {why}")
+    what = "an empty venv" if empty else f"`{env}` with {chosen.kind} ({chosen.reason})"
+    messages.step(f"building {what}, {state.interpreter}: {why}")
     try:
-        failure = _install(store, state, made, refresh=refresh)
+        failure = _make_empty(store, state, made) if empty else _install(store, state, made, refresh=refresh)
         if failure is None:  # not "": on a full disk a program can fail without output
             failure = _finish(store, state, made)
     except RoostError as error:
@@ -128,13 +132,17 @@ def _install(store: Store, state: State, made: Attempt, *, refresh: bool) -> str
     def run(command: Sequence[str], **more: str) -> Completed:
         return _run(store, state, made, command, more)
 
-    target = Target(state.project, state.settings, venv, state.interpreter.path, refresh)
-    if not state.installer.makes_venv:
-        command = [processes.find_uv(), "venv", "--no-project", "--no-config", "--python", target.base]
-        status, output = run([*command, f"--prompt={os.path.basename(state.project.root) or 'roost'}", venv])
-        if status != 0:
-            return output
-    return state.installer.install(target, run)
+    if not state.installer.makes_venv and (failure := _make_empty(store, state, made)) is not None:
+        return failure
+    return state.installer.install(Target(state.project, state.settings, venv, state.interpreter.path, refresh), run)
+
+
+def _make_empty(store: Store, state: State, made: Attempt) -> str | None:
+    """Create a venv without packages. Returns None, or why that failed."""
+    command = [processes.find_uv(), "venv", "--no-project", "--no-config", "--python", state.interpreter.path]
+    prompt = f"--prompt={os.path.basename(state.project.root) or 'roost'}"
+    status, output = _run(store, state, made, [*command, prompt, made.venv.path], {})
+    return None if status == 0 else output
 
 
 def _run(

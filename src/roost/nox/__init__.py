@@ -1,7 +1,8 @@
 """The nox backend: importing this module registers the backend `roost` in `nox.virtualenv.ALL_VENVS`.
 
-A session runs in the project's shared venv. When it installs something that the shared venv lacks, it gets a venv of
-its own, and runs there from then on (`roost.nox.session_venv`). A warm session imports only what a warm start needs.
+A session runs in the project's shared venv, which is built when the session first needs it. When it installs something
+that the shared venv lacks, it gets a venv of its own, and runs there from then on (`roost.nox.session_venv`). A warm
+session imports only what a warm start needs.
 """
 
 import contextlib
@@ -28,9 +29,26 @@ if TYPE_CHECKING:
 
 BACKEND = "roost"
 """The name of the backend, for `nox.options.default_venv_backend` and `venv_backend`."""
+_REMOVED = ("UV_PROJECT_ENVIRONMENT", "UV_PYTHON", "VIRTUAL_ENV_PROMPT")
 _PLATFORM = sys.platform
 _leased: dict[str, Environment] = {}
 """The venvs that sessions of this process ran in. Their leases end with the process."""
+
+
+class _Variables(dict[str, str | None]):
+    """The variables of a session. `VIRTUAL_ENV` is not among them until the session has a venv."""
+
+    def __init__(self, venv: "RoostEnv", values: dict[str, str | None]) -> None:
+        """Hold `values` for a session that runs in `venv`."""
+        super().__init__(values)
+        self._session_env = venv
+
+    def __missing__(self, name: str) -> str | None:
+        """Return `VIRTUAL_ENV`, which needs the venv."""
+        if name != "VIRTUAL_ENV":
+            raise KeyError(name)
+        self._session_env.need()
+        return self[name]
 
 
 class RoostEnv(VirtualEnv):
@@ -49,8 +67,9 @@ class RoostEnv(VirtualEnv):
         super().__init__(location, interpreter, reuse_existing=reuse_existing, venv_params=venv_params)
         self.folder = location
         self.download = download_python
-        self.env |= dict.fromkeys(("UV_PROJECT_ENVIRONMENT", "UV_PYTHON", "VIRTUAL_ENV_PROMPT"))
-        self._venv = self.location
+        self.env = _Variables(self, self.env | dict.fromkeys(_REMOVED))
+        del self.env["VIRTUAL_ENV"]
+        self._venv = ""
         self._own: SessionVenv | None = None
         self._session = self._own_folder = self._own_name = ""
 
@@ -67,21 +86,41 @@ class RoostEnv(VirtualEnv):
     @property
     def bin_paths(self) -> list[str]:
         """The folder of the commands, as a list."""
+        self.need()
         return [paths.scripts(self._venv)]
 
     def create(self) -> bool:
-        """Get and lease the shared venv. Returns whether this session uses it for the first time."""
+        """Lease the shared venv, if it is complete. Returns whether this session uses it for the first time.
+
+        Where it is not, it is built when the session needs it: a session that only fills a venv of its own never does.
+        """
         with _reported(self.interpreter):
-            shared = self._acquire()
-            self._use(shared.venv)
-            self._prepare_own(shared.project)
+            found = environment.find(os.curdir, self._env_name(), self.interpreter)
+            project, complete = (found.project, True) if found else self._look()
+            self._prepare_own(project)
             if not self.reuse_existing:
                 files.remove(f"{self._own_folder}/complete")  # so that the next collection removes an earlier venv
             elif own := self._reuse_own():
-                self._own, self.location = own, own.path
+                self._own, self.location, self._reused = own, own.path, True
                 self._use(own.path)
-            self._reused = self._own is not None or (self._remember() and self.reuse_existing)
+            if complete:
+                self._share(found or self._acquire())
         return not self._reused
+
+    def need(self) -> None:
+        """Get and lease the shared venv, unless the session has a venv."""
+        if not self._venv:
+            with _reported(self.interpreter):
+                self._share(self._acquire())
+
+    def _share(self, shared: Environment) -> None:
+        """Use the venv `shared`, which stays leased until this process ends, unless the session has one of its own."""
+        if shared.venv in _leased:
+            shared.close()
+        _leased.setdefault(shared.venv, shared)
+        if self._own is None:
+            self._use(shared.venv)
+            self._reused = self._remember() and self.reuse_existing
 
     def _use(self, venv: str) -> None:
         self._venv = self.env["VIRTUAL_ENV"] = venv
@@ -97,24 +136,25 @@ class RoostEnv(VirtualEnv):
         self._own_name = f"venv-{os.urandom(3).hex()}"
         self.location = f"{self._own_folder}/{self._own_name}"
 
-    def _acquire(self) -> Environment:
-        """Return the shared environment, which stays leased until this process ends."""
-        env = self._env_name()
-        found = environment.find(os.curdir, env, self.interpreter)
-        if found is None and self.download == "always":
+    def _look(self) -> tuple[str, bool]:
+        """Return the project's folder, and whether the shared venv is complete.
+
+        Raises:
+            NoInterpreterError: the Python does not exist. nox skips such a session before it runs.
+        """
+        from roost.nox import session_venv  # noqa: PLC0415 - not on a warm start
+
+        if self.download == "always":
             self._download()
         try:
-            found = found or self._build(env)
+            return session_venv.look(self._request())
         except NoInterpreterError:
             if self.download != "auto" or not self._download():
                 raise
-            found = self._build(env)
-        if found.venv in _leased:
-            found.close()
-        return _leased.setdefault(found.venv, found)
+            return session_venv.look(self._request())
 
-    def _build(self, env: str) -> Environment:
-        return environment.acquire(os.curdir, env=env, python=self.interpreter, label=self._label)
+    def _acquire(self) -> Environment:
+        return environment.acquire(os.curdir, env=self._env_name(), python=self.interpreter, label=self._label)
 
     @property
     def _label(self) -> str:
@@ -175,15 +215,23 @@ class RoostEnv(VirtualEnv):
 
     def read(self, args: Sequence[Any], options: dict[str, Any]) -> "Change | None":
         """Return what the command `args` would change in the session's venv; None for any but an installer's."""
-        if callable(args[0]) or not _may_install(args):
+        if callable(args[0]):
             return None
-        from roost.nox import install_commands  # noqa: PLC0415 - not without an installer
+        if _may_install(args):
+            from roost.nox import install_commands  # noqa: PLC0415 - not without an installer
 
-        return install_commands.read(args, options, self.location, self.bin)
+            scripts = paths.scripts(self._venv or self.location)
+            change = install_commands.read(args, options, self.location, scripts)
+            if self._venv or (change and change.needs_own):
+                return change
+        if not self._venv:
+            self.need()
+            return self.read(args, options)
+        return None
 
     def lacks(self, change: "Change") -> bool:
         """Return whether the shared venv, in which the session still runs, lacks something that `change` installs."""
-        if self._own is not None or change.requirements is None:
+        if self._own is not None or change.needs_own:
             return True
         from roost.nox import dry_run  # noqa: PLC0415 - not without an installer
 
@@ -201,7 +249,7 @@ class RoostEnv(VirtualEnv):
             if self._own is None:
                 files.remove(self._note)
                 logger.info(f"roost: `{change.words}`: the session gets a venv of its own")
-                self._own = session_venv.make(self._request())
+                self._own = session_venv.make(self._request()._replace(empty=change.replaces))
                 self._use(self.location)
             self._own.begin()
         with contextlib.ExitStack() as stack:

@@ -27,6 +27,7 @@ _OTHERS = {
     "poetry",
     "setup.py",
 }
+_EDITABLE = ("-e", "--editable")
 _FRESH = ("--exclude-newer", "--no-binary", "--resolution")  # may select other files than those that satisfy by version
 
 
@@ -44,6 +45,16 @@ class Change(NamedTuple):
     """What follows `pip install`; None for any other command, and where an installed version does not satisfy it."""
     builds: bool
     """Whether it installs a folder, which is built in place."""
+    replaces: bool = False
+    """Whether it leaves nothing in the venv but what it installs."""
+
+    @property
+    def needs_own(self) -> bool:
+        """Whether it needs a venv of the session's own, whatever the shared venv has."""
+        words = self.requirements or []
+        # An editable may be there already. A folder that is none is built and installed as it is now.
+        plain = [word for before, word in zip(["", *words], words, strict=False) if before not in _EDITABLE]
+        return self.requirements is None or any(map(_plain_folder, plain))
 
 
 def read(args: Sequence[Any], options: dict[str, Any], venv: str, scripts: str) -> Change | None:
@@ -98,7 +109,9 @@ def _change(tool: str, verb: str, after: list[str], command: list[str], options:
     if any(word.startswith(_FRESH) for word in requirements or []):
         # nox's own backends start with an empty venv, and uv keeps what is installed.
         command, requirements = [*command, "--reinstall"], None
-    return Change(command, options, " ".join(filter(None, [tool, verb, *after])), changes, requirements, builds)
+    replaces = verb == "sync" and "--inexact" not in after
+    words = " ".join(filter(None, [tool, verb, *after]))
+    return Change(command, options, words, changes, requirements, builds, replaces)
 
 
 def _target(venv: str) -> dict[str, str]:
@@ -141,6 +154,10 @@ def folder_in(word: str) -> str | None:
     """Return the folder that a word after `pip install` names, also as `-e.` or with extras, or None."""
     path = re.sub(r"^(--editable=|-e|file://)", "", word).partition("[")[0]
     return path if os.path.isdir(path) else None
+
+
+def _plain_folder(word: str) -> bool:
+    return not word.startswith("-") and folder_in(word) is not None
 
 
 def _has_pip(options: Mapping[str, Any], scripts: str) -> bool:

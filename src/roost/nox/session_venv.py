@@ -9,9 +9,11 @@ import os
 from collections.abc import Iterator
 
 from roost import protocol
+from roost import state as states
 from roost.build import build
 from roost.console import messages
 from roost.console.waiting import Wait
+from roost.inputs import interpreter
 from roost.protocol import Held, Request
 from roost.store import inventory, marker
 from roost.store.venvs import Attempt, Venv
@@ -49,6 +51,20 @@ class SessionVenv:
     @property
     def _venv(self) -> Venv:
         return Venv(*os.path.split(self.path))
+
+
+def look(request: Request) -> tuple[str, bool]:
+    """Return the folder of the project, and whether its shared venv is complete.
+
+    Raises:
+        NoInterpreterError: no Python satisfies the request.
+        RoostError: the project or its settings are not valid.
+    """
+    answer = protocol.ask(request)
+    if answer.state is None:  # the choice itself is made under the build lock
+        draft = states.draft(request.start, request.env, request.python)
+        interpreter.choose(draft.project, draft.request, None)
+    return answer.store.project, answer.marker is not None
 
 
 def make(request: Request) -> SessionVenv:

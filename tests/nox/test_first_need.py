@@ -1,0 +1,101 @@
+"""The shared venv is built when a session first needs it. A session that fills a venv of its own does without."""
+
+import os
+
+import pytest
+
+from tests.lib.nox_sessions import PREFIX, nox, own_venvs, session, write_noxfile
+from tests.lib.processes import run
+from tests.lib.projects import Project, SlowProject
+
+FRUIT = (
+    'session.run("python", "-c", "import importlib.util as u;'
+    " print([n for n in ('apple', 'banana', 'cherry') if u.find_spec(n)])\")"
+)
+AT_THE_LOCATION = "external=True, env={'UV_PROJECT_ENVIRONMENT': session.virtualenv.location}"
+REPLACING = {
+    "sync of one group": (
+        "session.run_install('uv', '--quiet', 'sync', '--only-group', 'dev', external=True)",
+        "['banana']\n",
+    ),
+    "sync to the location": (
+        f"session.run_install('uv', '--quiet', 'sync', '--no-default-groups', {AT_THE_LOCATION})",
+        "['apple']\n",
+    ),
+    "pip sync": ("session.run('uv', '--quiet', 'pip', 'sync', 'requirements.txt')", "['cherry']\n"),
+}
+
+
+def _journal(project: Project) -> str:
+    path = project.store / ".venv/.v2/journal"
+    return path.read_text() if path.exists() else ""
+
+
+@pytest.mark.parametrize("way", REPLACING)
+def test_session_that_replaces_everything_starts_empty(project: Project, way: str) -> None:
+    project.file("requirements.txt", "cherry\n")
+    words, expected = REPLACING[way]
+    write_noxfile(project, session("tests", words, FRUIT, PREFIX))
+    got = nox(project)
+    (own,) = own_venvs(project, "tests")
+    assert got.stdout == f"{expected}{own}\n", got.stderr
+    assert project.venvs() == []
+    assert _journal(project).count('"event": "build"') == 1
+    assert "roost: building an empty venv, " in got.stderr
+    assert nox(project, "-r").stdout == f"{expected}{own}\n"
+    assert _journal(project).count('"event": "build"') == 1
+
+
+def test_inexact_sync_keeps_what_the_environment_has(project: Project) -> None:
+    sync = "session.run_install('uv', '--quiet', 'sync', '--inexact', '--no-default-groups', external=True)"
+    write_noxfile(project, session("tests", sync, FRUIT))
+    assert nox(project).stdout == "['apple', 'banana']\n"
+    assert project.venvs() == []
+
+
+@pytest.mark.parametrize("words", ["'.'", "'apple>=1', '--resolution=lowest-direct'", "'-e', '.', './other'"])
+def test_install_that_no_shared_venv_answers_builds_none(slow_project: SlowProject, words: str) -> None:
+    slow_project.file("slow.txt", "0")
+    slow_project.file(
+        "other/pyproject.toml", '[project]\nname = "other"\nversion = "1"\n[build-system]\nrequires = []\n'
+    )
+    write_noxfile(slow_project, session("tests", f"session.install({words}, '--no-deps')", PREFIX))
+    got = nox(slow_project)
+    assert slow_project.venvs() == [], got.stderr
+    assert len(own_venvs(slow_project, "tests")) == 1
+
+
+def test_session_without_a_command_builds_nothing(project: Project) -> None:
+    write_noxfile(project, session("tests", "print('ran')"))
+    assert nox(project).stdout == "ran\n"
+    assert project.all_venvs() == []
+
+
+@pytest.mark.parametrize("need", ["session.bin", "session.env['VIRTUAL_ENV']", "session.bin_paths[0]"])
+def test_property_that_names_the_venv_builds_it(project: Project, need: str) -> None:
+    write_noxfile(project, session("tests", f"print({need}.removesuffix('/bin'))"))
+    got = nox(project)
+    assert got.stdout == f"{project.venvs()[0]}\n", got.stderr
+
+
+def test_missing_python_skips_the_session_before_it_runs(project: Project) -> None:
+    write_noxfile(project, session("tests", "print('ran')", options='python="3.99", download_python="never"'))
+    got = nox(project)
+    assert (got.returncode, got.stdout) == (0, ""), got.stderr
+    assert "Session tests skipped: Python interpreter 3.99 not found" in got.stderr
+    assert project.all_venvs() == []
+
+
+def test_own_venv_is_used_again_without_a_shared_one(project: Project) -> None:
+    write_noxfile(project, session("tests", "session.install('.', '--no-deps', '--dry-run')", PREFIX))
+    first = nox(project)
+    assert first.returncode == 0, first.stderr
+    assert nox(project, "-R").stdout == first.stdout
+    assert project.venvs() == []
+
+
+def test_command_outside_of_the_venv_sees_it_on_path(project: Project) -> None:
+    write_noxfile(project, session("tests", "session.run('sh', '-c', 'command -v python', external=True)"))
+    got = nox(project, env=dict(os.environ))
+    assert got.stdout == f"{project.venvs()[0]}/bin/python\n", got.stderr
+    assert run([got.stdout.strip(), "--version"]).returncode == 0
