@@ -111,7 +111,7 @@ def ask(request: Request, *, choose: bool = False) -> Answer:
     draft = states.draft(request.start, request.env, request.python)
     store = Store(draft.project.root)
     store.check()
-    record = store.python(warm.key(request.env, request.python))
+    record = store.python(warm.key(request.env, request.python), draft.request.text)
     chosen, before = interpreter.recorded(record, draft.request, draft.inputs)
     if chosen is None and choose:
         with store.guarded():
@@ -247,7 +247,7 @@ def _write_index(request: Request, held: Held) -> None:
     state, store, name = held.state, held.store, warm.key(request.env, request.python)
     # The folder itself, since its ctime shows a chmod: `hooks/roost-run` cannot examine modes (rule 8).
     own = [store.root, store.marker(state.folder), f"{held.marker.venv}/pyvenv.cfg", *held.marker.folders]
-    seen = {path: files.signature(path) for path in [*own, store.python(name)]}
+    seen = {path: files.signature(path) for path in [*own, store.python(name, state.request.text)]}
     seen |= state.inputs.folders | state.inputs.signatures
     if (
         any("\n" in path or warm.BREAK in path for path in seen)

@@ -45,6 +45,7 @@ class State(NamedTuple):
 
     project: Project
     settings: Settings
+    request: interpreter.Request
     interpreter: Interpreter
     installer: Installer
     inputs: Inputs
@@ -77,7 +78,7 @@ class Draft(NamedTuple):
         """Return the state with the interpreter `chosen`."""
         parts = dict(self._parts())
         parts |= {f"interpreter {name}": value for name, value in zip(chosen._fields, chosen, strict=True)}
-        return State(self.project, self.settings, chosen, self.installer, self.inputs, parts, session)
+        return State(self.project, self.settings, self.request, chosen, self.installer, self.inputs, parts, session)
 
     def _parts(self) -> Iterator[tuple[str, str]]:
         project, wanted = self.project, self.settings

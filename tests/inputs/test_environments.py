@@ -294,6 +294,7 @@ def test_python_that_the_project_does_not_allow_is_refused(plain: Project, lock:
     assert f" does not satisfy `>=3.11,!={OTHER_PYTHON}.*` ({where}): pass another with `--python`" in got
 
 
+VERSION = "import sys; print('%d.%d' % sys.version_info[:2])"
 ASKED = ["{0}", ">={0},<={0}.99", "cpython@{0}", "cp{1}", "python{0}", "{path}", "./{link}"]
 
 
@@ -339,15 +340,40 @@ def test_python_that_is_not_there_is_named_with_what_would_install_it(project: P
 
 
 @needs_another_python
-def test_chosen_python_stays_while_it_satisfies_the_next_request_too(project: Project) -> None:
-    show = "import sys; print('%d.%d' % sys.version_info[:2])"
-    project.edit("pyproject.toml", "[tool.roost]\n", f"[tool.roost]\npython = '{OTHER_PYTHON}'\n")
-    assert project.python(show, env=with_other_python()).stdout == f"{OTHER_PYTHON}\n"
-    project.edit("pyproject.toml", f"python = '{OTHER_PYTHON}'", "python = '>=3.11'")
-    assert project.python(show).stdout == f"{OTHER_PYTHON}\n"
-    assert builds(project) == 1
-    project.edit("pyproject.toml", "python = '>=3.11'", f"python = '{HERE_PYTHON}'")
-    assert project.python(show).stdout == f"{HERE_PYTHON}\n"
+def test_chosen_python_stays_while_it_satisfies_the_next_requires_python_too(plain: Project) -> None:
+    plain.edit("pyproject.toml", ">=3.11", f"=={OTHER_PYTHON}.*")
+    assert plain.python(VERSION, env=with_other_python()).stdout == f"{OTHER_PYTHON}\n"
+    plain.edit("pyproject.toml", f"=={OTHER_PYTHON}.*", ">=3.11")
+    assert plain.python(VERSION).stdout == f"{OTHER_PYTHON}\n"
+    plain.edit("pyproject.toml", ">=3.11", f"=={HERE_PYTHON}.*")
+    assert plain.python(VERSION).stdout == f"{HERE_PYTHON}\n"
+
+
+@needs_another_python
+@pytest.mark.parametrize("pin", [".python-version", "setting"])
+@pytest.mark.parametrize("first", ["pinned", "main"])
+@pytest.mark.paired("pin", "first")
+def test_python_that_a_branch_pins_is_not_that_of_other_branches(project: Project, pin: str, first: str) -> None:
+    """Each branch gets its own Python, and its venv again after a switch, whichever was checked out first."""
+    main = (project.root / "pyproject.toml").read_text()
+    states = {"pinned": OTHER_PYTHON, "main": HERE_PYTHON}
+    found: dict[str, set[str]] = {"pinned": set(), "main": set()}
+    order = [first, "main" if first == "pinned" else "pinned"]
+    for name in order * 2:
+        pinned = name == "pinned"
+        if pin == "setting":
+            setting = f"[tool.roost]\npython = '{OTHER_PYTHON}'\n"
+            project.file("pyproject.toml", main.replace("[tool.roost]\n", setting) if pinned else main)
+        elif pinned:
+            project.file(".python-version", f"{OTHER_PYTHON}\n")
+        else:
+            (project.root / ".python-version").unlink(missing_ok=True)
+        got = project.python(f"{VERSION}; print(sys.prefix)", env=with_other_python())
+        version, prefix = got.stdout.split()
+        assert version == states[name], got.stderr
+        found[name].add(prefix)
+    assert {name: len(prefixes) for name, prefixes in found.items()} == {"pinned": 1, "main": 1}
+    assert builds(project) == 2
 
 
 SHOW = "import importlib.util as u, sys; print('in', sys.prefix, sys.version_info[1], bool(u.find_spec('banana')))"

@@ -58,7 +58,7 @@ def leftovers(store: Path) -> list[str]:
     expected = {store / name for name in (".gitignore", "CACHEDIR.TAG", ".venv", ".venv/.lock", ".venv/default")}
     expected |= {data, *(data / name for name in ("index", "python", "envs", "trash", "journal", "journal.1"))}
     complete |= {Path(os.readlink(link)) for link in store.glob(".venv/*") if link.is_symlink()}  # which is spared
-    expected |= {data / "index/default", data / "python/default"}
+    expected |= {data / "index/default", data / "python/default", *data.glob("python/default:*")}
     expected |= {path for note in data.glob("envs/*/shared") for path in (note, note.parent)}  # of a nox session
     for venv in complete:
         expected |= {venv.parent, venv.parent / "complete", venv, Path(f"{venv}.lease")}

@@ -52,11 +52,11 @@ def ready(project: Project) -> Ready:
     root = str(project.root)
     store = Store(root)
     draft = states.draft(root, "default", None)
-    chosen, _ = interpreter.recorded(store.python("default"), draft.request, draft.inputs)
+    chosen, _ = interpreter.recorded(store.python("default", draft.request.text), draft.request, draft.inputs)
     assert chosen is not None
     state = draft.with_interpreter(chosen)
     venv = str(project.venvs()[0])
-    files = [store.marker(state.folder), store.index("default"), store.python("default")]
+    files = [store.marker(state.folder), store.index("default"), store.python("default", draft.request.text)]
     files += [f"{venv}/{inventory.FILE}", f"{store.data}/journal"]
     return Ready(project, store, state, venv, *(Path(path).read_bytes() for path in files))
 
@@ -115,7 +115,7 @@ def test_marker(ready: Ready, soak: float) -> None:
 
 
 def test_record_of_the_interpreter(ready: Ready, soak: float) -> None:
-    path = Path(ready.store.python("default"))
+    path = Path(ready.store.python("default", ">=3.11"))
     asked = interpreter.Request(">=3.11", "the test")
 
     def check(data: bytes) -> None:

@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 import pytest
 
+from roost.store.store import Store
 from tests.lib import file_shapes, integrity
 from tests.lib.processes import ROOST, ROOST_RUN, run
 from tests.lib.projects import Project
@@ -33,7 +34,7 @@ FILES: dict[str, Callable[[Project], Path]] = {
     "index": lambda project: project.store / ".venv/.v2/index/default",
     "marker": lambda project: _venv(project).parent / "complete",
     "lease": lambda project: Path(f"{_venv(project)}.lease"),
-    "record": lambda project: project.store / ".venv/.v2/python/default",
+    "record": lambda project: Path(Store(str(project.root)).python("default", ">=3.11")),
     "journal": lambda project: project.store / ".venv/.v2/journal",
     "pyvenv.cfg": lambda project: _venv(project) / "pyvenv.cfg",
 }

@@ -164,8 +164,9 @@ def other_boot(branches: Branches) -> None:
 
 
 def no_python(branches: Branches) -> None:
-    """Take away the record of which Python was chosen."""
-    (branches.project.store / ".venv/.v2/python/default").unlink()
+    """Take away the records of which Python was chosen."""
+    for record in branches.project.store.glob(".venv/.v2/python/*"):
+        record.unlink()
 
 
 @pytest.mark.parametrize("damage", [drift, no_marker, no_lease, other_boot, no_python])

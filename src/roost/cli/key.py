@@ -21,6 +21,6 @@ def key(env: str | None, project: str) -> None:
     """Print the fingerprint of the environment, as a cache key for CI. Builds nothing."""
     name = env or warm.default_env()
     draft = state.draft(os.path.realpath(project), name, None)
-    record = Store(draft.project.root).python(warm.key(name, None))
+    record = Store(draft.project.root).python(warm.key(name, None), draft.request.text)
     chosen, before = interpreter.recorded(record, draft.request, draft.inputs)
     output.value(draft.with_interpreter(chosen or interpreter.choose(draft.project, draft.request, before)).fingerprint)

@@ -1,7 +1,7 @@
 """The interpreter: which Python an environment is made with, chosen once and then kept.
 
 A hook started by a GUI client has another PATH than a terminal. A new choice at each start would give each of them a
-venv of its own. So the choice is recorded, and stays valid while the request and the interpreter's file are the same.
+venv of its own. So the choice is recorded for each request, and stays valid while the interpreter's file is the same.
 """
 
 import hashlib
@@ -58,6 +58,8 @@ class Request(NamedTuple):
 
     text: str
     source: str
+    pinned: bool = True
+    """Whether a user wrote it to choose a Python; else it only says which ones the project allows."""
 
 
 def request(project: Project, settings: Settings, explicit: str | None, inputs: Inputs) -> Request:
@@ -79,8 +81,8 @@ def request(project: Project, settings: Settings, explicit: str | None, inputs: 
         return _checked(next(filter(None, lines), ""), f"`{pins}`")
     required = table(project.tables, "project").get("requires-python")
     if isinstance(required, str):
-        return _checked(required, f"`project.requires-python` in `{project.file}`")
-    return Request("", "nothing")
+        return _checked(required, f"`project.requires-python` in `{project.file}`")._replace(pinned=False)
+    return Request("", "nothing", pinned=False)
 
 
 def _checked(text: str, source: str) -> Request:
@@ -131,18 +133,33 @@ def satisfies(version: str, specifiers: str) -> bool:
 def recorded(path: str, asked: Request, inputs: Inputs) -> tuple[Interpreter | None, str | None]:
     """Return the interpreter that the record `path` has for `asked`, and its path. The interpreter becomes an input.
 
-    The interpreter is None where its file or the request changed since; the path too where there is no record.
+    The interpreter is None where its file changed since, or where there is no record. The path is then that of the
+    interpreter to prefer: for a new request, that of the latest choice without a pin. What a branch pins must not
+    decide for the branches that pin nothing.
     """
-    try:
-        with open(files.open_own(path), "rb") as file:
-            text, seen, *fields = json.loads(file.read(1 << 16))
-        found = Interpreter(*map(str, fields))
-    except (OSError, ValueError, TypeError, RecursionError):
-        return None, None
+    answer = _read(path)
+    if answer is None:
+        latest = _read(_unpinned(path))
+        return None, latest and latest[2].path
+    text, seen, found = answer
     if text != asked.text or seen != files.signature(found.path) or seen == files.ABSENT:
         return None, found.path
     inputs.signatures[found.path] = seen
     return found, found.path
+
+
+def _unpinned(path: str) -> str:
+    """Return the path of the record of the latest choice without a pin. `path` is the record of one request."""
+    return path.rpartition(":")[0]
+
+
+def _read(path: str) -> tuple[str, str, Interpreter] | None:
+    try:
+        with open(files.open_own(path), "rb") as file:
+            text, seen, *fields = json.loads(file.read(1 << 16))
+        return text, seen, Interpreter(*map(str, fields))
+    except (OSError, ValueError, TypeError, RecursionError):
+        return None
 
 
 def choose(project: Project, asked: Request, before: str | None) -> Interpreter:
@@ -203,4 +220,5 @@ def _query(path: str, cwd: str) -> Interpreter:
 
 def record(path: str, asked: Request, chosen: Interpreter) -> None:
     """Record in the file `path` that `chosen` answers `asked`. Under the build lock, so that all processes agree."""
-    files.write(path, json.dumps([asked.text, files.signature(chosen.path), *chosen]))
+    for one in (path,) if asked.pinned else (path, _unpinned(path)):
+        files.write(one, json.dumps([asked.text, files.signature(chosen.path), *chosen]))

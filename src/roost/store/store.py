@@ -2,6 +2,7 @@
 
 import contextlib
 import errno
+import hashlib
 import os
 from collections.abc import Iterator
 
@@ -34,9 +35,9 @@ class Store:
         """Return the path of the index called `key`."""
         return f"{self.data}/index/{key}"
 
-    def python(self, key: str) -> str:
-        """Return the path of the record of the interpreter that was chosen for `key`."""
-        return f"{self.data}/python/{key}"
+    def python(self, key: str, request: str) -> str:
+        """Return the path of the record of the interpreter that was chosen for `key` and this request for a Python."""
+        return f"{self.data}/python/{key}:{hashlib.sha256(os.fsencode(request)).hexdigest()[:16]}"
 
     def folder(self, name: str) -> str:
         """Return the path of the folder with the venvs of one fingerprint, or of one nox session."""
