@@ -85,13 +85,64 @@ def test_parallel_of_the_noxfile_or_a_variable_is_no_way_around_that(project: Pr
     assert got.returncode == 2
 
 
-def test_noxfile_with_an_environment_of_its_own_for_nox_is_refused(project: Project) -> None:
-    write_noxfile(project, session("tests", PREFIX), '# /// script\n# dependencies = ["nox"]\n# ///\nimport nox\n')
+def script(*dependencies: str, rest: str = UNAWARE, more: str = "") -> str:
+    """Return the head of a noxfile with inline metadata."""
+    return f"# /// script\n# dependencies = {list(dependencies)}\n{more}# ///\n{rest}"
+
+
+@pytest.mark.parametrize(
+    "head",
+    [script("nox>=2025.2.9"), script("nox", more="# requires-python = '>=3.11'\n"), script("nox", "roost", rest=HEAD)],
+)
+def test_inline_metadata_that_is_satisfied_changes_nothing(project: Project, head: str) -> None:
+    write_noxfile(project, session("tests", PREFIX), head)
+    got = project.roost("nox")
+    assert (got.returncode, got.stdout) == (0, f"{project.venvs()[0]}\n"), got.stderr
+
+
+def test_inline_metadata_that_is_not_satisfied_is_refused(project: Project) -> None:
+    """Else nox would start itself again, in an environment without roost."""
+    write_noxfile(project, session("tests", PREFIX), script("nox", "not-there"))
     got = project.roost("nox")
     assert got.returncode == 125
-    assert "`noxfile.py` runs nox in an environment without roost" in got.stderr
-    write_noxfile(project, session("tests", PREFIX), f'# /// script\n# dependencies = ["nox", "roost"]\n# ///\n{HEAD}')
-    assert project.roost("nox").returncode == 0
+    assert got.stderr.startswith("roost: nox would start again in an environment without roost")
+    assert "(`nox`, `not-there`): install that beside roost, pass `--script-mode none`" in got.stderr
+    assert not project.venvs()
+    for words, more in ((("--script-mode", "none"), {}), ((), {"NOX_SCRIPT_MODE": "none"})):
+        got = project.roost("nox", *words, env=dict(os.environ) | more)
+        assert (got.returncode, got.stdout) == (0, f"{project.venvs()[0]}\n"), got.stderr
+
+
+SHOWN = """session.run("python", "-c", "import os; print([v for v in sorted(os.environ) if v in ('NOX_DEFAULT_VENV_BACKEND', 'NOX_PARALLEL')])")"""
+
+
+def test_sessions_do_not_get_the_variables_that_roost_sets(project: Project) -> None:
+    """A nox inside a session, as in nox's own tests, would refuse the backend."""
+    nested = f'session.run({NOX!r}, "-f", "nested.py", "-s", "inner", external=True)'
+    project.file(
+        "nested.py", UNAWARE + session("inner", "print('inner', session.venv_backend)", options="venv_backend='none'")
+    )
+    write_noxfile(
+        project, session("tests", SHOWN, nested) + session("other", SHOWN, options="venv_backend='none'"), UNAWARE
+    )
+    got = project.roost("nox")
+    assert got.returncode == 0, got.stderr
+    assert [line for line in got.stdout.splitlines() if "nox >" not in line] == ["[]", "inner none", "[]"]
+    own = {"NOX_PARALLEL": "1", "NOX_DEFAULT_VENV_BACKEND": "uv"}
+    got = project.roost("nox", "-s", "other", env=dict(os.environ) | own)
+    assert (got.returncode, got.stdout) == (0, f"{sorted(own)}\n"), got.stderr
+
+
+@parallel
+@pytest.mark.parametrize("how", [("-j", "2"), ()])
+def test_parallel_sessions_do_not_get_them_either(project: Project, how: tuple[str, ...]) -> None:
+    head = "import nox\nimport roost.nox\n" + ("" if how else "nox.options.parallel = 2\n")
+    sessions = "".join(session(name, SHOWN, options="allow_parallel=True") for name in ("first", "second"))
+    write_noxfile(project, sessions, head)
+    got = project.roost("nox", *how)
+    assert got.returncode == 0, got.stderr
+    assert got.stdout.count("[]\n") == 2
+    assert len(project.venvs()) == 1
 
 
 def test_roost_does_without_nox(project: Project) -> None:

@@ -3,15 +3,16 @@
 import os
 import re
 import sys
+from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
+from types import ModuleType
+from typing import Any, NamedTuple, NoReturn
 
 import click
 
 from roost.errors import RoostError, UsageError
 
 _AWARE = re.compile(r"^\s*(import roost\.nox|from roost import nox)\b", re.MULTILINE)
-_SCRIPT = re.compile(r"^# /// script$", re.MULTILINE)
 _FLAGS = {
     "--force-venv-backend": "force",
     "-fb": "force",
@@ -72,10 +73,40 @@ def check(arguments: Arguments) -> bool:
             why = "nox starts parallel sessions as separate processes, and roost cannot pass the backend on to them"
             message = f"{why}: {cure}"
             raise UsageError(message)
-    if _SCRIPT.search(text) and not aware:
-        message = f"`{arguments.noxfile}` runs nox in an environment without roost: {add}, and to its dependencies"
-        raise RoostError(message)
     return aware
+
+
+def _refuse_script_mode(*words: Any, dependencies: Sequence[str], **options: Any) -> NoReturn:
+    """Raise an error where nox would start again in an environment for the noxfile's inline metadata.
+
+    It takes the place of `nox._cli.run_script_mode`, so nox alone decides whether it is called.
+    """
+    del words, options
+    needs = ", ".join(f"`{one}`" for one in dependencies)
+    message = (
+        f"nox would start again in an environment without roost, for the noxfile's inline metadata ({needs}): install "
+        "that beside roost, pass `--script-mode none`, or add `import roost.nox` to the noxfile and `roost` to its "
+        "dependencies, and run nox"
+    )
+    raise RoostError(message)
+
+
+def _restore_before_sessions(tasks: ModuleType, names: Sequence[str]) -> None:
+    """Make nox's module `tasks` restore the environment variables `names` before it runs the sessions.
+
+    A nox inside a session would not know the backend.
+    """
+    before = {name: os.environ.get(name) for name in names}
+    run = tasks.run_manifest
+
+    def run_manifest(manifest: Any, global_config: Any) -> Any:
+        if getattr(global_config, "parallel", None) in (None, 1):  # the processes of parallel sessions read them, too
+            for name, value in before.items():
+                os.environ.pop(name, None)
+                os.environ |= {} if value is None else {name: value}
+        return run(manifest, global_config)
+
+    tasks.run_manifest = run_manifest  # type: ignore[attr-defined]
 
 
 @click.command(
@@ -104,10 +135,13 @@ def nox(words: tuple[str, ...]) -> None:
             raise
         message = "nox is not installed beside roost: `pip install nox`"
         raise RoostError(message) from error
+    from nox import _cli, tasks  # noqa: PLC0415 - see above
     from nox.__main__ import main  # noqa: PLC0415 - see above
 
+    _restore_before_sessions(tasks, ["NOX_DEFAULT_VENV_BACKEND", "NOX_PARALLEL"])
     os.environ["NOX_DEFAULT_VENV_BACKEND"] = "roost"
     if not aware or arguments.forced:
+        _cli.run_script_mode = _refuse_script_mode
         os.environ.setdefault("NOX_PARALLEL", "1")  # whatever the noxfile says: see `check`
     if arguments.forced:
         module.options.force_venv_backend = "roost"

@@ -69,6 +69,8 @@ class RoostEnv(VirtualEnv):
         self.download = download_python
         self.env = _Variables(self, self.env | dict.fromkeys(_REMOVED))
         del self.env["VIRTUAL_ENV"]
+        if os.environ.get("NOX_DEFAULT_VENV_BACKEND") == BACKEND:  # a nox inside the session may not know the backend
+            self.env["NOX_DEFAULT_VENV_BACKEND"] = None
         self._venv = ""
         self._own: SessionVenv | None = None
         self._session = self._own_folder = self._own_name = ""
