@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.lib.documentation import DOCS, blocks
+from tests.lib.documentation import blocks
+from tests.lib.links import DOCS
 from tests.lib.processes import BASE_PYTHON, ROOST, run
 from tests.lib.projects import Project, builds
 from tests.lib.wheels import make_wheel

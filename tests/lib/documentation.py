@@ -5,11 +5,10 @@ from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
+from tests.lib.links import BESIDE, DOCS, Page
 from tests.lib.paths import REPOSITORY
-from tools import site
 
-DOCS = REPOSITORY / "docs"
-PAGES = sorted([*DOCS.rglob("*.md"), *site.BESIDE])
+PAGES = sorted([*DOCS.rglob("*.md"), *BESIDE])
 
 
 class Block(NamedTuple):
@@ -33,7 +32,7 @@ def blocks(*kinds: str) -> Iterator[Block]:
 @cache
 def _all_blocks() -> list[Block]:
     """Return all blocks with a language. Every worker of pytest needs them several times to collect the tests."""
-    fences = ((path, token) for path in PAGES for token in site.Page(path).tokens if token.type == "fence")
+    fences = ((path, token) for path in PAGES for token in Page(path).tokens if token.type == "fence")
     return [
         Block(path, (token.map or [0])[0] + 1, token.info.split(), token.content)
         for path, token in fences
