@@ -89,7 +89,8 @@ def acquire(request: Request) -> Held:
             if wait.waited:
                 _log_wait(request, wait, held.store)
             if not request.session:
-                _link_first(held)
+                if request.python is None:  # the link is for the project's own Python
+                    _link_first(held)
                 _write_index(request, held)
             return held
     message = f"`.roost` of the project around `{request.start}` was removed {RESTARTS} times meanwhile: start again"
@@ -256,10 +257,11 @@ def _write_index(request: Request, held: Held) -> None:
     ):
         return
     index = warm.Index()
-    index.project, index.venv, index.lease_inode = state.project.root, held.marker.venv, held.marker.lease_inode
+    index.project, index.name = state.project.root, name
+    index.venv, index.lease_inode = held.marker.venv, held.marker.lease_inode
     index.boot, index.members, index.link = files.boot_id(), list(state.project.members), state.settings.link
     index.paths = list(seen)
     index.expected = "\n".join(f"{signature} {path}" for path, signature in seen.items() if signature != files.ABSENT)
     index.digests = state.inputs.digests()
     with contextlib.suppress(OSError):
-        index.write(name, state.fingerprint, state.inputs.youngest)
+        index.write(state.fingerprint, state.inputs.youngest)

@@ -77,7 +77,9 @@ class Draft(NamedTuple):
     def with_interpreter(self, chosen: Interpreter, session: str = "") -> State:
         """Return the state with the interpreter `chosen`."""
         parts = dict(self._parts())
-        parts |= {f"interpreter {name}": value for name, value in zip(chosen._fields, chosen, strict=True)}
+        # By its real path: the same file under two names, such as `/bin/python3` and `/usr/bin/python3`, is one Python.
+        named = zip(chosen._fields, chosen._replace(path=chosen.real_path), strict=True)
+        parts |= {f"interpreter {name}": value for name, value in named}
         return State(self.project, self.settings, self.request, chosen, self.installer, self.inputs, parts, session)
 
     def _parts(self) -> Iterator[tuple[str, str]]:

@@ -98,6 +98,17 @@ SETTINGS = [
         in_roost('envs."a/b".groups = []'),
         "`tool.roost.envs.a/b` in `{file}` is not a valid name for an",
     ),
+    (
+        "environments that differ in case",
+        in_roost("envs.docs.groups = []\nenvs.Docs.groups = []"),
+        "`tool.roost.envs.Docs` in `{file}` and the environment `docs` differ only in case, and some file systems take "
+        "that for one name: rename one",
+    ),
+    (
+        "environment like the default one",
+        in_roost("envs.Default.groups = []"),
+        "`tool.roost.envs.Default` in `{file}` and the environment `default` differ only in case",
+    ),
     ("roost no table", replaced("[tool.roost]\n", "[tool]\nroost = 1\n"), "`tool.roost` in `{file}` must be a table"),
     (
         "unknown group",

@@ -308,6 +308,45 @@ def test_vanished_interpreter_is_answered_with_another(
     assert "changed: interpreter path" in got.stderr
 
 
+def test_interpreter_under_two_names_is_one(project: Project, fake: FakePython, tmp_path: Path) -> None:
+    """As `/bin/python3` and `/usr/bin/python3` are, in whatever order they come."""
+    (tmp_path / "alias").symlink_to(fake.folder)
+    program = tmp_path / "alias/bin" / fake.program.name
+    prefixes = set()
+    for words in (["--python", program], [], ["--python", fake.program], ["--python", program.with_name("python3")]):
+        got = project.roost("run", *words, "python", "-c", "import sys; print(sys.prefix)")
+        assert got.returncode == 0, got.stderr
+        prefixes.add(got.stdout)
+    assert len(prefixes) == len(project.journal("build")) == 1
+    (tmp_path / "alias").unlink()
+    assert project.python(BASE).stderr == ""
+
+
+def test_link_that_now_leads_to_another_interpreter_is_noticed(
+    project: Project, fake: FakePython, tmp_path: Path
+) -> None:
+    """Such as Homebrew's, after an upgrade beside the old version."""
+    alias = tmp_path / "alias"
+    alias.symlink_to(fake.folder)
+    start = ["run", "--python", alias / "bin" / fake.program.name, "python", "-c", BASE]
+    assert project.roost(*start).stdout == f"{fake.folder}\n"
+    other = FakePython(tmp_path / "other")
+    alias.unlink()
+    alias.symlink_to(other.folder)
+    assert project.roost(*start).stdout == f"{other.folder}\n"
+    assert fake.folder.exists()
+
+
+def test_start_with_a_python_of_its_own_makes_no_link(project: Project, fake: FakePython, tmp_path: Path) -> None:
+    """The link `default` is for editors: it leads to a venv with the project's own Python."""
+    other = FakePython(tmp_path / "other")
+    assert project.roost("run", "--python", other.program, "python", "-c", BASE).stdout == f"{other.folder}\n"
+    assert project.links() == []
+    assert project.python(BASE).stdout == f"{fake.folder}\n"
+    assert project.links() == ["default"]
+    assert run([project.store / ".venv/default/bin/python", "-c", BASE]).stdout == f"{fake.folder}\n"
+
+
 def test_interpreter_that_does_not_run_is_said(project: Project, fake: FakePython) -> None:
     fake.program.write_text("#!/bin/sh\necho broken >&2\nexit 3\n")
     got = project.python("open('ran', 'w')")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.lib.processes import ROOST, run
+from tests.lib.processes import ROOST, ROOST_RUN, run
 from tests.lib.projects import Project, refused
 
 NOBODY = 65534
@@ -210,6 +210,38 @@ def test_full_disk_is_an_error_and_nothing_counts(ready: Project) -> None:
     said = refused(ready, prefix=["/bin/sh", "-c", 'ulimit -f 1; exec "$@"', "sh"])
     assert "could not be built" in said or "cannot be" in said
     assert ready.python("pass").returncode == 0
+
+
+@pytest.mark.parametrize("where", ["itself", "above", "by a link"])
+@pytest.mark.parametrize("fault", ["mode", "owner"])
+def test_folder_for_stores_that_others_can_replace(project: Project, tmp_path: Path, where: str, fault: str) -> None:
+    """Whoever can rename a folder above a venv can put another in its place while a command runs there."""
+    outer = tmp_path / "shared"
+    place = outer / "roost" if where == "above" else outer
+    place.mkdir(parents=True)
+    given = tmp_path / "link" if where == "by a link" else place
+    if where == "by a link":
+        given.symlink_to(outer)
+    env = dict(os.environ) | {"ROOST_DIR": str(given)}
+    assert project.python("pass", env=env).returncode == 0
+    assert run([ROOST_RUN, "python", "-c", "pass"], cwd=project.root, env=env).returncode == 0
+    venvs = sorted(place.rglob("venv-*"))
+    if fault == "mode":
+        outer.chmod(0o777)
+        said = f"roost: `{outer}` can be written by others, so what `ROOST_DIR` puts there cannot be trusted: "
+        said += f"set `ROOST_DIR` to a folder of your own, or `chmod go-w {outer}`\n"
+    elif os.geteuid() == 0:
+        os.chown(outer, NOBODY, NOBODY)
+        said = f"roost: `{outer}` belongs to another user (uid {NOBODY}, you are 0), so what `ROOST_DIR` puts there "
+        said += "cannot be trusted: set `ROOST_DIR` to a folder of your own\n"
+    else:
+        pytest.skip("only root can give a folder away")
+    assert refused(project, env=env) == said
+    assert refused(project, env=env, prefix=["/bin/sh", "-c", f'shift 2; exec "{ROOST_RUN}" "$@"', "sh"]) == said
+    assert sorted(place.rglob("venv-*")) == venvs
+    outer.chmod(0o1777)
+    os.chown(outer, os.geteuid(), -1)
+    assert project.python("pass", env=env).stderr == ""
 
 
 @pytest.mark.parametrize("place", ["relative", "~/roost", "./roost", ".."])

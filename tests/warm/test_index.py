@@ -61,12 +61,13 @@ def test_index_is_not_written_beside_a_young_input(ready: Project) -> None:
     path = ready.store / ".venv/.v2/index/young"
     index = warm.load(str(ready.root), "default")
     assert index is not None
+    index.name = "young"
     now = time.time_ns()
-    index.write("young", "0" * 16, now)
+    index.write("0" * 16, now)
     assert not path.exists()
-    index.write("young", "0" * 16, now - warm.BLUR // 2)
+    index.write("0" * 16, now - warm.BLUR // 2)
     assert not path.exists()
-    index.write("young", "0" * 16, now - 10 * warm.BLUR)
+    index.write("0" * 16, now - 10 * warm.BLUR)
     assert path.read_text() == (path.parent / f"young:{'0' * 16}").read_text() == index.text()
     assert list(path.parent.glob(".young*")) == []
 

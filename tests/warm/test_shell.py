@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from roost import warm as _warm_index
 from tests.lib.indexes import JUNK
 from tests.lib.processes import ROOST_RUN, run, start, wait_for
 from tests.lib.projects import Project
@@ -134,7 +135,7 @@ CHANGES: dict[str, Callable[[Project], object]] = {
     "request for a Python appears": lambda project: project.file(".python-version", "3"),
     "folder of roost's is open to others": lambda project: project.store.chmod(0o777),
     "index of another boot": _edit_index("\nboot ", "\nboot x"),
-    "index of another format": _edit_index("roost index 2\n", "roost index 0\n"),
+    "index of another format": _edit_index("roost index 3\n", "roost index 0\n"),
     "index of another project": _edit_index("\nproject ", "\nproject /x"),
     "index with a paragraph too many": _edit_index("\n\t\n", "\n\t\nx\n\t\n"),
     "index removed": _remove(".roost/.venv/.v2/index/default"),
@@ -171,11 +172,59 @@ def test_odd_commands_are_handed_over(warm: Project, dash: Shell, words: list[st
     assert dash.handed_over()
 
 
-def test_descriptor_in_use_is_handed_over_and_kept(warm: Project, dash: Shell) -> None:
-    code = f'exec 7<pyproject.toml; exec "{dash.script}" python -c "import os; print(os.readlink(\'/proc/self/fd/7\'))"'
-    got = run(["bash", "-c", code], cwd=warm.root)
-    assert got.stdout.strip() == str(warm.root / "pyproject.toml")
-    assert dash.handed_over()
+@pytest.mark.parametrize("taken", [(7,), (7, 8), (6, 7, 8, 9)])
+def test_descriptor_in_use_is_kept(warm: Project, shell: Shell, taken: tuple[int, ...]) -> None:
+    """Another one holds the lease; where none is free, the start is handed over."""
+    code = f"import os; print(*{{os.readlink(f'/proc/self/fd/{{number}}') for number in {taken}}})"
+    child = ["/bin/sh", "-c", f'exec {" ".join(f"{number}<&0" for number in taken)}; exec "$@"', "sh"]
+    got = run([*child, shell.script, "python", "-c", code], cwd=warm.root)
+    assert got.stdout == "/dev/null\n"
+    assert shell.handed_over() == (len(taken) == 4)
+
+
+def test_nested_start_is_warm_too(warm: Project, shell: Shell) -> None:
+    """It keeps the lease that it inherited, and needs no further descriptor, however deep."""
+    script = str(shell.script)
+    code = f"import os, signal; signal.signal(signal.SIGPIPE, signal.SIG_DFL); os.execv({script!r}, "
+    code += f"[{script!r}, 'python', '-c', {{}}])"
+    innermost = "import os; print([n for n in range(3, 10) if os.path.exists(f'/proc/self/fd/{n}')])"
+    for _ in range(6):
+        innermost = code.format(repr(innermost))
+    got = run([script, "python", "-c", innermost], cwd=warm.root)
+    assert (got.stdout, got.stderr) == ("[7]\n", "")
+    assert not shell.handed_over()
+
+
+def test_start_that_is_handed_over_leaves_no_lease_on_the_old_venv(project: Project, shell: Shell) -> None:
+    _warm(project)
+    project.edit("pyproject.toml", "[tool.roost]", "[tool.mine]\nx = 1\n[tool.roost]")
+    code = "import glob, os; print(*map(os.readlink, filter(os.path.exists, glob.glob('/proc/self/fd/*'))))"
+    got = run([shell.script, "python", "-c", code], cwd=project.root)
+    assert shell.handed_over()
+    (leased,) = [path for path in got.stdout.split() if path.endswith(".lease")]
+    new = max(project.venvs(), key=lambda venv: venv.stat().st_mtime_ns)
+    assert leased == f"{new}.lease"
+
+
+def test_index_of_another_environment_or_store_is_handed_over(warm: Project, dash: Shell) -> None:
+    """Some file systems take `Docs` and `docs` for one name, and a store can be moved with its index."""
+    dash.only_note()
+    index = warm.store / ".venv/.v2/index/default"
+    text = index.read_text()
+    venv = str(warm.venvs()[0])
+    outside = warm.root.parent / "elsewhere/envs/0123456789abcdef"
+    for old, new in (
+        ("\nname default\n", "\nname Default\n"),
+        (f"\nvenv {venv}\n", f"\nvenv {outside}/venv-abcdef\n"),
+        (f"\nvenv {venv}\n", f"\nvenv {warm.store}/.venv/.v2/envs/../../../../venv-abcdef\n"),
+    ):
+        assert old in text
+        index.write_text(text.replace(old, new))
+        run([dash.script, "python", "-c", "pass"], cwd=warm.root)
+        assert dash.handed_over(), new
+        assert _warm_index.load(str(warm.root), "default") is None, new
+    index.write_text(text)
+    assert _warm_index.load(str(warm.root), "default") is not None
 
 
 def test_ignored_sigpipe_is_handed_over(warm: Project, dash: Shell) -> None:

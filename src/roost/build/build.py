@@ -134,12 +134,13 @@ def _install(store: Store, state: State, made: Attempt, *, refresh: bool) -> str
 
     if not state.installer.makes_venv and (failure := _make_empty(store, state, made)) is not None:
         return failure
-    return state.installer.install(Target(state.project, state.settings, venv, state.interpreter.path, refresh), run)
+    target = Target(state.project, state.settings, venv, state.interpreter.real_path, refresh)
+    return state.installer.install(target, run)
 
 
 def _make_empty(store: Store, state: State, made: Attempt) -> str | None:
     """Create a venv without packages. Returns None, or why that failed."""
-    command = [processes.find_uv(), "venv", "--no-project", "--no-config", "--python", state.interpreter.path]
+    command = [processes.find_uv(), "venv", "--no-project", "--no-config", "--python", state.interpreter.real_path]
     prompt = f"--prompt={os.path.basename(state.project.root) or 'roost'}"
     status, output = _run(store, state, made, [*command, prompt, made.venv.path], {})
     return None if status == 0 else output

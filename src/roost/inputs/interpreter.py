@@ -47,6 +47,11 @@ class Interpreter(NamedTuple):
     file: str
     """A hash of its content. The signature differs between a host and a container over one checkout."""
 
+    @property
+    def real_path(self) -> str:
+        """Its path without links. Its own `path` is the one to watch: an upgrade lets a link lead to another file."""
+        return os.path.realpath(self.path)
+
     def __str__(self) -> str:
         """Return its name and version, such as `Python 3.12.4`."""
         name = {"cpython": "Python", "pypy": "PyPy", "graalpy": "GraalPy"}.get(self.implementation, self.implementation)

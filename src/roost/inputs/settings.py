@@ -97,7 +97,14 @@ def _check(project: Project) -> None:
     shapes |= {f"{prefix}.envs.*.{key}": _SHAPES[key] for key in _OF_ENVIRONMENT}
     schema.check_keys(table(project.tables, "tool", "roost"), list(_SHAPES), prefix, file)
     schema.check(project.tables, shapes | {"tool.uv.default-groups": _DEFAULT_GROUPS}, file)
+    seen = {"default": "default"}
     for name, values in table(project.tables, "tool", "roost", "envs").items():
+        if (other := seen.setdefault(name.lower(), name)) != name:
+            message = (
+                f"`{prefix}.envs.{name}` in `{file}` and the environment `{other}` differ only in case, and some file "
+                "systems take that for one name: rename one"
+            )
+            raise RoostError(message)
         schema.check_keys(values, _OF_ENVIRONMENT, f"{prefix}.envs.{name}", file)
         if not _ENV_NAME.fullmatch(name):
             message = (

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from roost import warm
 from roost.errors import RoostError, UsageError, VanishedError
 from roost.store import trust
-from roost.system import files, folders, locks
+from roost.system import files, folders, locks, paths
 
 CACHEDIR_TAG = """Signature: 8a477f597d28d172789f06886806bc55
 # Made by roost: virtual environments that can be built again. See https://bford.info/cachedir/
@@ -63,6 +63,8 @@ class Store:
             message = f"`{self.root}` contains `{os.pathsep}`, the separator in PATH: rename it, or set `ROOST_DIR`"
             raise RoostError(message)
         try:
+            if elsewhere:
+                trust.check_above(self.root)
             trust.check_root(self.root)
             for path in self._folders:
                 folders.check_folder(path)
@@ -79,7 +81,9 @@ class Store:
         try:
             if not os.path.isdir(self.root):
                 if os.environ.get("ROOST_DIR"):
-                    os.makedirs(os.path.dirname(self.root), mode=0o700, exist_ok=True)
+                    for path in reversed(paths.upwards(os.path.dirname(self.root))):
+                        if not os.path.isdir(path):
+                            folders.make_folder(path)
                 else:
                     trust.refuse_root(self.project)
             for path in (self.root, *self._folders):

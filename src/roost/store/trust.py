@@ -5,7 +5,7 @@ import shutil
 import stat
 
 from roost.errors import RoostError
-from roost.system import processes, variables
+from roost.system import files, processes, variables
 
 
 def check_root(root: str) -> None:
@@ -32,6 +32,21 @@ def check_root(root: str) -> None:
         return
     message = f"`{root}` {fault}, so its content cannot be trusted: {cure}"
     raise RoostError(message)
+
+
+def check_above(root: str) -> None:
+    """Check the folders above `root`, which `ROOST_DIR` names: who can rename one of them can replace every venv.
+
+    Raises:
+        RoostError: another user can.
+        OSError: one cannot be examined.
+    """
+    if found := files.exposed(root):
+        path, fault = found
+        cure = "set `ROOST_DIR` to a folder of your own"
+        cure += f", or `chmod go-w {path}`" if fault.startswith("can") else ""
+        message = f"`{path}` {fault}, so what `ROOST_DIR` puts there cannot be trusted: {cure}"
+        raise RoostError(message)
 
 
 def refuse_root(project: str) -> None:

@@ -44,6 +44,33 @@ def is_private_folder(path: str) -> bool:
     return info.st_mode & 0o170022 == 0o040000 and info.st_uid == os.geteuid()
 
 
+def exposed(path: str) -> "tuple[str, str] | None":
+    """Return a folder or link above `path` by which another user can replace it, and the fault, or None.
+
+    The rule is that of ssh for its files (sshd_config(5), StrictModes): each belongs to this user or to root, and
+    others can write to none. A folder like `/tmp` passes: its sticky bit keeps others from renaming what is there.
+    """
+    above = os.path.dirname(path)
+    pending, seen = [above, os.path.realpath(above)], set()
+    while pending:
+        here = pending.pop()
+        seen.add(here)
+        try:
+            info = os.lstat(here)
+        except FileNotFoundError:  # it will be made
+            info = None
+        found = [os.path.dirname(here)]
+        if info:
+            if info.st_uid not in (0, os.geteuid()):
+                return here, f"belongs to another user (uid {info.st_uid}, you are {os.geteuid()})"
+            if info.st_mode & 0o170000 == 0o120000:
+                found.append(os.path.normpath(os.path.join(found[0], os.readlink(here))))
+            elif info.st_mode & 0o022 and not info.st_mode & 0o1000:
+                return here, "can be written by others"
+        pending += [one for one in found if one not in seen]
+    return None
+
+
 def open_own(path: str) -> int:
     """Return a descriptor for reading `path`, a regular file of the current user.
 

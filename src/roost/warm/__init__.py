@@ -2,8 +2,9 @@
 
 An index is lines of text, so that a shell script can use it too (`hooks/roost-run`)::
 
-    roost index 2
+    roost index 3
     project /home/me/project
+    name default
     venv /home/me/project/.roost/.venv/.v2/envs/3f9c2a7be1d04c55/venv-k3x9q2
     lease 1234567
     boot 0a1b2c3d-4e5f-6789-abcd-ef0123456789
@@ -35,7 +36,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-FORMAT = "roost index 2"
+FORMAT = "roost index 3"
 BREAK = "\t"  # the line that ends a paragraph
 INNER = ".venv/.v2"  # build backends, formatters and linters skip a folder named `.venv` at any depth
 SIZE_LIMIT = 16 << 20  # bytes of an index
@@ -78,9 +79,11 @@ def session_folder(session: str) -> str:
 class Index:
     """An index: what a venv's validity rests on, and the signatures that it had."""
 
-    __slots__ = ("boot", "digests", "expected", "lease_inode", "link", "members", "paths", "project", "venv")
+    __slots__ = ("boot", "digests", "expected", "lease_inode", "link", "members", "name", "paths", "project", "venv")
 
     project: str
+    name: str
+    """Its file's name for the latest state, see `key`: some file systems take `Docs` and `docs` for one name."""
     venv: str
     lease_inode: int
     boot: str
@@ -106,10 +109,11 @@ class Index:
             raise ValueError(FORMAT)
         found = cls()
         head, listed, found.expected, digests, end = text.split(f"\n{BREAK}\n")
-        kind, project, venv, lease, boot, *others = head.split("\n")
+        kind, project, name, venv, lease, boot, *others = head.split("\n")
         if kind != FORMAT or end or not (project.startswith("project ") and venv.startswith("venv ")):
             raise ValueError(FORMAT)
         found.project = project[8:]
+        found.name = name.removeprefix("name ")
         found.venv = venv[5:]
         found.lease_inode = int(lease.removeprefix("lease "))
         found.boot = boot.removeprefix("boot ")
@@ -124,6 +128,7 @@ class Index:
         head = [
             FORMAT,
             f"project {self.project}",
+            f"name {self.name}",
             f"venv {self.venv}",
             f"lease {self.lease_inode}",
             f"boot {self.boot}",
@@ -137,8 +142,8 @@ class Index:
         """Return whether every path has the signature it had, or is still missing, and the machine did not restart."""
         return stat(self.paths) == self.expected and files.boot_id() == self.boot
 
-    def write(self, name: str, fingerprint: str, youngest: int) -> None:
-        """Write it for the state `fingerprint`, and as the latest one called `name`, unless an input is too young.
+    def write(self, fingerprint: str, youngest: int) -> None:
+        """Write it for the state `fingerprint`, and as the latest one of its name, unless an input is too young.
 
         `youngest` is the latest ctime of all inputs, in nanoseconds. An edit after the inputs were read and within the
         same tick leaves the stamp as it was; git calls such an entry racy. The next start then hashes again.
@@ -153,7 +158,7 @@ class Index:
             return youngest < now - (COARSE_BLUR if coarse else BLUR)
 
         text = self.text()
-        for one in (f"{name}:{fingerprint}", name):
+        for one in (f"{self.name}:{fingerprint}", self.name):
             files.write(f"{folder(self.project)}/{INNER}/index/{one}", text, accept=old_enough)
 
 
@@ -167,8 +172,8 @@ def load(project: str, name: str) -> "Index | None":
     """Return the index called `name` of `project`, or None where there is none, or none that can be trusted."""
     root = folder(project)
     try:
-        if not files.is_private_folder(root):  # the slow path reports it
-            return None
+        if not files.is_private_folder(root) or (os.environ.get("ROOST_DIR") and files.exposed(root)):
+            return None  # the slow path reports it
         descriptor = files.open_own(f"{root}/{INNER}/index/{name}")
         try:
             data = os.read(descriptor, SIZE_LIMIT)
@@ -177,7 +182,9 @@ def load(project: str, name: str) -> "Index | None":
         index = Index.parse(os.fsdecode(data))
     except (OSError, ValueError):
         return None
-    return index if index.project == project else None  # a copied project brings the index of its original
+    # A copied project brings the index of its original.
+    own = index.project == project and os.path.dirname(os.path.dirname(index.venv)) == f"{root}/{INNER}/envs"
+    return index if own and index.name == name.partition(":")[0] else None
 
 
 def _find(start: str, name: str) -> "tuple[Index, str] | None":

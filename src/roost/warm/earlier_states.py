@@ -52,7 +52,7 @@ def start(project: str, nearest: str, name: str) -> tuple[Index, int] | None:
         youngest = _renew(past, read)
         if youngest is not None and (descriptor := warm.lease(past)) is not None:
             with contextlib.suppress(OSError):  # a read-only checkout
-                past.write(name, one.rpartition(":")[2], youngest)
+                past.write(one.rpartition(":")[2], youngest)
             return past, descriptor
     return None
 
