@@ -313,7 +313,8 @@ def test_interpreter_under_two_names_is_one(project: Project, fake: FakePython, 
     (tmp_path / "alias").symlink_to(fake.folder)
     program = tmp_path / "alias/bin" / fake.program.name
     prefixes = set()
-    for words in (["--python", program], [], ["--python", fake.program], ["--python", program.with_name("python3")]):
+    for python in (program, None, fake.program, program.with_name("python3")):
+        words = ["--python", str(python)] if python else []
         got = project.roost("run", *words, "python", "-c", "import sys; print(sys.prefix)")
         assert got.returncode == 0, got.stderr
         prefixes.add(got.stdout)
@@ -328,7 +329,7 @@ def test_link_that_now_leads_to_another_interpreter_is_noticed(
     """Such as Homebrew's, after an upgrade beside the old version."""
     alias = tmp_path / "alias"
     alias.symlink_to(fake.folder)
-    start = ["run", "--python", alias / "bin" / fake.program.name, "python", "-c", BASE]
+    start = ["run", "--python", f"{alias}/bin/{fake.program.name}", "python", "-c", BASE]
     assert project.roost(*start).stdout == f"{fake.folder}\n"
     other = FakePython(tmp_path / "other")
     alias.unlink()
