@@ -28,29 +28,29 @@ def variables(venv: str, environ: "Mapping[str, str]") -> dict[str, str]:
     return found
 
 
-def acquire(  # noqa: PLR0913 - all but the first by name
+def acquire(
     start: str,
     *,
-    env: str | None = None,
-    python: str | None = None,
+    selection: "warm.Selection | None" = None,
     timeout: float | None = None,
     label: str = "python",
     refresh: bool = False,
     quiet: bool = False,
 ) -> "Environment":
-    """Return the environment `env` of the project around the folder `start`, with a lease on it.
+    """Return the environment that `selection` describes, of the project around the folder `start`, with a lease on it.
 
     Where nothing changed since an earlier start, the index leads to the venv, and nothing else is imported. Else the
-    protocol finds or builds it. Without `env` it is the one that `ROOST_ENV` names, else `default`. `timeout` bounds
-    all waits, in seconds; by default `ROOST_TIMEOUT`, else 600. `label` is the command that others see while they wait.
-    With `refresh` it is built again; `quiet` leaves out routine messages.
+    protocol finds or builds it. Without `selection` the variables decide (`warm.select`). `timeout` bounds all waits,
+    in seconds; by default `ROOST_TIMEOUT`, else 600. `label` is the command that others see while they wait. With
+    `refresh` it is built again; `quiet` leaves out routine messages.
 
     Raises:
-        UsageError: `start` is not a folder, or `timeout` is not a number of seconds.
+        UsageError: `start` is not a folder, `timeout` is not a number of seconds, or an option of `selection` is not
+            valid for this project.
         RoostError: there is no such environment, it cannot be built, or the wait timed out.
     """
-    env = env or warm.default_env()
-    if not refresh and (found := find(start, env, python)):
+    selection = selection or warm.select()
+    if not refresh and (found := find(start, selection)):
         return found
     from roost import protocol  # noqa: PLC0415 - not on a warm start
     from roost.console import messages, waiting  # noqa: PLC0415 - not on a warm start
@@ -58,13 +58,13 @@ def acquire(  # noqa: PLR0913 - all but the first by name
     if quiet:
         messages.be_quiet()
     seconds = waiting.timeout(os.environ) if timeout is None else waiting.checked(timeout, "timeout")
-    request = protocol.Request(os.path.realpath(start), env, python, seconds, label, refresh)
+    request = protocol.Request(os.path.realpath(start), selection, seconds, label, refresh)
     held = protocol.acquire(request)
     root, link = held.state.project.root, held.state.settings.link
-    return Environment(env, held.marker.venv, held.lease_descriptor, root, link, built=held.built)
+    return Environment(selection.name, held.marker.venv, held.lease_descriptor, root, link, built=held.built)
 
 
-def find(start: str, env: str, python: str | None = None) -> "Environment | None":
+def find(start: str, selection: warm.Selection) -> "Environment | None":
     """Return the environment where nothing changed since an earlier start, else None.
 
     Raises:
@@ -76,11 +76,11 @@ def find(start: str, env: str, python: str | None = None) -> "Environment | None
 
         message = f"`{folder}` is not a folder: name one inside a project"
         raise UsageError(message)
-    found = warm.start(folder, warm.key(env, python))
+    found = warm.start(folder, selection.key)
     if found is None:
         return None
     index, descriptor = found
-    return Environment(env, index.venv, descriptor, index.project, index.link)
+    return Environment(selection.name, index.venv, descriptor, index.project, index.link)
 
 
 class Environment:

@@ -24,6 +24,7 @@ from roost.store import collection, inventory, journal, links, marker, venvs
 from roost.store.marker import Marker
 from roost.store.store import Store
 from roost.system import files, locks
+from roost.warm import Selection
 
 RESTARTS = 5  # after a user removed `.roost` during an acquisition
 TRIES = 3  # after an input changed during a build
@@ -36,8 +37,7 @@ class Request(NamedTuple):
 
     start: str
     """A folder inside the project."""
-    env: str
-    python: str | None
+    selection: Selection
     timeout: float
     """Bound on all waits together, in seconds."""
     label: str
@@ -109,10 +109,10 @@ def _acquire(request: Request, wait: Wait) -> Held:
 
 def ask(request: Request, *, choose: bool = False) -> Answer:
     """Look for a valid marker, without the index. With `choose`, an interpreter is chosen where there is none."""
-    draft = states.draft(request.start, request.env, request.python)
+    draft = states.draft(request.start, request.selection)
     store = Store(draft.project.root)
     store.check()
-    record = store.python(warm.key(request.env, request.python), draft.request.text)
+    record = store.python(request.selection.choice, draft.request.text)
     chosen, before = interpreter.recorded(record, draft.request, draft.inputs)
     if chosen is None and choose:
         with store.guarded():
@@ -230,25 +230,27 @@ def changed_input(request: Request, state: State) -> str | None:
 def _log_wait(request: Request, wait: Wait, store: Store) -> None:
     wait.end()
     seconds = round(wait.waited, 3)
-    journal.write(store, "wait", environment=request.env, command=request.label, seconds=seconds, holder=wait.holder)
+    journal.write(
+        store, "wait", environment=request.selection.name, command=request.label, seconds=seconds, holder=wait.holder
+    )
 
 
 def _link_first(held: Held) -> None:
     """Make the first link to a venv here: its builder may have been killed after it wrote the marker."""
     settings, project = held.state.settings, held.state.project
     with contextlib.suppress(OSError):  # a read-only checkout
-        if settings.env not in links.targets(held.store):
-            warning = links.point(project.root, settings.env, held.marker.venv, settings.link)
+        if settings.name not in links.targets(held.store):
+            warning = links.point(project.root, settings.name, held.marker.venv, settings.link)
             if warning:
                 messages.warning(warning)
 
 
 def _write_index(request: Request, held: Held) -> None:
     """Save the next start all hashing. Best effort: a read-only checkout has no index, and works."""
-    state, store, name = held.state, held.store, warm.key(request.env, request.python)
+    state, store, name = held.state, held.store, request.selection.key
     # The folder itself, since its ctime shows a chmod: `hooks/roost-run` cannot examine modes (rule 8).
     own = [store.root, store.marker(state.folder), f"{held.marker.venv}/pyvenv.cfg", *held.marker.folders]
-    seen = {path: files.signature(path) for path in [*own, store.python(name, state.request.text)]}
+    seen = {path: files.signature(path) for path in [*own, store.python(request.selection.choice, state.request.text)]}
     seen |= state.inputs.folders | state.inputs.signatures
     if (
         any("\n" in path or warm.BREAK in path for path in seen)

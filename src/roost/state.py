@@ -11,9 +11,10 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from roost import warm
-from roost.errors import RoostError
+from roost.errors import RoostError, UsageError
 from roost.inputs import interpreter, local_projects, lock_files, requirements_txt, settings
 from roost.inputs.files import Inputs, is_glob
+from roost.inputs.groups import groups_of, included, normalize
 from roost.inputs.interpreter import Interpreter
 from roost.inputs.project import Project
 from roost.inputs.schema import table
@@ -26,6 +27,7 @@ from roost.installers.pylock import PylockSync
 from roost.installers.requirements import RequirementsInstall
 from roost.installers.uv import UvInstall, UvSync
 from roost.system import processes
+from roost.warm import Selection
 
 # Tables that only linters, type checkers, test runners and release tools read. Any other table is part of the
 # fingerprint: a needless build costs a second, a missed change breaks the guarantee.
@@ -86,8 +88,12 @@ class Draft(NamedTuple):
         project, wanted = self.project, self.settings
         yield "project path", project.root
         yield "installer", self.installer.kind
-        yield "setting groups", " ".join(sorted(wanted.groups))
-        yield "setting extras", " ".join(sorted(wanted.extras))
+        yield "setting groups", " ".join(sorted(map(normalize, wanted.groups)))
+        yield "setting extras", " ".join(sorted(map(normalize, wanted.extras)))
+        if wanted.only_groups:
+            yield "setting only-groups", "True"
+        if wanted.packages:
+            yield "setting packages", " ".join(sorted(wanted.packages))
         yield "setting compile-bytecode", str(wanted.compile_bytecode)
         yield from _of_pyproject(project, wanted, self.installer)
         yield from _of_installer(wanted, self.installer)
@@ -99,19 +105,38 @@ class Draft(NamedTuple):
         yield from _of_inputs(project, wanted, self.inputs)
 
 
-def draft(start: str, env: str, python: str | None) -> Draft:
-    """Read the project around `start`, and what it says about the environment `env`.
+def draft(start: str, selection: Selection) -> Draft:
+    """Read the project around `start`, and what it says about `selection`.
 
     Raises:
-        RoostError: something in it is not valid (`roost.errors`).
+        UsageError: an option of `selection` is not valid for this project.
+        RoostError: something in the project is not valid (`roost.errors`).
     """
     inputs = Inputs()
     project = Project.at(start, inputs)
-    wanted = settings.read(project, env)
+    wanted = settings.read(project, selection)
     for name in _FILES:  # before uv reads them to find an interpreter: it would wait for the writer of a FIFO
         inputs.read(f"{project.root}/{name}")
     chosen = choose_installer(project, wanted, inputs)
-    return Draft(project, wanted, chosen, interpreter.request(project, wanted, python, inputs), inputs)
+    _check_support(project, wanted, chosen, selection)
+    return Draft(project, wanted, chosen, interpreter.request(project, wanted, selection.python, inputs), inputs)
+
+
+def _check_support(project: Project, wanted: Settings, installer: Installer, selection: Selection) -> None:
+    """Refuse what the installer cannot leave out."""
+    support = (
+        (wanted.packages, "packages", ("uv",)),
+        (wanted.only_groups, "only-group", ("uv", "poetry", "pdm")),
+    )
+    for used, what, kinds in support:
+        if used and installer.kind not in kinds:
+            option = what != "packages" or selection.packages
+            name = f"`--{what.removesuffix('s')}`" if option else f"`packages` in `{project.file}`"
+            message = (
+                f"{name} is not possible with the installer `{installer.kind}` ({installer.reason}): "
+                f"it works with {' and '.join(f'`{kind}`' for kind in kinds)}"
+            )
+            raise UsageError(message) if option else RoostError(message)
 
 
 def _hash(value: object) -> str:
@@ -126,7 +151,7 @@ def _of_pyproject(project: Project, wanted: Settings, installer: Installer) -> I
                 yield f"pyproject.toml [project] {key}", _hash(value)
         elif name not in ("tool", "dependency-groups"):
             yield f"pyproject.toml [{name}]", _hash(content)
-    groups = settings.groups_of(project.tables)
+    groups = groups_of(project.tables)
     # A command may install any of them.
     for name in groups if installer.kind == "command" else _with_included(groups, wanted.groups):
         yield f"pyproject.toml [dependency-groups] {name}", _hash(groups[name])
@@ -144,12 +169,12 @@ def _tool_tables(tables: dict[str, Any], wanted: Settings) -> Iterator[tuple[str
 
 def _with_included(groups: dict[str, Any], names: tuple[str, ...]) -> list[str]:
     found: list[str] = []
-    pending = [settings.normalize(name) for name in names]
+    pending = [normalize(name) for name in names]
     while pending:
         name = pending.pop()
         if name in groups and name not in found:
             found.append(name)
-            pending += settings.included(groups[name])
+            pending += included(groups[name])
     return found
 
 
@@ -167,6 +192,11 @@ def _of_installer(wanted: Settings, installer: Installer) -> Iterator[tuple[str,
         yield "setting command", _hash(wanted.command)  # a hash: it may contain a password
     if installer.kind in ("poetry", "pdm"):
         yield "setting groups given", str(wanted.groups_given)
+        if not wanted.groups_given and wanted.groups_added + wanted.groups_removed:
+            yield "setting groups added", " ".join(wanted.groups_added)
+            yield "setting groups removed", " ".join(wanted.groups_removed)
+    if wanted.lock == "frozen" and isinstance(installer, UvSync | PdmSync):
+        yield "setting lock", "frozen"
 
 
 def _of_glob(root: str, folder: str, pattern: str, what: str, inputs: Inputs) -> Iterator[tuple[str, str]]:

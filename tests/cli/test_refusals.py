@@ -50,7 +50,7 @@ def ready(session_folder: Path, wheels: Path) -> Project:
 
 
 KEYS = ", ".join(
-    "python groups extras installer requirements command inputs ignore-tables link keep compile-bytecode envs".split()
+    "python groups extras packages lock installer requirements command inputs ignore-tables link keep compile-bytecode envs".split()
 )
 
 SETTINGS = [

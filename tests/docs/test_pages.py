@@ -24,6 +24,7 @@ from roost import protocol
 from roost.cli import commands as cli
 from roost.inputs import settings
 from roost.inputs.project import Project as FoundProject
+from roost.warm import Selection
 from tests.lib import links
 from tests.lib.documentation import PAGES, Block, blocks
 from tests.lib.links import DOCS
@@ -175,7 +176,10 @@ def test_toml_is_valid(block: Block, tmp_path: Path) -> None:
     text = "".join(f"[{name}]\n{lines}\n" for name, lines in around.items() if name.split(".")[0] not in tables)
     (tmp_path / "pyproject.toml").write_text(text + block.text)
     project = FoundProject.at(str(tmp_path))
-    assert {settings.read(project, name).env for name in settings.names(project)} == {"default", *top.get("envs", {})}
+    assert {settings.read(project, Selection(name)).env for name in settings.names(project)} == {
+        "default",
+        *top.get("envs", {}),
+    }
 
 
 @pytest.mark.parametrize("block", [*blocks("yaml", "json")], ids=str)

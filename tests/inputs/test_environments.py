@@ -13,6 +13,7 @@ from roost.inputs import interpreter, settings
 from roost.inputs.files import Inputs
 from roost.inputs.project import Project as FoundProject
 from roost.inputs.settings import Settings
+from roost.warm import Selection
 from tests.lib.nox_sessions import HERE_PYTHON, NOX, OTHER_PYTHON, session, with_other_python, write_noxfile
 from tests.lib.packages import InputParts, installed, package
 from tests.lib.processes import ROOST, UV, all_at_once, finish, run
@@ -105,7 +106,7 @@ def read(project: Project, env: str, roost: str) -> Settings:
     """Return the settings of `env`, where `[tool.roost]` is `roost`."""
     text = (project.root / "pyproject.toml").read_text().partition("[tool.roost]")[0]
     project.file("pyproject.toml", f"{text}[tool.roost]\n{roost}\n")
-    return settings.read(FoundProject.at(str(project.root), Inputs()), env)
+    return settings.read(FoundProject.at(str(project.root), Inputs()), Selection(env))
 
 
 KEYS: dict[str, tuple[Any, Any]] = {
@@ -223,13 +224,13 @@ def test_default_groups_of_uv(project: Project, chosen: str, groups: tuple[str, 
     assert read(project, "one", "[tool.roost.envs.one]\ngroups = ['docs']").groups == ("docs",)
 
 
-def test_groups_that_conflict_are_two_environments_and_in_one_get_the_words_of_uv(project: Project) -> None:
+def test_groups_that_conflict_are_two_environments(project: Project) -> None:
     project.write(groups={"old": ["apple<2"], "new": ["apple>=2"]})
     project.edit("pyproject.toml", "[tool.uv]", "[tool.uv]\nconflicts = [[{group = 'old'}, {group = 'new'}]]")
     envs = "".join(f"[tool.roost.envs.{name}]\ngroups = ['{name}']\n" for name in ("old", "new"))
     project.edit("pyproject.toml", "[tool.roost]\n", f"[tool.roost]\ngroups = ['old', 'new']\n{envs}")
     project.lock()
-    assert "are incompatible with the conflicts: {`project:new`, `project:old`}" in refused(project)
+    assert "the group `new` and the group `old` cannot be installed together" in refused(project)
     assert (installed(project, "--env", "old"), installed(project, "--env", "new")) == ("apple 1.0", "apple 2.0")
 
 

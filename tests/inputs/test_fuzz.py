@@ -18,6 +18,7 @@ from roost.inputs import interpreter, local_projects, requirements_txt, settings
 from roost.inputs.files import Inputs
 from roost.inputs.project import Project
 from roost.store import marker
+from roost.warm import Selection
 from tests.lib.fuzzing import TEXTS, changed, fuzz, toml
 
 NAMES = st.text("abc.-_\n\0ü", min_size=1, max_size=6) | TEXTS
@@ -79,7 +80,7 @@ def understand(root: str) -> None:
     """Do with the project in `root` all that is done before an installer is called."""
     for env in ("default", "docs"):
         try:
-            state = states.draft(root, env, None).with_interpreter(PYTHON)
+            state = states.draft(root, Selection(env)).with_interpreter(PYTHON)
             assert len(state.fingerprint) == 16
             assert state.inputs.changed() is None
             marker.locked(state)
@@ -191,7 +192,7 @@ def test_request_for_a_python(tmp_path: Path, soak: float) -> None:
     def check(text: str) -> None:
         (root / ".python-version").write_text(text, encoding="utf-8", errors="replace")
         try:
-            asked = interpreter.request(found, settings.read(found, "default"), None, Inputs())
+            asked = interpreter.request(found, settings.read(found, Selection()), None, Inputs())
         except RoostError:
             return
         assert asked.text[0].isdigit() or asked.text.startswith(BEGINNINGS)

@@ -15,6 +15,7 @@ from roost.inputs import settings
 from roost.inputs.files import COUNT_LIMIT, Inputs
 from roost.inputs.project import Project as FoundProject
 from roost.installers.base import Installer
+from roost.warm import Selection
 from tests.lib.packages import InputParts
 from tests.lib.paths import REPOSITORY
 from tests.lib.projects import Project
@@ -49,14 +50,17 @@ def bare(tmp_path: Path, wheels: Path) -> Project:
 
 
 def read(project: Project, env: str = "default") -> settings.Settings:
-    return settings.read(FoundProject.at(str(project.root)), env)
+    return settings.read(FoundProject.at(str(project.root)), Selection(env))
+
+
+OF_SELECTIONS = {"env", "name", "groups_given", "groups_added", "groups_removed", "only_groups"}
 
 
 def test_every_key_has_a_section_and_nothing_else_has(bare: Project) -> None:
     start, end = PAGE.index("## Keys"), PAGE.index("## Named environments")
     assert re.findall(r"^### (.+)$", PAGE[start:end], re.MULTILINE) == KEYS
     found = read(bare)
-    assert {key.replace("-", "_") for key in KEYS} - {"envs"} == set(found._fields) - {"env", "groups_given"}
+    assert {key.replace("-", "_") for key in KEYS} - {"envs"} == set(found._fields) - OF_SELECTIONS
 
 
 @pytest.mark.parametrize("key", KEYS)
@@ -104,7 +108,7 @@ def test_examples_are_valid(bare: Project, number: int) -> None:
     asked = [tables["tool"]["roost"], *tables["tool"]["roost"].get("envs", {}).values()]
     groups = {group: ["apple"] for table in asked for group in table.get("groups", ["dev"])}
     extras = {extra: ["apple"] for table in asked for extra in table.get("extras", [])}
-    lines = ["[project]", "name = 'project'", "version = '1'", "[project.optional-dependencies]"]
+    lines = ["[project]", "name = 'shop'", "version = '1'", "[project.optional-dependencies]"]
     lines += [f"{name} = {value}" for name, value in extras.items()]
     lines += ["[dependency-groups]", *(f"{name} = {value}" for name, value in groups.items())]
     nothing = "\n".join(lines) + "\n"
@@ -170,7 +174,7 @@ def test_order_of_installers(bare: Project) -> None:
 def read_and_choose(project: Project) -> Installer:
     inputs = Inputs()
     found = FoundProject.at(str(project.root), inputs)
-    return state.choose_installer(found, settings.read(found, "default"), inputs)
+    return state.choose_installer(found, settings.read(found, Selection()), inputs)
 
 
 PROJECT = "[project]\nname = 'project'\ndynamic = ['version']\n"

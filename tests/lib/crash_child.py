@@ -30,6 +30,7 @@ from roost.nox import session_venv
 from roost.store import collection, links, venvs
 from roost.store.store import Store
 from roost.system import locks
+from roost.warm import Selection
 from tests.lib import integrity
 
 DEAD = 77
@@ -96,7 +97,7 @@ class Steps:
 
 def request(root: Path, *, refresh: bool = False, session: str = "", name: str = "") -> protocol.Request:
     """Return the request that all of these processes make."""
-    return protocol.Request(str(root), "default", None, 20, "crash", refresh, session, name)
+    return protocol.Request(str(root), Selection(), 20, "crash", refresh, session, name)
 
 
 class Trial:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from roost import state
 from roost.system.files import signature
+from roost.warm import Selection
 from tests.lib.projects import Project, toml
 
 BACKEND = "[build-system]\nrequires = []\nbuild-backend = 'plain_backend'\nbackend-path = ['.']\n"
@@ -65,7 +66,7 @@ class InputParts:
     def __init__(self, project: Project, env: str = "default") -> None:
         """Look at it now."""
         self.project, self.env = project, env
-        draft = state.draft(str(project.root), env, None)
+        draft = state.draft(str(project.root), Selection(env))
         self.parts = dict(draft._parts())
         self.signatures = draft.inputs.signatures | draft.inputs.folders
 

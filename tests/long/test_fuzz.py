@@ -23,6 +23,7 @@ from roost.nox import session_venv
 from roost.protocol import Request
 from roost.store import changes, collection, inventory, journal, marker, venvs
 from roost.store.store import Store
+from roost.warm import Selection
 from tests.lib.fuzzing import DEEP, JSON, TEXTS, changed, dumped, fuzz, spoilt
 from tests.lib.projects import Project, start_until_indexed
 
@@ -51,7 +52,7 @@ def ready(project: Project) -> Ready:
     start_until_indexed(project)
     root = str(project.root)
     store = Store(root)
-    draft = states.draft(root, "default", None)
+    draft = states.draft(root, Selection())
     chosen, _ = interpreter.recorded(store.python("default", draft.request.text), draft.request, draft.inputs)
     assert chosen is not None
     state = draft.with_interpreter(chosen)
@@ -211,7 +212,7 @@ def test_holder_of_a_lock(ready: Ready, soak: float) -> None:
 
 def test_marker_of_a_session_venv(ready: Ready, soak: float) -> None:
     """A session reuses its venv, or none; nothing else is removed with a marker that means nothing."""
-    request = Request(ready.store.project, "default", None, 5.0, "a test", session=".nox/one", name="venv-aaaaaa")
+    request = Request(ready.store.project, Selection(), 5.0, "a test", session=".nox/one", name="venv-aaaaaa")
     made = session_venv.make(request)
     os.close(made._held.lease_descriptor)
     path = Path(ready.store.marker(warm.session_folder(request.session)))

@@ -25,6 +25,7 @@ from roost.environment import Environment
 from roost.store import collection, venvs
 from roost.store.store import Store
 from roost.system import locks
+from roost.warm import Selection
 from tests.lib import integrity
 from tests.lib.wheels import make_wheel
 
@@ -162,9 +163,9 @@ class Machine(RuleBasedStateMachine):
             stale = warm.load(str(self.root), "default")
             if stale and stale.venv in self.venvs and self.venvs[stale.venv].lease:
                 self.venvs[stale.venv].old = False  # a warm start leases before it looks
-            found = environments.find(str(self.root), "default")
+            found = environments.find(str(self.root), Selection())
         environment = found or environments.acquire(
-            str(self.root), env="default", timeout=5.0, label="a test", refresh=refresh, quiet=True
+            str(self.root), selection=Selection(), timeout=5.0, label="a test", refresh=refresh, quiet=True
         )
         assert len(self._journal()) - before == expected
         assert environment.built == expected
@@ -254,7 +255,7 @@ class Machine(RuleBasedStateMachine):
     @rule()
     def killed_builder(self) -> None:
         """Leave a venv half-built."""
-        state = protocol.ask(protocol.Request(str(self.root), "default", None, 5.0, "a test")).state
+        state = protocol.ask(protocol.Request(str(self.root), Selection(), 5.0, "a test")).state
         if state is not None:
             self.store.prepare()
             made = venvs.create(self.store, state.fingerprint, holders.record("dead"))

@@ -97,7 +97,7 @@ def build(
     `reason` says why it is built, for people. With `refresh`, local projects are built again. An `empty` venv has no
     packages.
     """
-    env, chosen = state.settings.env, state.installer
+    env, chosen = state.settings.name, state.installer
     if state.session:
         reason = f"for the nox session `{state.session}`"
     elif reason == marker.NONE:
@@ -260,7 +260,7 @@ def _log(store: Store, event: str, state: State, made: Attempt, **more: str) -> 
     journal.write(
         store,
         event,
-        environment=state.settings.env,
+        environment=state.settings.name,
         command=made.label,
         fingerprint=state.fingerprint,
         venv=made.venv.name,

@@ -37,7 +37,7 @@ def _current() -> "str | None":
     """Return what `roost sync` prints, where nothing changed since an earlier start, without importing click."""
     from roost import environment, warm  # noqa: PLC0415 - only here
 
-    found = environment.find(os.getcwd(), warm.default_env())
+    found = environment.find(os.getcwd(), warm.select())
     if found is None:
         return None
     with found:

@@ -4,6 +4,7 @@ import os
 
 import click
 
+from roost import warm
 from roost.cli import options, output
 from roost.console import holders, messages
 from roost.errors import RoostError
@@ -32,7 +33,7 @@ def clean(every: bool, project: str) -> None:
         return
     store.prepare()
     with store.guarded():
-        verdicts = _collect(store, 0 if every else settings.read(found, "default").keep)
+        verdicts = _collect(store, 0 if every else settings.read(found, warm.Selection()).keep)
     venvs.empty_trash(store)
     if not verdicts:
         messages.step(f"there is nothing to remove in `{found.root}`")

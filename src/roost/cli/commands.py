@@ -26,6 +26,8 @@ Exit status: the command's own, or of roost's
 \b
 Environment variables:
   ROOST_ENV                the environment  [default: default]
+  ROOST_GROUPS             more groups, as with `--group`
+  ROOST_EXTRAS             more extras, as with `--extra`
   ROOST_TIMEOUT            bound on waits, in seconds  [default: 600]
   ROOST_DIR                a folder to use instead of `.roost`
   ROOST_QUIET=1            same as `--quiet`
@@ -34,6 +36,7 @@ RUN = """\b
 Examples:
   roost run pytest -q
   roost run --env docs -- sphinx-build docs _site
+  roost run --group docs -- sphinx-build docs _site
   roost run --external make test"""
 
 
@@ -98,21 +101,21 @@ def cli(context: click.Context) -> None:
     epilog=RUN,
     context_settings={"ignore_unknown_options": False, "allow_interspersed_args": False},
 )
-@options.env
-@click.option("--python", metavar="X", help="A Python, such as `3.13`.  [default: the project's]")
+@options.selection
+@options.python
 @options.project
 @click.option("--directory", metavar="DIR", help="Change to this folder first.  [default: .]")
 @click.option("--external", is_flag=True, help="Take the command from PATH if the environment lacks it.")
 @options.quiet
 @click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED, shell_complete=completion.commands)
-def run(env: str | None, command: tuple[str, ...], **options: Any) -> None:
+def run(selected: dict[str, Any], command: tuple[str, ...], **others: Any) -> None:
     """Run COMMAND in the environment, which is built first where needed.
 
     A command is looked up in the environment only. A command with a slash is a path.
     """
     arguments = run_command.Arguments(list(command))
-    arguments.env = env or arguments.env
-    for name, value in options.items():
+    arguments.selected = selected
+    for name, value in others.items():
         setattr(arguments, name, value)
     run_command.start(arguments)
 

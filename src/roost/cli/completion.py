@@ -24,6 +24,11 @@ def envs(context: click.Context, param: click.Parameter, incomplete: str) -> lis
     return [name for name in names if name.startswith(incomplete)]
 
 
+def _selected(context: click.Context) -> warm.Selection:
+    names = ("env", "python", *warm.LISTS, *warm.FLAGS)
+    return warm.select(**{name: context.params[name] for name in names if context.params.get(name)})
+
+
 def commands(context: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
     """Return the commands of the current venv for the first word; after that, the shell completes files."""
     if context.params.get(param.name or "") or paths.is_path(incomplete):
@@ -31,10 +36,9 @@ def commands(context: click.Context, param: click.Parameter, incomplete: str) ->
     from roost.inputs.project import Project  # noqa: PLC0415 - as above
     from roost.store import links  # noqa: PLC0415
 
-    env = context.params.get("env") or warm.default_env()
     try:
         root = Project.at(context.params.get("project") or ".").root
-        entries = list(os.scandir(paths.scripts(links.path(root, env))))
+        entries = list(os.scandir(paths.scripts(links.path(root, _selected(context).name))))
     except Exception:  # noqa: BLE001 - see above
         return []
     names = [

@@ -105,7 +105,7 @@ def sync_(env: str | None, project: str, words: tuple[str, ...]) -> None:
 
     STAGE and its ARGUMENTS are those of git; pre-commit and prek pass them in environment variables.
     """
-    hook_sync.sync(project, env or warm.default_env(), words)
+    hook_sync.sync(project, warm.select(env), words)
 
 
 def _places(start: str) -> tuple[str, str]:

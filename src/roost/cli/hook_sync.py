@@ -16,6 +16,7 @@ from roost.environment import Environment
 from roost.errors import RoostError
 from roost.store import links
 from roost.system import paths, processes, variables
+from roost.warm import Selection
 
 STAGES = ("post-checkout", "post-merge", "post-rewrite")
 # Files in git's folder while it goes through several states, of which only the last will stay. `MERGE_HEAD` is not one:
@@ -63,8 +64,8 @@ def _visible() -> Iterator[None]:
         yield
 
 
-def sync(project: str, env: str, words: Sequence[str]) -> None:
-    """Sync the environment `env` of the project around the folder `project`, if git moved to another state.
+def sync(project: str, selection: Selection, words: Sequence[str]) -> None:
+    """Sync the environment `selection` of the project around the folder `project`, if git moved to another state.
 
     Prints one line when it did something, or failed. Raises nothing that a user can cause.
     """
@@ -76,7 +77,7 @@ def _sync_if_moved(project: str, env: str, words: Sequence[str]) -> None:
     stage, arguments = stage_of(words, os.environ)
     try:
         if _moved(stage, arguments) and variables.BUILDING not in os.environ:
-            _sync(os.path.realpath(project), env, stage)
+            _sync(os.path.realpath(project), selection, stage)
     except (RoostError, OSError) as error:
         why = " ".join(str(error).splitlines()[:2])
         messages.warning(f"not synced after the {stage.removeprefix('post-')}: {why}; `roost sync` tries again")
@@ -93,14 +94,14 @@ def _moved(stage: str, arguments: Sequence[str]) -> bool:
     return True
 
 
-def _sync(start: str, env: str, stage: str) -> None:
+def _sync(start: str, selection: Selection, stage: str) -> None:
     if not _has_project(start):
         return
-    found = environment.find(start, env)
-    if found and links.target(found.project, env) == found.venv:  # without git, and without hashing
+    found = environment.find(start, selection)
+    if found and links.target(found.project, found.name) == found.venv:  # without git, and without hashing
         found.close()
     elif not _is_intermediate(start, stage):
-        _make_current(found or environment.acquire(start, env=env, label="roost hook sync"))
+        _make_current(found or environment.acquire(start, selection=selection, label="roost hook sync"))
 
 
 def _make_current(found: Environment) -> None:

@@ -1,6 +1,7 @@
 """`roost key`: the fingerprint, as a cache key for CI."""
 
 import os
+from typing import Any
 
 import click
 
@@ -15,12 +16,13 @@ Example:
 
 
 @click.command(short_help="Print the fingerprint, as a cache key for CI.", epilog=EPILOG)
-@options.env
+@options.selection
+@options.python
 @options.project
-def key(env: str | None, project: str) -> None:
+def key(selected: dict[str, Any], project: str) -> None:
     """Print the fingerprint of the environment, as a cache key for CI. Builds nothing."""
-    name = env or warm.default_env()
-    draft = state.draft(os.path.realpath(project), name, None)
-    record = Store(draft.project.root).python(warm.key(name, None), draft.request.text)
+    selection = warm.select(**selected)
+    draft = state.draft(os.path.realpath(project), selection)
+    record = Store(draft.project.root).python(selection.choice, draft.request.text)
     chosen, before = interpreter.recorded(record, draft.request, draft.inputs)
     output.value(draft.with_interpreter(chosen or interpreter.choose(draft.project, draft.request, before)).fingerprint)

@@ -7,9 +7,10 @@ import shutil
 from typing import Any
 
 from roost import state
-from roost.inputs import settings
+from roost.inputs.groups import extras_of, groups_of, normalize
 from roost.state import Draft
 from roost.system import processes
+from roost.warm import Selection
 
 
 def find_on_path(name: str, path: str) -> str | None:
@@ -18,18 +19,18 @@ def find_on_path(name: str, path: str) -> str | None:
     return os.path.abspath(found) if found else None
 
 
-def explain(name: str, env: str, start: str, venv: str, elsewhere: str | None) -> str:
+def explain(name: str, selection: Selection, start: str, venv: str, elsewhere: str | None) -> str:
     """Return one sentence: what is missing where, and how to get it."""
-    draft = state.draft(start, env, None)
+    draft = state.draft(start, selection)
     cure = _in_another_group(name, draft) or _where_to_add_it(draft)
-    text = f"`{name}` is not in the environment `{env}` (`{venv}`): {cure}"
+    text = f"`{name}` is not in the environment `{selection.name}` (`{venv}`): {cure}"
     return f"{text}; `--external` would run `{elsewhere}`" if elsewhere else text
 
 
 def _where_to_add_it(draft: Draft) -> str:
     groups = draft.settings.groups or ("dev",)
-    known = settings.groups_of(draft.project.tables)
-    group = next((name for name in groups if settings.normalize(name) in known), groups[0])
+    known = groups_of(draft.project.tables)
+    group = next((name for name in groups if normalize(name) in known), groups[0])
     file = draft.installer.reason.partition(",")[0]
     tool = processes.uv_to_type() if file == "uv.lock" else file.removesuffix(".lock")
     lock = f", then `{tool} lock`" if file in ("uv.lock", "poetry.lock", "pdm.lock") else ""
@@ -42,10 +43,10 @@ def _in_another_group(name: str, draft: Draft) -> str | None:
         return None
     tables, wanted = draft.project.tables, draft.settings
     table = "tool.roost" if wanted.env == "default" else f"tool.roost.envs.{wanted.env}"
-    groups = ("groups", settings.groups_of(tables), wanted.groups)
-    for key, known, asked in (groups, ("extras", settings.extras_of(tables), wanted.extras)):
+    groups = ("groups", groups_of(tables), wanted.groups)
+    for key, known, asked in (groups, ("extras", extras_of(tables), wanted.extras)):
         for group, items in known.items():
-            if settings.normalize(name) in _names(items) and group not in map(settings.normalize, asked):
+            if normalize(name) in _names(items) and group not in map(normalize, asked):
                 line = f"{key} = {json.dumps([*asked, group])}"
                 where = f"`[{table}]` of `{draft.project.file}`"
                 return f"`{group}` lists a package of that name, so write `{line}` in {where}"
@@ -54,4 +55,4 @@ def _in_another_group(name: str, draft: Draft) -> str | None:
 
 def _names(items: list[Any]) -> set[str]:
     found = (re.match(r"[\w.-]+", item) for item in items if isinstance(item, str))
-    return {settings.normalize(match[0]) for match in found if match}
+    return {normalize(match[0]) for match in found if match}

@@ -1,7 +1,12 @@
 """Options that several commands have."""
 
+import functools
+from collections.abc import Callable
+from typing import Any
+
 import click
 
+from roost import warm
 from roost.cli import completion
 
 env = click.option(
@@ -10,6 +15,37 @@ env = click.option(
     shell_complete=completion.envs,
     help="The environment.  [default: $ROOST_ENV, else `default`]",
 )
+python = click.option("--python", metavar="X", help="A Python, such as `3.13`.  [default: the project's]")
 project = click.option("--project", metavar="DIR", default=".", help="A folder in the project.  [default: .]")
 quiet = click.option("-q", "--quiet", is_flag=True, help="Print only warnings and errors.")
 as_json = click.option("--json", "as_json", is_flag=True, help="For programs: a documented object, with its version.")
+
+_HELP = {
+    "groups": "Also install this dependency group.  [default: $ROOST_GROUPS]",
+    "only_groups": "Install only this group, without the project.",
+    "no_groups": "Leave this group out.",
+    "extras": "Also install this extra.  [default: $ROOST_EXTRAS]",
+    "packages": "Only this member of the uv workspace.",
+    "all_extras": "Install all extras.",
+    "frozen": "Install a lock file that is out of date as it is.  [default: $UV_FROZEN]",
+}
+_METAVARS = {"extras": "E", "packages": "P"}
+
+
+def selection(command: Callable[..., None]) -> Callable[..., None]:
+    """Give `command` the options that select an environment; it gets them as `selected`, for `warm.select`."""
+
+    @functools.wraps(command)
+    def with_selected(**given: Any) -> None:
+        names = ("env", "python", *warm.LISTS, *warm.FLAGS)
+        selected = {name: given.pop(name) for name in names if name in given}
+        command(selected={name: value for name, value in selected.items() if value}, **given)
+
+    wrapped: Callable[..., None] = with_selected
+    for field in reversed([*warm.LISTS, *warm.FLAGS]):
+        flag, text = f"--{warm.option(field)}", _HELP[field]
+        if field in warm.FLAGS:
+            wrapped = click.option(flag, field, is_flag=True, help=text)(wrapped)
+        else:
+            wrapped = click.option(flag, field, metavar=_METAVARS.get(field, "G"), multiple=True, help=text)(wrapped)
+    return env(wrapped)

@@ -11,9 +11,9 @@ from roost.system import paths
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import NoReturn
+    from typing import Any, NoReturn
 
-WITH_VALUE = ("--env", "--python", "--project", "--directory")
+WITH_VALUE = ("--project", "--directory")
 
 
 class Arguments:
@@ -22,8 +22,8 @@ class Arguments:
     def __init__(self, command: list[str]) -> None:
         """Run `command` in the default environment of the project around the current folder."""
         self.command = command
-        self.env = warm.default_env()
-        self.python: str | None = None
+        self.selected: dict[str, Any] = {}
+        """The options of `warm.select`."""
         self.project = "."
         self.directory: str | None = None
         self.external = False
@@ -45,6 +45,10 @@ def parse(words: list[str]) -> Arguments | None:
             arguments.quiet = True
         elif name in WITH_VALUE and (equals or rest):
             setattr(arguments, name[2:], value if equals else rest.pop(0))
+        elif name in warm.OPTIONS and (equals or rest):
+            warm.add_option(arguments.selected, name, value if equals else rest.pop(0))
+        elif word in warm.SWITCHES:
+            arguments.selected[warm.SWITCHES[word]] = True
         else:
             return None
     arguments.command = rest
@@ -63,20 +67,20 @@ def start(arguments: Arguments) -> "NoReturn":
         except OSError as error:
             message = f"`--directory {arguments.directory}`: {error.strerror}"
             raise UsageError(message) from error
+    selection = warm.select(**arguments.selected)
     found = environment.acquire(
         arguments.project,
-        env=arguments.env,
-        python=arguments.python,
+        selection=selection,
         label=f"roost run {arguments.command[0]}",
         quiet=arguments.quiet,
     )
     variables = found.variables()
-    program = _find(arguments, found.venv, variables)
+    program = _find(arguments, selection, found.venv, variables)
     os.set_inheritable(found.lease_descriptor, True)  # noqa: FBT003 - it has no name
     _become(program, arguments.command, variables)
 
 
-def _find(arguments: Arguments, venv: str, variables: dict[str, str]) -> str:
+def _find(arguments: Arguments, selection: warm.Selection, venv: str, variables: dict[str, str]) -> str:
     """Return the absolute path of the command, in the venv or where the given path leads; never from PATH."""
     name = arguments.command[0]
     if paths.is_path(name):
@@ -91,7 +95,7 @@ def _find(arguments: Arguments, venv: str, variables: dict[str, str]) -> str:
     elsewhere = missing_command.find_on_path(name, variables["PATH"])
     if arguments.external and elsewhere:
         return elsewhere
-    raise CommandNotFoundError(missing_command.explain(name, arguments.env, arguments.project, venv, elsewhere))
+    raise CommandNotFoundError(missing_command.explain(name, selection, arguments.project, venv, elsewhere))
 
 
 def _become(program: str, command: list[str], variables: dict[str, str]) -> "NoReturn":

@@ -1,16 +1,17 @@
 """`roost status`: the environments of a project, its venvs, and the processes in them."""
 
+import contextlib
 import json
 import os
 import time
 from typing import Any, Literal, NamedTuple
-from urllib.parse import unquote
 
 import click
 
-from roost import protocol
+from roost import protocol, warm
 from roost.cli import options, output
 from roost.console import holders, messages
+from roost.errors import UsageError
 from roost.inputs import settings
 from roost.inputs.project import Project
 from roost.store import changes, collection, marker
@@ -19,6 +20,7 @@ from roost.store.store import Store
 from roost.store.venvs import Venv
 from roost.system import folders
 from roost.system.proc import Process
+from roost.warm import Selection
 
 VERSION = 1  # of the output with `--json`; a field that is removed or changes its meaning raises it
 Word = Literal["ready", "missing", "stale", "building", "drifted"]
@@ -84,8 +86,8 @@ class Status(NamedTuple):
         }
 
 
-def look(start: str) -> Status:
-    """Return the status of the project around `start`.
+def look(start: str, selection: Selection | None = None) -> Status:
+    """Return the status of the project around `start`: of all that was used there, or of `selection`.
 
     Raises:
         RoostError: there is no project, or something in it is not valid.
@@ -94,15 +96,16 @@ def look(start: str) -> Status:
     store = Store(project.root)
     store.check()
     names = settings.names(project)
-    keep = settings.read(project, "default").keep
-    asked = [(name, None) for name in names] + [pair for pair in _explicit(store) if pair[0] in names]
+    keep = settings.read(project, Selection()).keep
+    used = [Selection(name) for name in names] + [one for one in _explicit(store) if one.env in names]
+    asked = [selection] if selection else used
     verdicts = list(collection.examine(store, keep)) if os.path.isdir(store.data) else []
     using = holders.users([verdict.venv.lease_file for verdict in verdicts])
     building = {os.path.basename(verdict.venv.folder) for verdict in verdicts if _is_building(verdict, using)}
     return Status(
         project.root,
         store.root,
-        [_env(start, name, python, building) for name, python in asked],
+        [_env(start, one, building) for one in asked],
         [_venv(verdict, using[verdict.venv.lease_file]) for verdict in verdicts],
     )
 
@@ -111,19 +114,22 @@ def _is_building(verdict: collection.Verdict, using: dict[str, list[Process]]) -
     return bool(using[verdict.venv.lease_file]) and collection.is_attempt(verdict.venv)
 
 
-def _explicit(store: Store) -> list[tuple[str, str | None]]:
-    """Return the environments that were requested with an explicit Python, such as by nox."""
+def _explicit(store: Store) -> list[Selection]:
+    """Return the selections that were requested with options, such as a Python by nox."""
+    keys: set[str] = set()
+    for folder in ("index", "python"):
+        with contextlib.suppress(OSError):
+            keys |= {name.partition(":")[0] for name in os.listdir(f"{store.data}/{folder}")}
+    found = (warm.parse(key) for key in sorted(keys))
+    return [one for one in found if one and one.key != one.env]
+
+
+def _env(start: str, selection: Selection, building: set[str]) -> EnvStatus:
+    name, python = selection.name, selection.python
     try:
-        keys = sorted(os.listdir(f"{store.data}/python"))
-    except OSError:
-        return []
-    pairs = (unquote(key).partition("@") for key in keys)
-    return [(env, python) for env, at, python in pairs if at]
-
-
-def _env(start: str, name: str, python: str | None, building: set[str]) -> EnvStatus:
-    request = protocol.Request(start, name, python, 0.0, "roost status")
-    answer = protocol.ask(request)
+        answer = protocol.ask(protocol.Request(start, selection, 0.0, "roost status"))
+    except UsageError as error:  # the group or extra was removed since
+        return EnvStatus(name, python, "missing", str(error), None, None)
     state = answer.state
     if state is None:
         return EnvStatus(name, python, "missing", answer.reason, None, None)
@@ -181,11 +187,13 @@ Examples:
   roost status
   roost status --json | jq -r '.environments[].status'""",
 )
+@options.selection
+@options.python
 @options.as_json
 @options.project
-def status(as_json: bool, project: str) -> None:
+def status(selected: dict[str, Any], as_json: bool, project: str) -> None:
     """Show each environment and venv: state, packages, size, processes in it, and whether it is kept."""
-    found = look(project)
+    found = look(project, warm.select(**selected) if selected else None)
     if as_json:
         click.echo(json.dumps(found.as_json(), indent=2))
         return

@@ -1,5 +1,7 @@
 """`roost sync`: get the environment, make it the current one, and print its path."""
 
+from typing import Any
+
 import click
 
 from roost import environment, warm
@@ -15,22 +17,24 @@ Examples:
 
 
 @click.command(short_help="Create or update the environment, and print its path.", epilog=EPILOG)
-@options.env
+@options.selection
+@options.python
 @click.option("--all", "every", is_flag=True, help="All environments of the project, one after another.")
 @click.option("--refresh", is_flag=True, help="Build again, even if there is a valid venv.")
 @options.quiet
 @options.project
-def sync(env: str | None, every: bool, refresh: bool, quiet: bool, project: str) -> None:
+def sync(selected: dict[str, Any], every: bool, refresh: bool, quiet: bool, project: str) -> None:
     """Create or update the environment, point `.roost/.venv/NAME` at it, and print its path."""
     if quiet:
         messages.be_quiet()
-    if env and every:
+    if "env" in selected and every:
         message = "`--env` and `--all` exclude each other"
         raise UsageError(message)
     failures = []
-    for name in _all_envs(project) if every else [env or warm.default_env()]:
+    for name in _all_envs(project) if every else [None]:
+        chosen = warm.select(**selected | ({"env": name} if name else {}))
         try:
-            output.value(_sync(project, name, refresh=refresh))
+            output.value(_sync(project, chosen, refresh=refresh))
         except RoostError as error:
             if not every:
                 raise
@@ -40,8 +44,8 @@ def sync(env: str | None, every: bool, refresh: bool, quiet: bool, project: str)
         raise SystemExit(failures[0].status)
 
 
-def _sync(project: str, env: str, *, refresh: bool) -> str:
-    with environment.acquire(project, env=env, label="roost sync", refresh=refresh) as found:
+def _sync(project: str, selection: warm.Selection, *, refresh: bool) -> str:
+    with environment.acquire(project, selection=selection, label="roost sync", refresh=refresh) as found:
         found.make_current()
         return found.venv
 

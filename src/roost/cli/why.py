@@ -1,6 +1,7 @@
 """`roost why`: what changed since the last complete venv."""
 
 import json
+from typing import Any
 
 import click
 
@@ -15,13 +16,15 @@ from roost.store import changes
 Example:
   roost why --env docs""",
 )
-@options.env
+@options.selection
+@options.python
 @options.as_json
 @options.project
-def why(env: str | None, as_json: bool, project: str) -> None:
+def why(selected: dict[str, Any], as_json: bool, project: str) -> None:
     """Show what changed since the last complete venv: the inputs, and the packages from → to."""
-    name = env or warm.default_env()
-    answer = protocol.ask(protocol.Request(project, name, None, 0.0, "roost why"))
+    selection = warm.select(**selected)
+    name = selection.name
+    answer = protocol.ask(protocol.Request(project, selection, 0.0, "roost why"))
     latest = changes.newest(answer.store, answer.state) if answer.state else None
     now = changes.since(latest, answer.state) if latest and answer.state else None
     built = answer.marker if answer.marker == latest else None

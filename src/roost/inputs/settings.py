@@ -1,20 +1,25 @@
 """The settings: `[tool.roost]` of a project, with the table of one environment laid over it."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any, Literal, NamedTuple, get_args
 
-from roost.errors import RoostError
-from roost.inputs import schema
+from roost import warm
+from roost.errors import RoostError, UsageError
+from roost.inputs import groups, schema
 from roost.inputs.project import Project
 from roost.inputs.schema import BOOLEAN, TABLE, TEXTS, Shape, table
+from roost.warm import Selection
 
 Kind = Literal["auto", "uv", "pylock", "requirements", "poetry", "pdm", "command"]
+Lock = Literal["locked", "frozen"]
 
 _SHAPES = {
     "python": Shape("a string such as `3.12`", lambda value: isinstance(value, str)),
     "groups": TEXTS,
     "extras": TEXTS,
+    "packages": TEXTS,
+    "lock": schema.one_of(get_args(Lock)),
     "installer": schema.one_of(get_args(Kind)),
     "requirements": TEXTS,
     "command": TEXTS,
@@ -33,14 +38,22 @@ _ENV_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*", re.ASCII)
 
 
 class Settings(NamedTuple):
-    """The settings of one environment."""
+    """The settings of one environment. Groups, extras and packages are those of `groups.Chosen`."""
 
     env: str
+    """The name of its table."""
+    name: str
+    """Its name with the options that change what it holds (`Selection.name`)."""
     python: str | None
     groups: tuple[str, ...]
     groups_given: bool
-    """Whether the settings name the groups; else they are a default."""
+    groups_added: tuple[str, ...]
+    groups_removed: tuple[str, ...]
+    only_groups: bool
     extras: tuple[str, ...]
+    packages: tuple[str, ...]
+    lock: Lock
+    """Whether a lock file that does not fit `pyproject.toml` is an error, or installed as it is."""
     installer: Kind
     requirements: tuple[str, ...]
     command: tuple[str, ...]
@@ -51,33 +64,30 @@ class Settings(NamedTuple):
     compile_bytecode: bool
 
 
-def read(project: Project, env: str) -> Settings:
-    """Return the settings of the environment `env`.
+def read(project: Project, selection: Selection) -> Settings:
+    """Return the settings of an environment, with the options of `selection` applied.
 
     Raises:
-        RoostError: a key, type, group, extra or environment is not valid; the text names it, the file, and what is
-            valid.
+        UsageError: an option names a group, extra or package that does not exist, or does not fit the settings.
+        RoostError: a key, type, group, extra or environment in the settings is not valid; the text names it, the file,
+            and what is valid.
     """
     _check(project)
+    env = selection.env
     top = table(project.tables, "tool", "roost")
     envs = table(top, "envs")
     if env != "default" and env not in envs:
         known = ", ".join(f"`{name}`" for name in sorted({"default", *envs}))
         message = f"there is no environment `{env}` in `{project.file}`: it has {known}"
         raise RoostError(message)
-    values = _inherited(project, env, top, envs.get(env, {}))
-    groups = tuple(values["groups"]) if "groups" in values else _default_groups(project)
-    extras = tuple(values.get("extras", ()))
-    _check_groups(project, groups)
-    if all(map(_lists_its_extras, _packages(project))):
-        _check_names(project, "extra", extras, {name for tables in _packages(project) for name in extras_of(tables)})
+    values = _inherited(project, selection, top, envs.get(env, {}))
     _check_inputs(project, values.get("inputs", ()))
     return Settings(
         env=env,
+        name=selection.name,
         python=values.get("python"),
-        groups=groups,
-        groups_given="groups" in values,
-        extras=extras,
+        **groups.choose(project, selection, values, _inherited_names(selection, envs.get(env, {})))._asdict(),
+        lock="frozen" if selection.frozen else values.get("lock", "locked"),
         installer=values.get("installer", "auto"),
         requirements=tuple(values.get("requirements", ())),
         command=tuple(values.get("command", ())),
@@ -124,15 +134,24 @@ def _check_inputs(project: Project, patterns: Iterable[str]) -> None:
             raise RoostError(message)
 
 
-def _inherited(project: Project, env: str, top: dict[str, Any], own: dict[str, Any]) -> dict[str, Any]:
+def _inherited_names(selection: Selection, own: dict[str, Any]) -> frozenset[str]:
+    """Return which of groups and extras come from a table that did not choose the packages."""
+    if not selection.packages and "packages" not in own:
+        return frozenset()
+    return frozenset(key for key in ("groups", "extras") if selection.packages or key not in own)
+
+
+def _inherited(project: Project, selection: Selection, top: dict[str, Any], own: dict[str, Any]) -> dict[str, Any]:
     """Return the keys of `top` with those of an environment's `own` table over them.
 
     The keys that choose an installer belong together: an environment that sets one of them inherits none of the others.
     If its installer knows no groups and extras, it does not inherit these either.
 
     Raises:
+        UsageError: an option names groups or extras for such an installer.
         RoostError: groups or extras are set for an installer that knows none.
     """
+    env = selection.env
     chooses = bool(own.keys() & set(_INSTALLER_KEYS))
     values = {key: value for key, value in top.items() if key != "envs" and not (chooses and key in _INSTALLER_KEYS)}
     values |= own
@@ -149,102 +168,21 @@ def _inherited(project: Project, env: str, top: dict[str, Any], own: dict[str, A
                 f"{'files list' if kind == 'requirements' else 'command does'}; remove it, or set another `installer`"
             )
             raise RoostError(message)
+    option = next((option for option in _content_options(selection)), None)
+    if option and kind in ("requirements", "command"):
+        message = (
+            f"`--{option}` has no effect on the environment `{env}` of `{project.file}`: its installer is `{kind}`; "
+            "name another environment with `--env`"
+        )
+        raise UsageError(message)
     return values
 
 
-def _check_groups(project: Project, asked: tuple[str, ...]) -> None:
-    """Refuse groups that do not exist, and those that include themselves or a missing group."""
-    found = {folder: groups_of(tables) for folder, tables in project.all_tables.items()}
-    names = {name for groups in found.values() for name in groups}
-    _check_names(project, "dependency group", asked, names | _groups_of_other_tools(project.tables))
-    for folder, groups in found.items():
-        for name in asked:
-            _follow_group(f"{folder}/pyproject.toml", groups, normalize(name), ())
-
-
-def _follow_group(file: str, groups: dict[str, Any], name: str, path: tuple[str, ...]) -> None:
-    if name in path:
-        circle = " → ".join(f"`{one}`" for one in (*path[path.index(name) :], name))
-        message = (
-            f"the dependency groups in `{file}` include one another in a circle, {circle}: remove one of the includes"
-        )
-        raise RoostError(message)
-    if path and name not in groups:
-        known = ", ".join(f"`{one}`" for one in sorted(groups))
-        message = (
-            f"the dependency group `{path[-1]}` in `{file}` includes `{name}`, which does not exist: it has {known}"
-        )
-        raise RoostError(message)
-    for other in included(groups.get(name, ())):
-        _follow_group(file, groups, other, (*path, name))
-
-
-def included(group: Iterable[object]) -> list[str]:
-    """Return the groups that `group` includes, by normalized name."""
-    names = (item.get("include-group") for item in group if isinstance(item, dict))
-    return [normalize(name) for name in names if isinstance(name, str)]
-
-
-def _check_names(project: Project, what: str, asked: tuple[str, ...], there: Iterable[str]) -> None:
-    names = set(there)
-    for name in asked:
-        if normalize(name) not in names:
-            known = ", ".join(f"`{name}`" for name in sorted(names)) or "none"
-            message = f"there is no {what} `{name}` in `{project.file}`: it has {known}"
-            raise RoostError(message)
-
-
-def normalize(name: str) -> str:
-    """Return `name` as packaging.python.org compares names of projects, extras and groups."""
-    return re.sub(r"[-_.]+", "-", name).lower()
-
-
-def groups_of(tables: dict[str, Any]) -> dict[str, Any]:
-    """Return the dependency groups by normalized name, uv's older `dev-dependencies` among them as `dev`."""
-    groups = {normalize(name): group for name, group in table(tables, "dependency-groups").items()}
-    old = table(tables, "tool", "uv").get("dev-dependencies")
-    if old is not None:
-        groups["dev"] = [*groups.get("dev", []), *old]
-    return groups
-
-
-def extras_of(tables: dict[str, Any]) -> dict[str, Any]:
-    """Return the optional dependencies by normalized name of the extra."""
-    extras = table(tables, "project", "optional-dependencies")
-    return {normalize(name): requirements for name, requirements in extras.items()}
-
-
-def _groups_of_other_tools(tables: dict[str, Any]) -> set[str]:
-    """Return the names of the groups in the tables of Poetry and PDM."""
-    poetry = table(tables, "tool", "poetry")
-    old = {"dev": poetry["dev-dependencies"]} if "dev-dependencies" in poetry else {}
-    found = table(poetry, "group") | old | table(tables, "tool", "pdm", "dev-dependencies")
-    return {normalize(name) for name in found}
-
-
-def _packages(project: Project) -> list[dict[str, Any]]:
-    """Return the tables of all that can have extras: a workspace's root may not be a project itself."""
-    return [tables for tables in project.all_tables.values() if "project" in tables] or [project.tables]
-
-
-def _lists_its_extras(tables: dict[str, Any]) -> bool:
-    """Return whether all extras are listed in `[project]`; others are known to a build backend, or to Poetry."""
-    dynamic = table(tables, "project").get("dynamic")
-    elsewhere = (isinstance(dynamic, list) and "optional-dependencies" in dynamic) or table(
-        tables, "tool", "poetry", "extras"
-    )
-    return "project" in tables and not elsewhere
-
-
-def _default_groups(project: Project) -> tuple[str, ...]:
-    """Return uv's default groups, else `dev` where it exists."""
-    groups = {name: None for tables in project.all_tables.values() for name in groups_of(tables)}
-    chosen = table(project.tables, "tool", "uv").get("default-groups")
-    if chosen is None:
-        return ("dev",) if "dev" in groups else ()
-    if chosen == "all":
-        return tuple(groups)
-    return tuple(chosen)
+def _content_options(selection: Selection) -> Iterator[str]:
+    """Yield the options of `selection` that change what an environment holds."""
+    for field in (*warm.LISTS, *warm.FLAGS):
+        if field != "frozen" and getattr(selection, field):
+            yield warm.option(field)
 
 
 def names(project: Project) -> list[str]:

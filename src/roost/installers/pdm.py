@@ -43,8 +43,11 @@ class PdmSync:
             )
         command = [pdm, "sync"]
         groups = settings.groups if settings.groups_given else ()
-        # Without `--dev` a named extra would push the groups out.
+        # Without `--dev` a named extra would push the groups out. All of PDM's development groups are its default.
         command += ["--prod"] if settings.groups_given and not groups else ["--dev"]
+        command += ["--no-default", "--no-self"] if settings.only_groups else []
+        if not settings.groups_given:
+            command += [word for name in settings.groups_removed for word in ("--without", name)]
         command += [word for name in (*groups, *settings.extras) for word in ("--group", name)]
         status, output = run(command, **variables)
         if status != 0:

@@ -30,8 +30,13 @@ class PoetrySync:
         """Install the groups and extras; poetry's own choice of groups where the settings name none."""
         root, settings = target.project.root, target.settings
         command = [tools.find("poetry", target.project, "poetry.lock"), "sync", "--no-interaction", "--no-ansi"]
-        if settings.groups_given:
+        if settings.only_groups:
+            command += ["--only", ",".join(settings.groups), "--no-root"]
+        elif settings.groups_given:
             command += ["--only", ",".join(["main", *settings.groups])]
+        else:
+            command += [word for group in settings.groups_added for word in ("--with", group)]
+            command += [word for group in settings.groups_removed for word in ("--without", group)]
         command += [word for extra in settings.extras for word in ("--extras", extra)]
         # Where `poetry env use` was called, poetry prefers what it notes under that path to the active venv.
         status, output = run(command, **active(target.venv), POETRY_VIRTUALENVS_PATH=target.venv)

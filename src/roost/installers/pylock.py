@@ -6,9 +6,10 @@ from typing import Literal
 from roost.errors import RoostError
 from roost.inputs import local_projects
 from roost.inputs.files import Inputs
+from roost.inputs.groups import normalize
 from roost.inputs.project import Project
 from roost.inputs.schema import table, tables_at
-from roost.inputs.settings import Settings, normalize
+from roost.inputs.settings import Settings
 from roost.installers.base import Run, Target, is_package
 from roost.installers.uv import fresh_builds, uv_pip
 

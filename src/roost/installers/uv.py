@@ -6,8 +6,10 @@ from typing import Any, Literal
 
 from roost.inputs import local_projects, lock_files
 from roost.inputs.files import Inputs
+from roost.inputs.groups import extras_of, groups_of, normalize
 from roost.inputs.project import Project
-from roost.inputs.settings import extras_of, groups_of, normalize
+from roost.inputs.schema import table
+from roost.inputs.settings import Settings
 from roost.installers.base import Run, Target, is_package
 from roost.system.processes import find_uv, uv_to_type
 
@@ -57,9 +59,11 @@ class UvSync:
             cure = f"put it back, or `{uv_to_type()} lock --upgrade-package {name}` if that is its name"
             return f"`{project.root}/uv.lock` installs from `{gone}`, which does not exist: {cure}"
         command = [find_uv(), "sync", "--locked", "--no-default-groups", "--python", target.base]
-        command += [word for group in settings.groups for word in ("--group", group)]
+        groups = "--only-group" if settings.only_groups else "--group"
+        command += [word for group in settings.groups for word in (groups, group)]
         command += [word for extra in settings.extras for word in ("--extra", extra)]
-        command += ["--all-packages"] if project.members else []
+        command += [word for package in settings.packages for word in ("--package", package)]
+        command += ["--all-packages"] if project.members and not settings.packages else []
         command += ["--no-compile-bytecode"]  # done in the build, for all installers
         command += fresh_builds(self._builds, target)
         status, output = run(command, UV_PROJECT_ENVIRONMENT=target.venv)
@@ -88,7 +92,9 @@ class UvInstall:
 
     def install(self, target: Target, run: Run) -> str | None:
         """Install the root and all members: editable what can be built, else its dependencies alone, as uv does."""
-        what = [word for folder in target.project.all_tables for word in self._words(folder, target)]
+        everywhere = target.project.all_tables.items()
+        folders = [folder for folder, tables in everywhere if _is_chosen(tables, target.settings)]
+        what = [word for folder in folders for word in self._words(folder, target)]
         if not what:
             return None
         return uv_pip(["install", *what, *fresh_builds(self._builds, target)], target, run)
@@ -103,6 +109,8 @@ class UvInstall:
             for group in _own(settings.groups, folder, project, groups_of)
             for word in ("--group", f"{file}:{group}")
         ]
+        if settings.only_groups:
+            return words
         extras = _own(settings.extras, folder, project, extras_of)
         if folder in self._packages:
             what = "." if name == "." else f"./{name}"
@@ -110,6 +118,11 @@ class UvInstall:
         if "project" in project.all_tables[folder]:
             words += ["--requirements", file, *(word for extra in extras for word in ("--extra", extra))]
         return words
+
+
+def _is_chosen(tables: dict[str, Any], settings: Settings) -> bool:
+    """Return whether the root or member with `tables` is among the chosen packages."""
+    return not settings.packages or normalize(str(table(tables, "project").get("name", ""))) in settings.packages
 
 
 def _own(

@@ -21,6 +21,7 @@ from roost import environment, warm
 from roost.environment import Environment
 from roost.errors import NoInterpreterError, RoostError
 from roost.system import files, paths
+from roost.warm import Selection
 
 if TYPE_CHECKING:
     from roost.nox.install_commands import Change
@@ -97,7 +98,7 @@ class RoostEnv(VirtualEnv):
         Where it is not, it is built when the session needs it: a session that only fills a venv of its own never does.
         """
         with _reported(self.interpreter):
-            found = environment.find(os.curdir, self._env_name(), self.interpreter)
+            found = environment.find(os.curdir, self._selection())
             project, complete = (found.project, True) if found else self._look()
             self._prepare_own(project)
             if not self.reuse_existing:
@@ -156,7 +157,7 @@ class RoostEnv(VirtualEnv):
             return session_venv.look(self._request())
 
     def _acquire(self) -> Environment:
-        return environment.acquire(os.curdir, env=self._env_name(), python=self.interpreter, label=self._label)
+        return environment.acquire(os.curdir, selection=self._selection(), label=self._label)
 
     @property
     def _label(self) -> str:
@@ -167,27 +168,33 @@ class RoostEnv(VirtualEnv):
         from roost.protocol import Request  # noqa: PLC0415
 
         start, timeout = os.path.realpath(os.curdir), waiting.timeout(os.environ)
-        return Request(
-            start, self._env_name(), self.interpreter, timeout, self._label, session=self._session, name=self._own_name
-        )
+        return Request(start, self._selection(), timeout, self._label, session=self._session, name=self._own_name)
 
     def _download(self) -> bool:
         wanted = str(self.interpreter or "")
         return bool(wanted) and not paths.is_path(wanted) and uv_install_python(wanted)
 
-    def _env_name(self) -> str:
-        """Return the environment in `venv_params`, else `ROOST_ENV`, else `default`.
+    def _selection(self) -> Selection:
+        """Return what `venv_params` selects, by options of `roost run`; else the variables decide.
 
         Raises:
-            RoostError: `venv_params` is anything else.
+            RoostError: `venv_params` has anything else.
         """
-        match [part for word in self.venv_params for part in word.split("=", 1)]:
-            case []:
-                return warm.default_env()
-            case ["--env", name]:
-                return name
-        message = f'`venv_params={self.venv_params!r}` is not valid for the backend `roost`: use `["--env", "NAME"]`'
-        raise RoostError(message)
+        selected: dict[str, Any] = {}
+        words = [part for word in self.venv_params for part in word.split("=", 1)]
+        while words:
+            word = words.pop(0)
+            if word in warm.SWITCHES:
+                selected[warm.SWITCHES[word]] = True
+            elif word in warm.OPTIONS and word != "--python" and words:
+                warm.add_option(selected, word, words.pop(0))
+            else:
+                message = (
+                    f"`venv_params={self.venv_params!r}` is not valid for the backend `roost`: use "
+                    '`["--env", "NAME"]`, or other options that select'
+                )
+                raise RoostError(message)
+        return warm.select(python=self.interpreter, **selected)
 
     def _reuse_own(self) -> "SessionVenv | None":
         if not os.path.exists(f"{self._own_folder}/complete"):
@@ -239,7 +246,9 @@ class RoostEnv(VirtualEnv):
 
         if not dry_run.satisfies(self._venv, change):
             return True
-        logger.info(f"roost: `{change.words}` has nothing to do: the environment `{self._env_name()}` has all of it")
+        logger.info(
+            f"roost: `{change.words}` has nothing to do: the environment `{self._selection().name}` has all of it"
+        )
         return False
 
     @contextlib.contextmanager

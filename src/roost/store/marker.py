@@ -180,7 +180,7 @@ def describe(state: State, attempt: Attempt) -> Marker:
     return Marker(
         format=FORMAT,
         fingerprint=state.fingerprint,
-        environment=state.settings.env,
+        environment=state.settings.name,
         session=state.session,
         venv=venv,
         lease_inode=os.fstat(attempt.lease_descriptor).st_ino,

@@ -35,25 +35,150 @@ from roost.system import files, locks, paths
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from typing import Any
 
 FORMAT = "roost index 3"
 BREAK = "\t"  # the line that ends a paragraph
 INNER = ".venv/.v2"  # build backends, formatters and linters skip a folder named `.venv` at any depth
 SIZE_LIMIT = 16 << 20  # bytes of an index
 BLUR = 20_000_000  # nanoseconds by which a time stamp may lag: two ticks of a kernel with HZ=100
+NAME_LIMIT = 120  # bytes of a selection's name: with the Python and the fingerprint it is the name of a file
+LISTS = ("groups", "only_groups", "no_groups", "extras", "packages")
+FLAGS = ("all_extras", "frozen")
+_TRUE = ("1", "true", "t", "yes", "y", "on")  # as uv reads its variables
 COARSE_BLUR = 2_000_000_000  # the same where stamps are whole seconds (HFS+, ext3) or even ones (FAT)
 
 
-def key(env: str, python: "str | None") -> str:
-    """Return the name under which an environment, with a Python that was asked for explicitly, keeps its files."""
-    if python and paths.is_path(python):
-        python = os.path.abspath(python)  # relative to the current folder, which another start need not have
-    return paths.quote(f"{env}@{python}" if python else env)
+class Selection:
+    """What to install and with which Python: an environment of the settings, and options that change what it holds."""
+
+    __slots__ = ("all_extras", "env", "extras", "frozen", "groups", "no_groups", "only_groups", "packages", "python")
+
+    def __init__(  # noqa: PLR0913 - all but the first by name
+        self,
+        env: str = "default",
+        *,
+        python: "str | None" = None,
+        groups: "Iterable[str]" = (),
+        only_groups: "Iterable[str]" = (),
+        no_groups: "Iterable[str]" = (),
+        extras: "Iterable[str]" = (),
+        all_extras: bool = False,
+        packages: "Iterable[str]" = (),
+        frozen: bool = False,
+    ) -> None:
+        """Select `env`. The order and repetition of names do not matter."""
+        self.env = env
+        self.python = python
+        self.groups = sorted({*groups})
+        self.only_groups = sorted({*only_groups})
+        self.no_groups = sorted({*no_groups})
+        self.extras = sorted({*extras})
+        self.all_extras = all_extras
+        self.packages = sorted({*packages})
+        self.frozen = frozen
+
+    @property
+    def name(self) -> str:
+        """Its name in messages, links and the store: the environment, then the options, as in `default+group=docs`.
+
+        `env` and its options alone are in it, not the Python.
+        """
+        parts = [_word(self.env)]
+        for field in LISTS:
+            parts += [f"{option(field)}={_word(value)}" for value in getattr(self, field)]
+        parts += [option(field) for field in FLAGS if getattr(self, field)]
+        name = "+".join(parts)
+        if len(parts) == 1 or len(os.fsencode(name)) <= NAME_LIMIT:
+            return name
+        import hashlib  # noqa: PLC0415 - only for a name of that length
+
+        return f"{parts[0]}+{hashlib.sha256(os.fsencode(name)).hexdigest()[:16]}"
+
+    @property
+    def key(self) -> str:
+        """The name of its files in the store, such as its index: `name`, and the Python that was asked for."""
+        return self.name + self._at_python
+
+    @property
+    def choice(self) -> str:
+        """The name of the record of its Python: the environment, and the Python that was asked for."""
+        return _word(self.env) + self._at_python
+
+    @property
+    def _at_python(self) -> str:
+        python = self.python
+        if python and paths.is_path(python):
+            python = os.path.abspath(python)  # relative to the current folder, which another start need not have
+        return f"@{paths.quote(python)}" if python else ""
 
 
-def default_env() -> str:
-    """Return the name of the environment to use where none is given: `ROOST_ENV`, else `default`."""
-    return os.environ.get("ROOST_ENV") or "default"
+def option(field: str) -> str:
+    """Return the command-line option for a field of `Selection`, without its dashes."""
+    return (field[:-1] if field in LISTS else field).replace("_", "-")
+
+
+OPTIONS = {"--env": "env", "--python": "python"} | {f"--{option(field)}": field for field in LISTS}
+SWITCHES = {f"--{option(field)}": field for field in FLAGS}
+
+
+def add_option(selected: "dict[str, Any]", name: str, value: str) -> None:
+    """Add an option of OPTIONS to `selected`, the arguments of `select`. An option with a list may be repeated."""
+    field = OPTIONS[name]
+    if field in LISTS:
+        selected.setdefault(field, []).append(value)
+    else:
+        selected[field] = value
+
+
+def _word(text: str) -> str:
+    return paths.quote(text).replace("+", "%2B").replace("@", "%40").replace("=", "%3D")
+
+
+def select(
+    env: "str | None" = None,
+    *,
+    python: "str | None" = None,
+    groups: "Iterable[str] | None" = None,
+    extras: "Iterable[str] | None" = None,
+    frozen: "bool | None" = None,
+    **others: "Any",
+) -> Selection:
+    """Return the selection with these options. `None` means what the variables say.
+
+    These are `ROOST_ENV`, `ROOST_GROUPS`, `ROOST_EXTRAS` and `UV_FROZEN`. `only_groups` replaces both lists of names,
+    and `all_extras` that of the extras.
+    """
+    env = env or os.environ.get("ROOST_ENV") or "default"
+    if groups is None:
+        groups = () if others.get("only_groups") else _names("ROOST_GROUPS")
+    if extras is None:
+        extras = () if others.get("only_groups") or others.get("all_extras") else _names("ROOST_EXTRAS")
+    if frozen is None:
+        frozen = os.environ.get("UV_FROZEN", "").lower() in _TRUE
+    return Selection(env, python=python, groups=groups, extras=extras, frozen=frozen, **others)
+
+
+def parse(key: str) -> "Selection | None":
+    """Return the selection with this `key`, or None where the key has only a hash of its options."""
+    from urllib.parse import unquote  # noqa: PLC0415 - for `roost status`
+
+    name, _, python = key.partition("@")
+    env, *parts = name.split("+")
+    selected: dict[str, Any] = {"python": unquote(python) or None}
+    for part in parts:
+        field, equals, value = part.partition("=")
+        if equals and f"--{field}" in OPTIONS:
+            add_option(selected, f"--{field}", unquote(value))
+        elif f"--{field}" in SWITCHES:
+            selected[SWITCHES[f"--{field}"]] = True
+        else:
+            return None
+    return Selection(unquote(env), **selected)
+
+
+def _names(variable: str) -> "list[str]":
+    return os.environ.get(variable, "").replace(",", " ").split()
 
 
 def folder(project: str) -> str:

@@ -1,0 +1,193 @@
+"""Selections: an environment by what it holds, by options, variables, nox and Python; the same one is the same venv."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+import roost
+from roost import warm
+from roost.warm import Selection
+from tests.lib.packages import package, uv_table
+from tests.lib.processes import ROOST_RUN, run
+from tests.lib.projects import Project, builds, starts_warm
+
+LOCKED = pytest.mark.parametrize("locked", [True, False], ids=["locked", "unlocked"])
+EXTRAS = '[project.optional-dependencies]\nfast = ["cherry"]\n'
+GROUPS = {"dev": ["banana"], "docs": ["cherry"]}
+OPTIONS = [
+    (["--group", "docs"], {"apple", "banana", "cherry"}),
+    (["--only-group=docs"], {"cherry"}),
+    (["--no-group", "dev"], {"apple"}),
+    (["--group", "docs", "--no-group", "dev"], {"apple", "cherry"}),
+    (["--extra", "fast", "--no-group=Dev"], {"apple", "cherry"}),
+    (["--all-extras"], {"apple", "banana", "cherry"}),
+]
+LIST = "import importlib.metadata as m; print(*sorted(d.name for d in m.distributions()))"
+
+
+@pytest.fixture
+def several(tmp_path: Path, wheels: Path) -> Project:
+    """Provide a project with two groups and an extra."""
+    made = Project(tmp_path / "work" / "several", wheels)
+    made.write(dependencies=["apple"], groups=GROUPS, extra=EXTRAS, roost="envs.docs.groups = ['dev', 'docs']")
+    return made
+
+
+def holds(project: Project, *options: str, **more: str) -> set[str]:
+    got = project.roost("run", *options, "--", "python", "-c", LIST, env={**os.environ, **more})
+    assert got.returncode == 0, got.stderr
+    return set(got.stdout.split()) - {"several"}
+
+
+@LOCKED
+def test_options_select_groups_and_extras(several: Project, locked: bool) -> None:
+    if locked:
+        several.lock()
+    for options, expected in OPTIONS:
+        assert holds(several, *options) == expected, options
+    assert holds(several) == {"apple", "banana"}
+
+
+def test_same_selection_is_the_same_venv_however_it_was_asked_for(several: Project) -> None:
+    several.lock()
+    key = several.roost("key", "--env", "docs").stdout
+    for options in (["--group=docs"], ["--group", "Docs", "--group", "dev"], ["--group", "docs", "--group", "docs"]):
+        assert several.roost("key", *options).stdout == key
+    assert several.roost("key", env={**os.environ, "ROOST_GROUPS": "dev, docs"}).stdout == key
+    assert several.roost("key").stdout != key
+    venv = several.roost("sync", "--group", "docs").stdout
+    assert several.roost("sync", "--env", "docs").stdout == venv
+    with roost.acquire(several.root, groups=["docs"]) as environment:
+        assert f"{environment.path}\n" == venv
+    several.file("noxfile.py", NOXFILE)
+    got = several.roost("nox", "--no-error-on-missing-interpreters")
+    assert venv in got.stdout, got.stderr
+    assert builds(several) == 1
+    assert "`docs` is ready" in several.roost("why", "--env", "docs").stdout
+
+
+NOXFILE = """
+import nox
+
+@nox.session(venv_params=["--group", "docs"])
+def one(session):
+    session.run("python", "-c", "import os; print(os.environ['VIRTUAL_ENV'])")
+"""
+
+
+def test_selection_starts_warm_and_leaves_the_plain_environment_alone(several: Project) -> None:
+    several.lock()
+    plain = several.roost("sync").stdout
+    chosen = several.roost("sync", "--group", "docs").stdout
+    assert plain != chosen
+    assert os.readlink(several.store / ".venv/default") == plain.strip()
+    assert os.readlink(several.store / ".venv/default+group=docs") == chosen.strip()
+    for _ in range(2):
+        assert several.roost("sync", "--group", "docs").stdout == chosen
+    assert warm.load(str(several.root), Selection(groups=["docs"]).key) is not None
+    assert starts_warm(several)
+    status = several.roost("status").stdout
+    assert "default+group=docs" in status
+    one = several.roost("status", "--group", "docs").stdout.splitlines()[0]
+    assert one.split()[:2] == ["default+group=docs", "ready"]
+
+
+def test_roost_run_never_uses_the_plain_index_for_a_selection(several: Project) -> None:
+    several.lock()
+    command = [ROOST_RUN, "python", "-c", LIST]
+    for _ in range(3):
+        assert "cherry" not in run(command, cwd=several.root).stdout
+    for variable, value in (("ROOST_GROUPS", "docs"), ("ROOST_EXTRAS", "fast")):
+        got = run(command, cwd=several.root, env={**os.environ, variable: value})
+        assert "cherry" in got.stdout, got.stderr
+    assert "cherry" in holds(several, ROOST_GROUPS="docs")
+    assert holds(several, "--only-group", "docs", ROOST_GROUPS="dev", ROOST_EXTRAS="fast") == {"cherry"}
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--group", "dcos"], "there is no dependency group `dcos` in `{file}`: it has `dev`, `docs`"),
+        (["--only-group", "x"], "there is no dependency group `x` in `{file}`: it has `dev`, `docs`"),
+        (["--no-group", "x"], "there is no dependency group `x` in `{file}`: it has `dev`, `docs`"),
+        (["--extra", "slow"], "there is no extra `slow` in `{file}`: it has `fast`"),
+        (["--package", "red"], "there is no package `red` in `{file}`: it has `several`"),
+        (["--only-group=dev", "--extra=fast"], "`--only-group` and `--extra` exclude each other"),
+        (["--env", "plain", "--group", "dev"], "`--group` has no effect on the environment `plain` of `{file}`"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_option_that_is_not_valid_is_a_usage_error(several: Project, options: list[str], message: str) -> None:
+    several.write(dependencies=["apple"], groups=GROUPS, extra=EXTRAS, roost="envs.plain.requirements = ['all.txt']")
+    several.file("all.txt", "apple\n")
+    for command in (["run", *options, "true"], ["key", *options], ["sync", *options], ["why", *options]):
+        got = several.roost(*command)
+        assert got.returncode == 2, got.stderr
+        assert message.format(file=several.root / "pyproject.toml") in got.stderr
+    assert not several.store.exists()
+
+
+def test_conflict_that_uv_declares_is_named_before_anything_is_built(several: Project) -> None:
+    conflicts = "[[{group = 'docs'}, {extra = 'fast'}, {group = 'dev'}]]"
+    text = (several.root / "pyproject.toml").read_text().replace("[tool.uv]\n", f"[tool.uv]\nconflicts = {conflicts}\n")
+    several.file("pyproject.toml", text)
+    message = (
+        f"the group `dev` and the group `docs` cannot be installed together (`tool.uv.conflicts` in "
+        f"`{several.root}/pyproject.toml`): leave one out, or use an environment for each\n"
+    )
+    for options, status in ((["--group", "docs"], 2), (["--env", "docs"], 125)):
+        got = several.roost("run", *options, "true")
+        assert (got.returncode, got.stderr) == (status, f"roost: {message}")
+    assert "the extra `fast` and the group `dev`" in several.roost("key", "--all-extras").stderr
+    assert not several.store.exists()
+    assert holds(several, "--only-group", "docs") == {"cherry"}
+
+
+def test_keys_of_selections_lead_back_to_them() -> None:
+    one = Selection(
+        "a.b", python="cpython@3.12", groups=["x+y", "b=c"], no_groups=["d@e"], extras=["é/:%"], frozen=True
+    )
+    again = warm.parse(one.key)
+    assert again
+    assert all(getattr(again, name) == getattr(one, name) for name in Selection.__slots__)
+    assert "/" not in one.key
+    assert Selection(groups=["b", "a", "b"]).key == Selection(groups=["a", "b"]).key == "default+group=a+group=b"
+    long = Selection(groups=[f"group{number}" for number in range(99)])
+    assert len(long.key) < 30
+    assert warm.parse(long.key) is None
+    assert Selection("default@3.12").key != Selection(python="3.12").key
+
+
+@pytest.fixture
+def workspace(tmp_path: Path, wheels: Path) -> Project:
+    """Provide a workspace with two members, each with other dependencies."""
+    made = Project(tmp_path / "work" / "project", wheels)
+    made.file("pyproject.toml", uv_table(made, "workspace.members = ['packages/*']"))
+    package(made, "packages/red", dependencies=["apple"], more="[dependency-groups]\ndev = ['banana']\n")
+    package(made, "packages/blue", dependencies=["cherry"], more="[dependency-groups]\ndocs = ['banana']\n")
+    return made
+
+
+@LOCKED
+def test_package_is_that_member_with_its_dependencies(workspace: Project, locked: bool) -> None:
+    if locked:
+        workspace.lock()
+    assert holds(workspace) == {"apple", "banana", "blue", "cherry", "red"}
+    assert holds(workspace, "--package", "Blue") == {"blue", "cherry"}
+    assert holds(workspace, "--package", "blue", "--group", "docs") == {"banana", "blue", "cherry"}
+    assert holds(workspace, "--package", "red") == {"apple", "banana", "red"}
+    file = workspace.root / "packages/blue/pyproject.toml"
+    got = workspace.roost("key", "--package", "blue", "--group", "dev")
+    assert (got.returncode, got.stderr) == (
+        2,
+        f"roost: there is no dependency group `dev` in `{file}`: it has `docs`\n",
+    )
+    key = workspace.roost("key", "--package", "blue").stdout
+    text = (workspace.root / "pyproject.toml").read_text()
+    workspace.file("pyproject.toml", f"{text}\n[tool.roost]\nenvs.blue.packages = ['blue']\n")
+    assert workspace.roost("key", "--env", "blue").stdout == key
+    workspace.file("pyproject.toml", f"{text}\n[tool.roost]\npackages = ['green']\n")
+    got = workspace.roost("key")
+    assert got.returncode == 125
+    assert f"there is no package `green` in `{workspace.root}/pyproject.toml`: it has `blue`, `red`" in got.stderr
