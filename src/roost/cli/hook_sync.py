@@ -70,10 +70,10 @@ def sync(project: str, selection: Selection, words: Sequence[str]) -> None:
     Prints one line when it did something, or failed. Raises nothing that a user can cause.
     """
     with _visible():
-        _sync_if_moved(project, env, words)
+        _sync_if_moved(project, selection, words)
 
 
-def _sync_if_moved(project: str, env: str, words: Sequence[str]) -> None:
+def _sync_if_moved(project: str, selection: Selection, words: Sequence[str]) -> None:
     stage, arguments = stage_of(words, os.environ)
     try:
         if _moved(stage, arguments) and variables.BUILDING not in os.environ:
