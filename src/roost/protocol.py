@@ -89,7 +89,7 @@ def acquire(request: Request) -> Held:
             if wait.waited:
                 _log_wait(request, wait, held.store)
             if not request.session:
-                if request.python is None:  # the link is for the project's own Python
+                if request.selection.python is None:  # the link is for the project's own Python
                     _link_first(held)
                 _write_index(request, held)
             return held
