@@ -24,6 +24,7 @@ from benchmarks.results import Part
 PARTS = {"warm": warm, "fanout": fanout, "switch": switch, "change": change, "sessions": sessions, "commit": commit}
 ROUNDS = {"warm": 40, "fanout": 5, "switch": 15, "change": 7, "sessions": 5, "commit": 9}
 BEGIN, END = "<!-- results: written by `python -m benchmarks` -->", "<!-- end of the results -->"
+FIGURES = "<!-- figures: written by `python -m benchmarks` -->", "<!-- end of the figures -->"  # in the README
 CAPTION = "Medians; shorter is better. Each panel has its own scale."
 
 
@@ -110,6 +111,9 @@ def main(words: Sequence[str] | None = None) -> int:
     print("\n".join(lines))
     if docs:
         write(docs, parts, lines)
+    if docs == tools.REPOSITORY / "docs":
+        readme = tools.REPOSITORY / "README.md"
+        readme.write_text(results.between(readme.read_text(), *FIGURES, results.headline(parts, shop.distributions)))
     missed = results.unmet(parts)
     for limit in missed:
         print(f"limit: {limit}", file=sys.stderr)

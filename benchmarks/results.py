@@ -141,6 +141,29 @@ def markdown(part: Part) -> str:
     )
 
 
+HEADLINE = {  # the rows of the README's table: the part, and its sentence
+    "warm": "nothing changed (ruff alone {floor})",
+    "switch": "`git switch` to another lock file and back, a start after each",
+}
+COMMANDS = ("roost-run", "roost run", "uv run")
+
+
+def headline(parts: Sequence[Part], distributions: int) -> str:
+    """Return the table of the README, in milliseconds: its figures are a few of those on the page."""
+    lines = [
+        f"| `ruff --version`, {distributions} distributions, median in ms | `roost-run` | `roost run` | `uv run` |",
+        "| --- | --: | --: | --: |",
+    ]
+    for part in parts:
+        sentence = HEADLINE.get(part.name)
+        found = [part.row(f"{command} ruff") for command in COMMANDS]
+        if sentence:
+            floor = part.row(part.floor)
+            what = sentence.format(floor=number(floor.median * 1e3) if floor else "")
+            lines.append(f"| {' | '.join([what, *(number(row.median * 1e3) if row else '' for row in found)])} |")
+    return "\n".join(lines)
+
+
 def between(page: str, begin: str, end: str, new: str) -> str:
     """Return `page` with `new` between the lines `begin` and `end`.
 

@@ -300,3 +300,11 @@ def test_a_wheel_has_no_benchmarks(tmp_path: Path) -> None:
     (wheel,) = tmp_path.glob("*.whl")
     tops = {name.partition("/")[0] for name in zipfile.ZipFile(wheel).namelist()}
     assert {top.partition("-")[0] for top in tops} == {"roost"}, tops
+
+
+def test_headline_quotes_the_medians_of_three_commands() -> None:
+    rows = [Row("ruff", [0.002]), *(Row(f"{command} ruff", [0.01, 0.03, 0.02]) for command in ("roost-run", "uv run"))]
+    warm = Part("warm", "", "", "ms", "uv run ruff", rows, floor="ruff")
+    assert results.headline([warm, Part("commit", "", "", "ms", "", [])], 40).splitlines()[2:] == [
+        "| nothing changed (ruff alone 2.00) | 20.0 |  | 20.0 |"
+    ]

@@ -20,6 +20,8 @@ import click
 import pytest
 import yaml
 
+from benchmarks import __main__ as benchmark
+from benchmarks import results
 from roost import protocol
 from roost.cli import commands as cli
 from roost.inputs import settings
@@ -67,6 +69,15 @@ def sample(tmp_path: Path, tools: Path, monkeypatch: pytest.MonkeyPatch) -> Proj
 def test_every_link_leads_somewhere() -> None:
     pages = {path: links.Page(path) for path in PAGES}
     assert links.faults(pages, DOCS) + links.unreached(pages, DOCS / "index.md") == []
+
+
+def test_figures_of_the_readme_are_those_of_the_benchmarks_page() -> None:
+    begin, end = benchmark.FIGURES
+    figures = (REPOSITORY / "README.md").read_text().partition(begin)[2].partition(end)[0]
+    rows = [line.split("|") for line in figures.splitlines()[3:]]
+    quoted = [cell.strip() for row in rows for cell in row[2:-1]]
+    assert len(quoted) == 3 * len(results.HEADLINE)
+    assert set(quoted) <= set((DOCS / "benchmarks.md").read_text().split())
 
 
 def test_broken_links_are_found(tmp_path: Path) -> None:
