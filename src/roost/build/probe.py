@@ -1,8 +1,9 @@
 """The first start of a new venv's Python: prints what it is, as a session would find it, and provides its bytecode.
 
 Run as a script by the Python of any venv, so it imports nothing of roost but the script beside it, and runs on Python
-3.6. It prints one line, `roost:` and JSON: the prefix, the version, and the folders that are installed into. With an
-argument, the venv to take bytecode from or an empty string, it then provides bytecode for what is in these folders.
+3.6. It prints JSON between two marks (`processes.framed`): the prefix, the version, and the folders that are installed
+into. With an argument, the venv to take bytecode from or an empty string, it then provides bytecode for what is in
+these folders.
 """
 
 import contextlib
@@ -17,7 +18,7 @@ def main() -> None:
     paths = sysconfig.get_paths()
     folders = list(dict.fromkeys(paths[key] for key in ("purelib", "platlib", "scripts")))
     description = json.dumps([sys.prefix, "%d.%d.%d" % sys.version_info[:3], folders])  # noqa: UP031 - Python 3.6
-    print("roost:", description, flush=True)  # noqa: T201
+    print("\x1eroost %s\x1e" % description, flush=True)  # noqa: T201, UP031
     if len(sys.argv) > 1 and sys.implementation.cache_tag:
         sys.path.append(os.path.dirname(os.path.abspath(__file__)))  # `-I` leaves it out
         import bytecode  # type: ignore[import-not-found] # noqa: PLC0415

@@ -21,7 +21,7 @@ from roost.system.processes import Answer
 
 _QUERY = """
 import json, sys, sysconfig
-print("roost:", json.dumps([sys.implementation.name, "%d.%d.%d" % sys.version_info[:3], sys.version,
+print("\\x1eroost %s\\x1e" % json.dumps([sys.implementation.name, "%d.%d.%d" % sys.version_info[:3], sys.version,
     sys.implementation.cache_tag, sysconfig.get_platform(), getattr(sys, "abiflags", "")]))
 """
 # uv's version requests: 3, 3.12, 3.13t, 3.14rc1, >=3.11,<3.14, cpython@3.12, pypy3.10, cp312,

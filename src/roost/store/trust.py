@@ -5,7 +5,8 @@ import shutil
 import stat
 
 from roost.errors import RoostError
-from roost.system import files, processes, variables
+from roost.inputs.files import text_of
+from roost.system import files, paths, processes, variables
 
 
 def check_root(root: str) -> None:
@@ -68,17 +69,43 @@ def refuse_tracked(project: str, root: str) -> None:
     """Refuse a folder that git tracks: it may hold an environment that someone else built.
 
     Raises:
-        RoostError: git tracks a file in `root`.
+        RoostError: git tracks a file in `root`, or fails, so that it may.
     """
     git = shutil.which("git")
-    if git is None:
+    if git is None or not _in_repository(project):
         return
     # Without its file system monitor, a program that the repository's own configuration names.
     command = [git, "-c", "core.fsmonitor=false", "ls-files", "--", os.path.basename(root)]
     got = processes.query(command, env=variables.for_installer(os.environ), cwd=project)
-    if got.status == 0 and got.stdout.strip():
+    if got.status != 0:
+        lines = got.output.strip().splitlines()
+        said = next((line for line in lines if line.startswith("fatal: ")), f"status {got.status}").rstrip(":")
+        message = (
+            f"git cannot tell whether it tracks `{root}` ({said}): make `git status` work in `{project}`, "
+            "or set `ROOST_DIR` to a folder outside the repository"
+        )
+        raise RoostError(message)
+    if got.stdout.strip():
         message = (
             f"git tracks `{root}`, so it may hold an environment that someone else built: "
             "`git rm -r --cached .roost`, commit, and remove the folder"
         )
         raise RoostError(message)
+
+
+def _in_repository(folder: str) -> bool:
+    """Return whether git would find a repository around `folder`, on the same file system.
+
+    A `.git` that leads nowhere is none: a container may have a worktree without the repository that it belongs to.
+    """
+    device = os.stat(folder).st_dev
+    for here in paths.upwards(folder):
+        if os.stat(here).st_dev != device:
+            break
+        place = f"{here}/.git"
+        if os.path.isfile(place):
+            link = text_of(place).removeprefix("gitdir:").strip()
+            place = os.path.join(here, link)
+        if os.path.exists(f"{place}/HEAD"):
+            return True
+    return False

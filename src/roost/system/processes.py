@@ -123,8 +123,11 @@ def _start(  # noqa: PLR0913, PLR0917 - what `subprocess.Popen` takes
 
 
 def framed(output: str) -> str:
-    """Return what a script of roost printed after `roost:`, whatever other code printed before and after it."""
-    return output.rpartition("roost: ")[2].partition("\n")[0]
+    r"""Return what a script of roost printed between `\x1eroost ` and `\x1e`, whatever else is in its output.
+
+    Packages print when Python starts and ends, and so does the dynamic linker. None prints a record separator.
+    """
+    return output.partition("\x1eroost ")[2].partition("\x1e")[0]
 
 
 def rendered(output: str) -> str:
