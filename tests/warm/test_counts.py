@@ -101,6 +101,7 @@ def test_warm_acquire_imports_no_more(project: Project) -> None:
 
 def test_lock_change_starts_three_programs(project: Project) -> None:
     """git, which says whether `.roost` is tracked; uv; and the new venv's Python, for its health and its bytecode."""
+    run(["git", "init", "--quiet"], cwd=project.root, check=True)
     start_until_indexed(project)
     project.write(dependencies=["apple", "cherry"], groups={"dev": ["banana"]})
     project.lock()
