@@ -22,9 +22,9 @@ _DROPPED = ("PYTHONHOME", "UV_PROJECT_ENVIRONMENT", "VIRTUAL_ENV_PROMPT", "__PYV
 def variables(venv: str, environ: "Mapping[str, str]") -> dict[str, str]:
     """Return the environment variables of a command that runs in `venv`: `environ` with the venv active in it."""
     found = {name: value for name, value in environ.items() if name not in _DROPPED}
-    found["VIRTUAL_ENV"] = venv
-    inherited = found.get("PATH", os.defpath)
-    found["PATH"] = f"{paths.scripts(venv)}{os.pathsep}{inherited}" if inherited else paths.scripts(venv)
+    found["VIRTUAL_ENV"] = paths.native(venv)
+    inherited, scripts = found.get("PATH", os.defpath), paths.native(paths.scripts(venv))
+    found["PATH"] = f"{scripts}{os.pathsep}{inherited}" if inherited else scripts
     return found
 
 
@@ -58,7 +58,7 @@ def acquire(
     if quiet:
         messages.be_quiet()
     seconds = waiting.timeout(os.environ) if timeout is None else waiting.checked(timeout, "timeout")
-    request = protocol.Request(os.path.realpath(start), selection, seconds, label, refresh)
+    request = protocol.Request(paths.real(start), selection, seconds, label, refresh)
     held = protocol.acquire(request)
     root, link = held.state.project.root, held.state.settings.link
     return Environment(selection.name, held.marker.venv, held.lease_descriptor, root, link, built=held.built)
@@ -70,7 +70,7 @@ def find(start: str, selection: warm.Selection) -> "Environment | None":
     Raises:
         UsageError: `start` is not a folder.
     """
-    folder = os.path.realpath(start)
+    folder = paths.real(start)
     if not os.path.isdir(folder):  # the index of a folder above would be found
         from roost.errors import UsageError  # noqa: PLC0415 - not on a warm start
 
@@ -143,9 +143,8 @@ class Environment:
             OSError: the command, or its `cwd`, does not exist, or cannot be run.
             subprocess.CalledProcessError: with `check=True`, the command failed.
         """
-        import subprocess  # noqa: PLC0415 - not on a warm start
-
         from roost.errors import CommandNotFoundError, UsageError  # noqa: PLC0415 - not on a warm start
+        from roost.system import processes  # noqa: PLC0415
 
         if self.lease_descriptor < 0 or not command:
             message = "there is no command to run" if not command else f"the environment `{self.name}` was closed"
@@ -155,8 +154,7 @@ class Environment:
             message = f"`{command[0]}` is not in the environment `{self.name}` (`{self.venv}`)"
             raise CommandNotFoundError(message)
         options.setdefault("env", self.variables())
-        keep = (*options.pop("pass_fds", ()), self.lease_descriptor)
-        return subprocess.run([program, *command[1:]], pass_fds=keep, **options)  # noqa: PLW1510 - the caller decides
+        return processes.run_keeping(self.lease_descriptor, [program, *command[1:]], options)
 
     def make_current(self) -> bool:
         """Make the link `.roost/.venv/NAME` lead to this venv. Returns whether it led elsewhere before.

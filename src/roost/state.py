@@ -27,6 +27,7 @@ from roost.installers.pylock import PylockSync
 from roost.installers.requirements import RequirementsInstall
 from roost.installers.uv import UvInstall, UvSync
 from roost.system import processes
+from roost.system.paths import joined, normal, relative
 from roost.warm import Selection
 
 # Tables that only linters, type checkers, test runners and release tools read. Any other table is part of the
@@ -181,7 +182,7 @@ def _with_included(groups: dict[str, Any], names: tuple[str, ...]) -> list[str]:
 def _of_file(root: str, path: str, inputs: Inputs) -> Iterator[tuple[str, str]]:
     digest = inputs.digest(path)
     if digest is not None:
-        yield os.path.relpath(path, root), digest
+        yield relative(path, root), digest
 
 
 def _of_installer(wanted: Settings, installer: Installer) -> Iterator[tuple[str, str]]:
@@ -210,7 +211,7 @@ def _of_glob(root: str, folder: str, pattern: str, what: str, inputs: Inputs) ->
 
 def _of_inputs(project: Project, wanted: Settings, inputs: Inputs) -> Iterator[tuple[str, str]]:
     for pattern in wanted.inputs:
-        path = os.path.normpath(f"{project.root}/{pattern}")
+        path = normal(f"{project.root}/{pattern}")
         if not is_glob(pattern) and os.path.isdir(path):
             cure = f"`{pattern.rstrip('/')}/**` matches the files in it"
             message = f"`{path}` in `tool.roost.inputs` is a folder: {cure}"
@@ -220,7 +221,7 @@ def _of_inputs(project: Project, wanted: Settings, inputs: Inputs) -> Iterator[t
 
 def _of_source(root: str, folder: str, inputs: Inputs, wanted: Settings) -> Iterator[tuple[str, str]]:
     """Yield the parts of a workspace member or a local path dependency."""
-    name = os.path.relpath(folder, root)
+    name = relative(folder, root)
     tables = inputs.toml(f"{folder}/pyproject.toml")
     if tables is not None:
         meaning = {key: value for key, value in tables.items() if key != "tool"} | dict(_tool_tables(tables, wanted))
@@ -232,12 +233,12 @@ def _of_build(root: str, folder: str, tables: dict[str, Any], inputs: Inputs) ->
     """Yield parts for what a build in `folder` reads besides `pyproject.toml`, and for uv's `cache-keys` there."""
     for path in local_projects.read_by_a_build(folder, tables, inputs):
         yield from _of_file(root, path, inputs)
-    name = f"{os.path.relpath(folder, root)} [tool.uv] cache-keys"
+    name = f"{relative(folder, root)} [tool.uv] cache-keys"
     keys = local_projects.cache_keys(tables)
     for pattern in keys.files:
         yield from _of_glob(root, "" if pattern.startswith("/") else folder, pattern, name, inputs)
     for path in keys.folders:
-        yield f"{name} {path}", str(inputs.folder(os.path.normpath(os.path.join(folder, path))))
+        yield f"{name} {path}", str(inputs.folder(joined(folder, path)))
     for variable in keys.variables:
         inputs.variables.add(variable)
         yield f"environment variable {variable}", _hash(os.environ.get(variable))

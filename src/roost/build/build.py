@@ -18,6 +18,7 @@ from roost.store.marker import Marker
 from roost.store.store import Store
 from roost.store.venvs import Attempt
 from roost.system import files, locks, paths, processes, variables
+from roost.system.paths import real
 from roost.system.processes import Completed
 
 WHY_LIMIT = 200  # characters of the reason for a failed build, in the journal
@@ -179,7 +180,7 @@ def _show(state: State, made: Attempt, log: int) -> None:
     phase = "compiling" if made.installed else f"installing with {state.installer.kind}"
     names = (name for folder in paths.site_packages(made.venv.path) for name in os.listdir(folder))
     packages = sum(name.endswith(".dist-info") for name in names)
-    tail = os.pread(log, 4096, max(os.fstat(log).st_size - 4096, 0)).decode(errors="replace")
+    tail = files.read_at(log, 4096, max(os.fstat(log).st_size - 4096, 0)).decode(errors="replace")
     last = processes.rendered(tail.strip()).rpartition("\n")[2].strip()
     messages.live(f"{phase}, {packages} packages, {made.seconds():.0f} s{f': {last}' if last else ''}")
 
@@ -222,10 +223,11 @@ def check_health(
     command = [paths.python(venv), "-I", "-B", "-W", "ignore", probe.__file__]
     status, output = _run(store, state, made, command if donor is None else [*command, donor], {}, meanwhile)
     try:
-        prefix, version, made.folders = json.loads(processes.framed(output))
+        prefix, version, found = json.loads(processes.framed(output))
+        made.folders = list(map(paths.slashed, found))
     except ValueError:
         return f"its Python does not start (status {status}): {output.strip()[-2000:]}"
-    if os.path.realpath(prefix) != os.path.realpath(venv) or version != state.interpreter.version:
+    if real(prefix) != real(venv) or version != state.interpreter.version:
         return f"its Python is {version} in `{prefix}`, not {state.interpreter.version} in `{venv}`"
     return None
 

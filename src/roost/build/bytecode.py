@@ -27,7 +27,7 @@ def sources(tops: "list[str]", suffix: str, sizes: "dict[str, int]") -> "list[tu
     folders = list(tops)
     while folders:
         folder = folders.pop()
-        cache = folder[len(sys.prefix) + 1 :] + "/__pycache__/"
+        cache = _slashed(folder[len(sys.prefix) + 1 :]) + "/__pycache__/"
         existing = set(os.listdir(folder + "/__pycache__")) if os.path.isdir(folder + "/__pycache__") else ()
         for entry in os.scandir(folder):
             name = entry.name
@@ -48,7 +48,7 @@ def take_over(folder: str, name: str, compiled: str, donor: str, sizes: "dict[st
     """
     below = folder[len(sys.prefix) :]
     path = below + "/__pycache__/" + compiled
-    size = sizes.get(path[1:])
+    size = sizes.get(_slashed(path[1:]))
     if size is None:
         return False
     source, origin, old, new = folder + "/" + name, donor + below + "/" + name, donor + path, sys.prefix + path
@@ -67,6 +67,10 @@ def take_over(folder: str, name: str, compiled: str, donor: str, sizes: "dict[st
     header = content[:8] + (int(after.st_mtime) & 0xFFFFFFFF).to_bytes(4, "little")
     _create(new, lambda: _write(new, header + content[12:]))
     return True
+
+
+def _slashed(path: str) -> str:
+    return path.replace(os.sep, "/")  # as in the inventory
 
 
 def _create(path: str, make: "Callable[[], object]") -> None:
@@ -118,7 +122,8 @@ def provide(tops: "list[str]", donor: str) -> None:
     found = sources(tops, suffix, sizes)
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     count = min(cores, 1 + len(found) // FEW)
-    if len(sys._current_frames()) > 1:  # noqa: SLF001 - a package started threads, which do not outlive a fork
+    # A package may have started threads, which do not outlive a fork, and Windows has none.
+    if len(sys._current_frames()) > 1 or not hasattr(os, "fork"):  # noqa: SLF001
         _provide(found, suffix, donor, sizes)
         return
     workers = []

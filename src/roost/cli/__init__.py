@@ -10,6 +10,9 @@ if _signal.getsignal(_signal.SIGINT) is _signal.default_int_handler:
 
 from roost.errors import Interrupted, RoostError
 
+# SIGBREAK is Ctrl-Break, on Windows, which has no SIGHUP.
+_ENDING = tuple(getattr(_signal, name) for name in ("SIGTERM", "SIGHUP", "SIGBREAK") if hasattr(_signal, name))
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -36,18 +39,17 @@ def _dispatch() -> int:
 def _current() -> "str | None":
     """Return what `roost sync` prints, where nothing changed since an earlier start, without importing click."""
     from roost import environment, warm  # noqa: PLC0415 - only here
+    from roost.system import paths  # noqa: PLC0415
 
     found = environment.find(os.getcwd(), warm.select())
     if found is None:
         return None
     with found:
         found.make_current()
-        return found.venv
+        return paths.native(found.venv)
 
 
 def _guarded(command: "Callable[[], int]") -> int:
-    if sys.platform == "win32":
-        return _fail('Windows is not supported yet; in nox, `venv_backend="roost"` falls back to uv there', 125)
     try:
         _handle_signals()
         return command()
@@ -86,14 +88,14 @@ def _handle_signals() -> None:
 
     if _signal.getsignal(_signal.SIGINT) == _signal.SIG_DFL:  # see above
         _signal.signal(_signal.SIGINT, _signal.default_int_handler)
-    for signum in (_signal.SIGTERM, _signal.SIGHUP):
+    for signum in _ENDING:
         if _signal.getsignal(signum) == _signal.SIG_DFL:  # `nohup` ignores SIGHUP
             _signal.signal(signum, interrupt)
 
 
 def _restore_signals() -> None:
     """Make a signal end the process without a traceback: nothing is left to clean up."""
-    for signum in (_signal.SIGINT, _signal.SIGTERM, _signal.SIGHUP):
+    for signum in (_signal.SIGINT, *_ENDING):
         if callable(_signal.getsignal(signum)):
             _signal.signal(signum, _signal.SIG_DFL)
 

@@ -4,7 +4,6 @@ import contextlib
 import json
 import os
 import shutil
-import signal
 import subprocess
 import sys
 import time
@@ -23,6 +22,7 @@ from roost.store import collection, venvs
 from roost.store.store import Store
 from roost.system import files, folders, locks, proc, processes, variables
 from roost.system.folders import Folder
+from roost.system.paths import real
 
 VERSION = 1  # of the output with `--json`
 _NETWORK = ("nfs", "cifs", "smb", "9p", "fuse", "afs", "drvfs", "vboxsf", "virtiofs", "lustre", "gpfs", "ceph")
@@ -75,7 +75,7 @@ def examine(start: str) -> list[Finding]:
 def _versions(project: Project, store: Store) -> Iterator[Finding]:
     del project, store
     version = ".".join(map(str, sys.version_info[:3]))
-    yield Finding("ok", f"roost {roost.__version__} on Python {version}, {os.uname().sysname} {os.uname().release}")
+    yield Finding("ok", f"roost {roost.__version__} on Python {version}, {proc.system()}")
     uv = processes.find_uv()
     yield Finding("ok", f"the installer is {_version(uv)} (`{uv}`)")
     if (command := processes.uv_to_type()) != "uv":
@@ -123,13 +123,15 @@ def _scratch(store: Store) -> Iterator[str]:
 @contextlib.contextmanager
 def _holder(path: str, *, exclusive: bool) -> Iterator["subprocess.Popen[bytes]"]:
     """Provide a process that holds a lock on `path` by a descriptor that it inherited, as a session holds its lease."""
-    descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+    descriptor = locks.take_lease(path, os.stat(path).st_ino, exclusive=exclusive)
+    if descriptor is None:
+        message = "a lock cannot be taken"
+        raise RoostError(message)
+    command = [sys.executable, "-I", "-S", "-c", _SLEEP]
     try:
-        if not locks.try_lock(descriptor, exclusive=exclusive):
-            message = "a flock cannot be taken"
-            raise RoostError(message)
-        command = [sys.executable, "-I", "-S", "-c", _SLEEP]
-        child = subprocess.Popen(command, pass_fds=[descriptor], stdout=subprocess.PIPE)
+        child = subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, **processes.inheriting([descriptor])
+        )
     finally:
         os.close(descriptor)
     with child:
@@ -150,13 +152,13 @@ def _can_lease(path: str) -> bool:
 
 def _can_remove(path: str) -> bool:
     with Folder(os.path.dirname(path)) as folder:
-        descriptor = folder.open(os.path.basename(path))
-        if descriptor is None:
-            return False
         try:
-            return locks.try_lock(descriptor, exclusive=True)
-        finally:
+            descriptor = locks.claim(folder, os.path.basename(path))
+        except BlockingIOError:
+            return False
+        if descriptor is not None:
             os.close(descriptor)
+        return descriptor is not None
 
 
 def _flock(project: Project, store: Store) -> Iterator[Finding]:
@@ -175,7 +177,7 @@ def _try_locks(store: Store, cure: str) -> Iterator[Finding]:
             if _can_remove(path) or _can_lease(path):
                 yield Finding("error", "flock does not keep two processes apart", cure)
                 return
-            child.send_signal(signal.SIGKILL)
+            child.kill()
             child.wait()
             end = time.monotonic() + _READY
             while not (free := _can_remove(path)) and time.monotonic() < end:
@@ -193,10 +195,10 @@ def _try_locks(store: Store, cure: str) -> Iterator[Finding]:
 def _names(project: Project, store: Store) -> Iterator[Finding]:
     del project
     with _scratch(store) as path:
-        os.symlink(path, f"{path}.link")
-        os.rename(f"{path}.link", f"{path}.moved")
-        fits = os.readlink(f"{path}.moved") == path
-        os.unlink(f"{path}.moved")
+        folder = os.path.dirname(path)
+        linkable = files.link(f"{path}.link", folder)
+        fits = not linkable or files.read_link(f"{path}.link") == folder
+        files.remove(f"{path}.link")
         linked = folders.supports_hard_links(path, f"{path}.hard")
         before = files.signature(path)
         os.utime(path)
@@ -206,7 +208,11 @@ def _names(project: Project, store: Store) -> Iterator[Finding]:
     elif blurred:
         yield Finding("warning", "time stamps are whole seconds here: a start within 2 s of an edit hashes again")
     else:
-        yield Finding("ok", "renames, links and time stamps work")
+        yield Finding("ok", f"renames{', links' if linkable else ''} and time stamps work")
+    if not linkable:
+        yield Finding(
+            "warning", f"this user cannot make links in `{store.root}`: editors need the path of `roost sync`"
+        )
     if not linked:
         yield Finding("warning", f"hard links do not work in `{store.root}`: each venv is a full copy")
 
@@ -250,7 +256,7 @@ def _hard_links(project: Project, store: Store) -> Iterator[Finding]:
 
 def _link(project: Project, store: Store) -> Iterator[Finding]:
     path = f"{project.root}/.venv"
-    if os.path.islink(path) and os.path.realpath(path).startswith(f"{store.root}/"):
+    if files.is_link(path) and real(path).startswith(f"{store.root}/"):
         cure = "`uv sync`, `uv add` and `uv venv --clear` write through it; use `.roost/.venv/default` where you can"
         yield Finding("warning", f"`{path}` is a link into `.roost`", cure)
 
@@ -303,7 +309,7 @@ def _foreign(root: str) -> str | None:
         inner[:] = [name for name in inner if not name.startswith("venv-")]
         for name in [*inner, *others]:
             with contextlib.suppress(OSError):
-                if os.lstat(f"{folder}/{name}").st_uid != os.geteuid():
+                if not files.is_own(os.lstat(f"{folder}/{name}")):
                     return f"{folder}/{name}"
     return None
 

@@ -21,6 +21,7 @@ from roost.errors import RoostError
 from roost.inputs.files import text_of
 from roost.inputs.project import Project
 from roost.system import files, paths, processes, variables
+from roost.system.paths import real, relative
 
 _MARK = "# roost hook "
 _SCRIPT = """\
@@ -49,8 +50,8 @@ def install(project: str) -> None:
     After a checkout, merge, pull or rebase they build the environment if needed, and point `.roost/.venv` at it. Other
     hooks are left as they are.
     """
-    top, folder = _places(os.path.realpath(project))
-    inside = os.path.relpath(Project.at(project).root, top)
+    top, folder = _places(real(project))
+    inside = relative(Project.at(project).root, top)
     taken = []
     os.makedirs(folder, exist_ok=True)
     for stage in STAGES:
@@ -78,7 +79,7 @@ Example:
 @options.project
 def uninstall(project: str) -> None:
     """Remove the hooks of `install`, unless they were edited."""
-    folder = _places(os.path.realpath(project))[1]
+    folder = _places(real(project))[1]
     there = [path for path in (f"{folder}/{stage}" for stage in STAGES) if os.path.lexists(path)]
     if not there:
         messages.step(f"there is no syncing hook in `{folder}`")

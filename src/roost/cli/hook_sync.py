@@ -16,6 +16,7 @@ from roost.environment import Environment
 from roost.errors import RoostError
 from roost.store import links
 from roost.system import paths, processes, variables
+from roost.system.paths import real
 from roost.warm import Selection
 
 STAGES = ("post-checkout", "post-merge", "post-rewrite")
@@ -77,7 +78,7 @@ def _sync_if_moved(project: str, selection: Selection, words: Sequence[str]) -> 
     stage, arguments = stage_of(words, os.environ)
     try:
         if _moved(stage, arguments) and variables.BUILDING not in os.environ:
-            _sync(os.path.realpath(project), selection, stage)
+            _sync(real(project), selection, stage)
     except (RoostError, OSError) as error:
         why = " ".join(str(error).splitlines()[:2])
         messages.warning(f"not synced after the {stage.removeprefix('post-')}: {why}; `roost sync` tries again")

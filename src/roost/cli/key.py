@@ -1,6 +1,5 @@
 """`roost key`: the fingerprint, as a cache key for CI."""
 
-import os
 from typing import Any
 
 import click
@@ -9,6 +8,7 @@ from roost import state, warm
 from roost.cli import options, output
 from roost.inputs import interpreter
 from roost.store.store import Store
+from roost.system.paths import real
 
 EPILOG = """\b
 Example:
@@ -22,7 +22,7 @@ Example:
 def key(selected: dict[str, Any], project: str) -> None:
     """Print the fingerprint of the environment, as a cache key for CI. Builds nothing."""
     selection = warm.select(**selected)
-    draft = state.draft(os.path.realpath(project), selection)
+    draft = state.draft(real(project), selection)
     record = Store(draft.project.root).python(selection.choice, draft.request.text)
     chosen, before = interpreter.recorded(record, draft.request, draft.inputs)
     output.value(draft.with_interpreter(chosen or interpreter.choose(draft.project, draft.request, before)).fingerprint)

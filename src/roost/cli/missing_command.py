@@ -1,7 +1,6 @@
 """The error for a command that is missing from the environment."""
 
 import json
-import os
 import re
 import shutil
 from typing import Any
@@ -10,13 +9,14 @@ from roost import state
 from roost.inputs.groups import extras_of, groups_of, normalize
 from roost.state import Draft
 from roost.system import processes
+from roost.system.paths import absolute
 from roost.warm import Selection
 
 
 def find_on_path(name: str, path: str) -> str | None:
     """Return the absolute path of the command `name` on `path`, or None."""
     found = shutil.which(name, path=path) if name else None
-    return os.path.abspath(found) if found else None
+    return absolute(found) if found else None
 
 
 def explain(name: str, selection: Selection, start: str, venv: str, elsewhere: str | None) -> str:

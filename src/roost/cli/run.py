@@ -7,7 +7,7 @@ import os
 
 from roost import environment, warm
 from roost.errors import CommandNotFoundError, NotExecutableError, UsageError
-from roost.system import paths
+from roost.system import locks, paths
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -76,8 +76,7 @@ def start(arguments: Arguments) -> "NoReturn":
     )
     variables = found.variables()
     program = _find(arguments, selection, found.venv, variables)
-    os.set_inheritable(found.lease_descriptor, True)  # noqa: FBT003 - it has no name
-    _become(program, arguments.command, variables)
+    _become(program, arguments.command, variables, found.lease_descriptor)
 
 
 def _find(arguments: Arguments, selection: warm.Selection, venv: str, variables: dict[str, str]) -> str:
@@ -85,7 +84,7 @@ def _find(arguments: Arguments, selection: warm.Selection, venv: str, variables:
     name = arguments.command[0]
     if paths.is_path(name):
         if os.path.exists(name):
-            return os.path.abspath(name)
+            return paths.absolute(name)
         message = f"there is no `{name}` in `{os.getcwd()}`"
         raise CommandNotFoundError(message)
     if program := paths.command(venv, name):
@@ -98,14 +97,9 @@ def _find(arguments: Arguments, selection: warm.Selection, venv: str, variables:
     raise CommandNotFoundError(missing_command.explain(name, selection, arguments.project, venv, elsewhere))
 
 
-def _become(program: str, command: list[str], variables: dict[str, str]) -> "NoReturn":
-    import _signal  # type: ignore[import-not-found]  # noqa: PLC0415 - `signal` imports `enum`
-
-    # Python ignores these two, and ignored signals survive exec: `roost run yes | head` would not end quietly.
-    _signal.signal(_signal.SIGPIPE, _signal.SIG_DFL)
-    _signal.signal(_signal.SIGXFSZ, _signal.SIG_DFL)
+def _become(program: str, command: list[str], variables: dict[str, str], lease: int) -> "NoReturn":
     try:
-        os.execve(program, command, variables)  # noqa: S606 - to become it is the point
+        locks.become(program, command, variables, lease)
     except FileNotFoundError as error:
         message = f"`{program}` cannot be run: the interpreter in its first line does not exist"
         if "\n" in program or "\t" in program:
@@ -114,4 +108,3 @@ def _become(program: str, command: list[str], variables: dict[str, str]) -> "NoR
     except OSError as error:
         message = f"`{program}` cannot be run: {error.strerror}"
         raise NotExecutableError(message) from error
-    raise AssertionError(program)

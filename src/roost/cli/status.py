@@ -19,6 +19,7 @@ from roost.store.marker import Marker
 from roost.store.store import Store
 from roost.store.venvs import Venv
 from roost.system import folders
+from roost.system.paths import relative
 from roost.system.proc import Process
 from roost.warm import Selection
 
@@ -226,7 +227,7 @@ def _venv_lines(venv: VenvStatus, found: Status) -> list[str]:
         head = f"{name}  superseded by another venv for the same state"
     else:
         head = f"{name}  {_owner(venv)}, {venv.python}, {venv.packages} packages, {output.mib(venv.bytes)}"
-    lines = [head, os.path.relpath(venv.path, found.project)]
+    lines = [head, relative(venv.path, found.project)]
     if venv.complete:
         shared = f"; {output.mib(venv.shared)} of it shared with uv's cache by hard links" if venv.shared else ""
         lines.append(f"built {output.time(venv.built)} in {venv.seconds:.1f} s by {venv.installer}{shared}")

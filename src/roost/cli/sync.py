@@ -8,6 +8,7 @@ from roost import environment, warm
 from roost.cli import options, output
 from roost.console import messages
 from roost.errors import RoostError, UsageError
+from roost.system import paths
 
 EPILOG = """\b
 Examples:
@@ -47,7 +48,7 @@ def sync(selected: dict[str, Any], every: bool, refresh: bool, quiet: bool, proj
 def _sync(project: str, selection: warm.Selection, *, refresh: bool) -> str:
     with environment.acquire(project, selection=selection, label="roost sync", refresh=refresh) as found:
         found.make_current()
-        return found.venv
+        return paths.native(found.venv)
 
 
 def _all_envs(project: str) -> list[str]:

@@ -6,7 +6,7 @@ import sys
 import click
 
 from roost.errors import RoostError
-from roost.system import processes
+from roost.system import locks, processes
 
 
 @click.command(
@@ -23,7 +23,7 @@ def uv(words: tuple[str, ...]) -> None:
     program = processes.find_uv()
     sys.stdout.flush()
     try:
-        os.execv(program, ["uv", *words])  # noqa: S606 - to become it is the point
+        locks.become(program, ["uv", *words], dict(os.environ))
     except OSError as error:
         message = f"`{program}` cannot be run: {error.strerror}"
         raise RoostError(message) from error

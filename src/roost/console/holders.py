@@ -5,7 +5,7 @@ import time
 from collections.abc import Collection
 
 from roost.console import messages, redact
-from roost.system import files, proc, processes
+from roost.system import locks, proc, processes
 from roost.system.proc import Process
 
 COMMAND_LIMIT = 160  # characters of a quoted command; uv starts its build backends with a whole script
@@ -14,7 +14,7 @@ COMMAND_LIMIT = 160  # characters of a quoted command; uv starts its build backe
 def record(label: str) -> str:
     """Return the record of this process for a lock file or an attempt's lease file, as lines of text."""
     return (
-        f"pid {os.getpid()}\nhost {os.uname().nodename}\nnamespace {proc.pid_namespace()}\n"
+        f"pid {os.getpid()}\nhost {proc.host()}\nnamespace {proc.pid_namespace()}\n"
         f"command {' '.join(label.split())}\nsince {time.strftime('%Y-%m-%dT%H:%M:%S%z')}\n"
     )
 
@@ -24,18 +24,13 @@ class Holder:
 
     def __init__(self, path: str) -> None:
         """Read the record in `path`; one that is missing or incomplete leaves the fields empty."""
-        try:
-            with open(files.open_own(path), "rb") as file:
-                text = file.read(4096).decode(errors="replace")
-        except OSError:
-            text = ""
-        lines = messages.printable(text, lines=True).split("\n")
+        lines = messages.printable(locks.read_record(path), lines=True).split("\n")
         fields = dict(line.split(" ", 1) for line in lines if " " in line)
         self.pid = int(fields["pid"]) if fields.get("pid", "").isdecimal() else 0
         self.command = fields.get("command", "")
         self.since = fields.get("since", "")
         self.host = fields.get("host", "")
-        self.is_local = self.host == os.uname().nodename and fields.get("namespace") == proc.pid_namespace()
+        self.is_local = self.host == proc.host() and fields.get("namespace") == proc.pid_namespace()
         """Whether its pid means a process that can be seen here."""
 
     def is_running(self) -> bool:
@@ -48,7 +43,7 @@ class Holder:
             return "an unidentified process"
         if self.is_local:
             return _words(self.pid, self.command, self.since)
-        place = f"on `{self.host}`" if self.host != os.uname().nodename else "in a container"
+        place = f"on `{self.host}`" if self.host != proc.host() else "in a container"
         return f"pid {self.pid} {place} (`{self.command}`) since {self.since[11:19]}"
 
 

@@ -128,7 +128,7 @@ class Inputs:
             message = f"`{path}` {fault}"
             raise RoostError(message)
         self.signatures[path] = files.describe(info)
-        self.youngest = max(self.youngest, info.st_ctime_ns)
+        self.youngest = max(self.youngest, files.changed_at(info))
         return open(descriptor, "rb")
 
     def toml(self, path: str) -> dict[str, Any] | None:
@@ -191,9 +191,9 @@ class Inputs:
                     continue
                 if part == "**":
                     if entry.is_dir(follow_symlinks=False):
-                        yield from self._expand(entry.path, parts, pattern)
+                        yield from self._expand(f"{here}/{entry.name}", parts, pattern)
                 elif fnmatch.fnmatchcase(entry.name, part):
-                    yield from self._expand(entry.path, rest, pattern)
+                    yield from self._expand(f"{here}/{entry.name}", rest, pattern)
 
     def _list(self, path: str, pattern: str) -> list[os.DirEntry[str]]:
         self._listings += 1
@@ -204,7 +204,7 @@ class Inputs:
             self.folders[path] = files.ABSENT
             return []
         self.folders[path] = files.describe(info)
-        self.youngest = max(self.youngest, info.st_ctime_ns)
+        self.youngest = max(self.youngest, files.changed_at(info))
         if max(len(self.folders), self._listings // 2) > COUNT_LIMIT:  # a warm start compares each
             what = f"more than {COUNT_LIMIT} folders, such as `{path}`"
             message = f"the pattern `{pattern}` leads through {what}: narrow it"
@@ -219,7 +219,7 @@ class Inputs:
             self.folders[path] = files.ABSENT
             return False
         self.folders[path] = files.describe(info)
-        self.youngest = max(self.youngest, info.st_ctime_ns)
+        self.youngest = max(self.youngest, files.changed_at(info))
         return stat.S_ISDIR(info.st_mode)
 
     def digests(self) -> list[str]:

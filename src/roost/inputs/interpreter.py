@@ -17,6 +17,7 @@ from roost.inputs.project import Project
 from roost.inputs.schema import table
 from roost.inputs.settings import Settings
 from roost.system import files, paths, processes, variables
+from roost.system.paths import absolute
 from roost.system.processes import Answer
 
 _QUERY = """
@@ -50,7 +51,7 @@ class Interpreter(NamedTuple):
     @property
     def real_path(self) -> str:
         """Its path without links. Its own `path` is the one to watch: an upgrade lets a link lead to another file."""
-        return os.path.realpath(self.path)
+        return paths.real(self.path)
 
     def __str__(self) -> str:
         """Return its name and version, such as `Python 3.12.4`."""
@@ -74,7 +75,7 @@ def request(project: Project, settings: Settings, explicit: str | None, inputs: 
         RoostError: a file of the project contains anything but a version request.
     """
     if explicit:
-        return Request(os.path.abspath(explicit) if paths.is_path(explicit) else explicit, "--python")
+        return Request(absolute(explicit) if paths.is_path(explicit) else explicit, "--python")
     if settings.python is not None:
         own = f"envs.{settings.env}."
         own = own if "python" in table(project.tables, "tool", "roost", "envs", settings.env) else ""
@@ -155,7 +156,7 @@ def recorded(path: str, asked: Request, inputs: Inputs) -> tuple[Interpreter | N
 
 def _unpinned(path: str) -> str:
     """Return the path of the record of the latest choice without a pin. `path` is the record of one request."""
-    return path.rpartition(":")[0]
+    return path.rpartition(paths.STATE)[0]
 
 
 def _read(path: str) -> tuple[str, str, Interpreter] | None:
@@ -179,7 +180,7 @@ def choose(project: Project, asked: Request, before: str | None) -> Interpreter:
     # Without a request uv would look for a `.python-version` in the folders above, and run the program it names.
     command = [processes.find_uv(), "python", "find", "--system", "--no-project", "--", asked.text or "default"]
     found = processes.query(command, env=env, cwd=project.root)
-    path = found.stdout.strip().rpartition("\n")[2]
+    path = paths.slashed(found.stdout.strip().rpartition("\n")[2])
     if found.status or not os.path.isabs(path):
         raise _unsatisfied(project, asked, found)
     if before and os.path.exists(before) and os.path.samefile(path, before):
@@ -215,7 +216,7 @@ def _query(path: str, cwd: str) -> Interpreter:
     except ValueError:
         message = f"the interpreter `{path}` does not run (status {found.status}): {found.output.strip()[-500:]}"
         raise RoostError(message) from None
-    named = f"{os.path.dirname(path)}/python{version.rpartition('.')[0]}"
+    named = paths.program(f"{os.path.dirname(path)}/python{version.rpartition('.')[0]}")
     if os.path.exists(named) and os.path.samefile(path, named):
         path = named
     with open(path, "rb") as file:

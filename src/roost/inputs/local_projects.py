@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from roost.inputs.files import Inputs
 from roost.inputs.project import Project
 from roost.inputs.schema import table
+from roost.system.paths import joined
 
 # Files with metadata besides `pyproject.toml`, by build backend. The sources that it compiles belong in `inputs`.
 _METADATA_FILES = {
@@ -43,7 +44,7 @@ def followed(project: Project, inputs: Inputs, more: tuple[str, ...] = ()) -> li
     while pending:
         here = pending.pop()
         seen.add(here)
-        paths = (os.path.normpath(os.path.join(here, path)) for path in _paths(here, inputs))
+        paths = (joined(here, path) for path in _paths(here, inputs))
         pending += [path for path in paths if os.path.isdir(path) and path not in seen]
     return sorted(seen - {project.root})
 
@@ -68,7 +69,7 @@ def _paths(folder: str, inputs: Inputs) -> Iterator[str]:
 
 def archives(folders: list[str], inputs: Inputs) -> list[str]:
     """Return the wheels and source archives that `path` entries in `folders` lead to."""
-    paths = [os.path.normpath(os.path.join(here, path)) for here in folders for path in _paths(here, inputs)]
+    paths = [joined(here, path) for here in folders for path in _paths(here, inputs)]
     return sorted({path for path in paths if not os.path.isdir(path)})
 
 
@@ -79,7 +80,7 @@ def read_by_a_build(folder: str, tables: dict[str, Any], inputs: Inputs) -> list
     crate = table(tables, "tool", "maturin").get("manifest-path")
     if isinstance(crate, str):
         names += [crate, f"{os.path.dirname(crate) or '.'}/Cargo.lock"]
-    return [os.path.normpath(os.path.join(folder, name)) for name in names]
+    return [joined(folder, name) for name in names]
 
 
 def dynamic(folder: str, tables: dict[str, Any], inputs: Inputs) -> list[str]:

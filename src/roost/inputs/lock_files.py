@@ -10,6 +10,7 @@ from roost.errors import RoostError
 from roost.inputs.files import Inputs
 from roost.inputs.project import Project
 from roost.inputs.schema import table, tables_at
+from roost.system.paths import joined
 
 # Lock files of Python packages; a `Cargo.lock` or `yarn.lock` may be an input as well.
 _NAME = re.compile(r"(?:uv|poetry|pdm)\.lock|pylock(?:\..+)?\.toml")
@@ -42,7 +43,7 @@ def folders_in_uv_lock(project: Project, inputs: Inputs) -> list[str]:
     for package in tables_at(lock, "package"):
         source = table(package, "source")
         found |= {
-            os.path.normpath(os.path.join(project.root, source[kind]))
+            joined(project.root, source[kind])
             for kind in ("editable", "directory", "virtual")
             if isinstance(source.get(kind), str)
         }
@@ -54,7 +55,7 @@ def folders_in_lock(lock: dict[str, Any], root: str) -> tuple[str, ...]:
     packages = tables_at(lock, "package")
     paths = [package.get("path") for package in packages]
     paths += [table(package, "source").get("url") for package in packages if _is_directory(package)]
-    found = {os.path.normpath(os.path.join(root, path)) for path in paths if isinstance(path, str)}
+    found = {joined(root, path) for path in paths if isinstance(path, str)}
     return tuple(sorted(path for path in found if os.path.isdir(path)))
 
 

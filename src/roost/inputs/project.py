@@ -8,6 +8,7 @@ from roost.inputs import schema
 from roost.inputs.files import Inputs
 from roost.inputs.schema import LIST, TABLE, TEXTS, Shape, table
 from roost.system import paths
+from roost.system.paths import normal, real
 
 _SHAPES: dict[str, Shape] = {  # tables of other tools, where another type would break the code below
     "project": TABLE,
@@ -57,7 +58,7 @@ class Project(NamedTuple):
             RoostError: there is no `pyproject.toml` in `path` or above it, or one does not parse.
         """
         inputs = inputs or Inputs()
-        start = os.path.realpath(path)
+        start = real(path)
         if not os.path.isdir(start):
             message = f"`{start}` is not a folder: name one inside a project"
             raise UsageError(message)
@@ -112,6 +113,6 @@ def _members(root: str, tables: dict[str, Any], inputs: Inputs) -> tuple[str, ..
         return [path for pattern in patterns for path in inputs.expand(root, pattern)]
 
     excluded = set(paths("exclude"))
-    found = {os.path.normpath(path) for path in paths("members")} - excluded - {root}
+    found = {normal(path) for path in paths("members")} - excluded - {root}
     # They are read, so that a folder which becomes a member later is noticed.
     return tuple(sorted(folder for folder in found if inputs.read(f"{folder}/pyproject.toml") is not None))

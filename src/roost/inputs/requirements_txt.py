@@ -9,6 +9,7 @@ from roost.console.redact import without_secrets
 from roost.errors import RoostError
 from roost.inputs.files import ARCHIVES, Inputs
 from roost.inputs.project import Project
+from roost.system.paths import joined
 
 ALONE = "requirements.txt"
 FOR_DEVELOPERS = ("requirements-dev.txt", "dev-requirements.txt")
@@ -49,7 +50,7 @@ def follow(project: Project, inputs: Inputs, names: list[str]) -> Found:
                 "a file on a server can change unnoticed, so save it in the project"
             )
             raise RoostError(message)
-        path = os.path.normpath(os.path.join(project.root, name))
+        path = joined(project.root, name)
         _follow(project, inputs, path, f"`{project.file}`", (), found)
     return found
 
@@ -73,10 +74,10 @@ def _follow(project: Project, inputs: Inputs, path: str, named_in: str, parents:
         if option in ("-e", ""):
             # uv takes a path from the current folder, which is the root; pip may take it from the file's.
             bare = value.partition("[")[0]
-            candidates = {os.path.normpath(os.path.join(base, bare)) for base in (project.root, here)}
+            candidates = {joined(base, bare) for base in (project.root, here)}
             found.local.extend(sorted(path for path in candidates if os.path.exists(path)))
         else:
-            inner = os.path.normpath(os.path.join(here, value))
+            inner = joined(here, value)
             _follow(project, inputs, inner, f"`{path}`", (*parents, path), found)
     found.files.append(path)
 

@@ -88,4 +88,5 @@ def is_package(folder: str, tables: dict[str, Any], inputs: Inputs) -> bool:
 def active(venv: str) -> dict[str, str]:
     """Return the environment variables that activate `venv`."""
     path = os.environ.get("PATH", os.defpath)
-    return {"VIRTUAL_ENV": venv, "PATH": f"{paths.scripts(venv)}{os.pathsep}{path}", "CONDA_DEFAULT_ENV": ""}
+    scripts = paths.native(paths.scripts(venv))
+    return {"VIRTUAL_ENV": paths.native(venv), "PATH": f"{scripts}{os.pathsep}{path}", "CONDA_DEFAULT_ENV": ""}

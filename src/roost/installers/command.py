@@ -10,6 +10,7 @@ from roost.inputs.files import Inputs
 from roost.inputs.project import Project
 from roost.inputs.settings import Settings
 from roost.installers.base import Run, Target, active
+from roost.system.paths import is_path, joined
 
 
 class CommandInstall:
@@ -29,7 +30,7 @@ class CommandInstall:
             raise RoostError(message)
         self.reason = "`command` in pyproject.toml"
         self.words = settings.command
-        paths = [os.path.normpath(os.path.join(project.root, word)) for word in self.words]
+        paths = [joined(project.root, word) for word in self.words]
         self.files = [path for path in paths if path.startswith(f"{project.root}/") and os.path.isfile(path)]
         self.files += requirements_txt.follow(project, inputs, list(settings.requirements)).files
         self.sources: tuple[str, ...] = ()
@@ -38,9 +39,11 @@ class CommandInstall:
         """Run it, with variables that make any pip or uv install into the new venv."""
         variables = active(target.venv) | {"UV_PROJECT_ENVIRONMENT": target.venv, "PIP_PYTHON": target.python}
         name = self.words[0]
-        program = os.path.join(target.project.root, name) if "/" in name else shutil.which(name, path=variables["PATH"])
+        program = (
+            os.path.join(target.project.root, name) if is_path(name) else shutil.which(name, path=variables["PATH"])
+        )
         if program is None or not os.path.exists(program):
-            where = f"not in `{target.project.root}`" if "/" in name else "not on PATH"
+            where = f"not in `{target.project.root}`" if is_path(name) else "not on PATH"
             return (
                 f"`{name}`, which `tool.roost.command` in `{target.project.file}` names, is {where}: install it there"
             )

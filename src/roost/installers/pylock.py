@@ -1,6 +1,5 @@
 """A lock file as packaging.python.org specifies it (PEP 751): `pylock.toml`, or `pylock.NAME.toml`."""
 
-import os
 from typing import Literal
 
 from roost.errors import RoostError
@@ -12,6 +11,7 @@ from roost.inputs.schema import table, tables_at
 from roost.inputs.settings import Settings
 from roost.installers.base import Run, Target, is_package
 from roost.installers.uv import fresh_builds, uv_pip
+from roost.system.paths import joined
 
 
 class PylockSync:
@@ -28,7 +28,7 @@ class PylockSync:
         self.lock = inputs.toml(self.path) or {}
         packages = tables_at(self.lock, "packages")
         paths = [table(package, "directory").get("path") for package in packages]
-        found = {os.path.normpath(os.path.join(project.root, path)) for path in paths if isinstance(path, str)}
+        found = {joined(project.root, path) for path in paths if isinstance(path, str)}
         own = normalize(str(table(project.tables, "project").get("name", "")))
         there = {normalize(str(package.get("name", ""))) for package in packages}
         missing = project.root not in found and own not in there

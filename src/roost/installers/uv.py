@@ -11,6 +11,7 @@ from roost.inputs.project import Project
 from roost.inputs.schema import table
 from roost.inputs.settings import Settings
 from roost.installers.base import Run, Target, is_package
+from roost.system.paths import normal, relative
 from roost.system.processes import find_uv, uv_to_type
 
 _ROUTINE = ("Using ", "Creating virtual environment ", "Resolved ")  # lines that do not explain a failure
@@ -102,8 +103,8 @@ class UvInstall:
     def _words(self, folder: str, target: Target) -> list[str]:
         """Return the words for the root or a member, with those of the groups and extras that it has."""
         project, settings = target.project, target.settings
-        name = os.path.relpath(folder, project.root)
-        file = os.path.normpath(f"{name}/pyproject.toml")
+        name = relative(folder, project.root)
+        file = normal(f"{name}/pyproject.toml")
         words = [
             word
             for group in _own(settings.groups, folder, project, groups_of)

@@ -21,6 +21,7 @@ from roost import environment, warm
 from roost.environment import Environment
 from roost.errors import NoInterpreterError, RoostError
 from roost.system import files, paths
+from roost.system.paths import absolute, real, relative
 from roost.warm import Selection
 
 if TYPE_CHECKING:
@@ -134,7 +135,7 @@ class RoostEnv(VirtualEnv):
         nox's `location` is never the shared venv: noxfiles pass it to `uv sync`, which would strip that. Nothing exists
         there before the session gets a venv of its own.
         """
-        self._session = os.path.relpath(os.path.abspath(self.folder), project)
+        self._session = relative(absolute(self.folder), project)
         self._own_folder = f"{warm.folder(project)}/{warm.INNER}/envs/{warm.session_folder(self._session)}"
         self._own_name = f"venv-{os.urandom(3).hex()}"
         self.location = f"{self._own_folder}/{self._own_name}"
@@ -167,7 +168,7 @@ class RoostEnv(VirtualEnv):
         from roost.console import waiting  # noqa: PLC0415 - not on a warm start
         from roost.protocol import Request  # noqa: PLC0415
 
-        start, timeout = os.path.realpath(os.curdir), waiting.timeout(os.environ)
+        start, timeout = real(os.curdir), waiting.timeout(os.environ)
         return Request(start, self._selection(), timeout, self._label, session=self._session, name=self._own_name)
 
     def _download(self) -> bool:

@@ -7,6 +7,7 @@ from urllib.parse import unquote, urlsplit
 
 from roost.nox.install_commands import Change, folder_in
 from roost.system import paths, processes, variables
+from roost.system.paths import real
 
 
 def satisfies(venv: str, change: Change) -> bool:
@@ -40,7 +41,7 @@ def _by_name(venv: str, words: list[str]) -> list[str] | None:
             found.append(word)
             continue
         folder, bracket, extras = path.partition("[")
-        name = _editables(venv).get(os.path.realpath(folder.removeprefix("file://")))
+        name = _editables(venv).get(real(folder.removeprefix("file://")))
         if name is None:
             return None
         found.append(f"{name}{bracket}{extras}")
@@ -54,6 +55,6 @@ def _editables(venv: str) -> dict[str, str]:
         for path in Path(site_packages).glob("*.dist-info/direct_url.json"):
             content = json.loads(path.read_text(encoding="utf-8"))
             if content.get("dir_info", {}).get("editable"):
-                folder = os.path.realpath(unquote(urlsplit(content["url"]).path))
+                folder = real(unquote(urlsplit(content["url"]).path))
                 found[folder] = path.parent.name.partition("-")[0]
     return found

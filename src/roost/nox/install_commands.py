@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from roost.system import paths, processes
+from roost.system.paths import absolute
 
 # uv and pip: a command with one of these words changes the active venv. `uv run` syncs before it runs.
 _CHANGING = {"add", "install", "remove", "run", "sync", "uninstall"}
@@ -127,7 +128,7 @@ def _tool(command: Sequence[str], scripts: str) -> tuple[str, list[str]]:
     """Return the tool that `command` starts, and its words; an empty name for a program of another venv."""
     program, rest = command[0], list(command[1:])
     name = os.path.basename(program)
-    elsewhere = paths.is_path(program) and os.path.dirname(os.path.abspath(program)) != scripts
+    elsewhere = paths.is_path(program) and os.path.dirname(absolute(program)) != scripts
     if elsewhere and name.startswith(("pip", "python")):
         return "", rest
     if name.startswith("python"):

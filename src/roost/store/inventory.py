@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from roost.errors import RoostError
 from roost.system import files as system_files
+from roost.system.paths import normal
 
 FILE = ".roost-files"
 
@@ -36,7 +37,7 @@ def take(venv: str, within: Iterable[str] = ("",), *, bytecode: bool = True) -> 
             for entry in entries:
                 path = f"{below}{entry.name}"
                 if entry.is_symlink():
-                    found[path] = os.readlink(entry.path)
+                    found[path] = system_files.read_link(entry.path)
                 elif entry.is_dir():
                     if bytecode or entry.name != "__pycache__":
                         folders.append(f"{path}/")
@@ -126,5 +127,5 @@ def _recorded(venv: str, files: Iterable[str]) -> Iterator[Recorded]:
         for below, _, size in rows:
             where = f"{folder}/{below}"
             if below.startswith("."):  # only these: normalizing every path would double the time
-                where = os.path.normpath(where)
+                where = normal(where)
             yield Recorded(distribution, where, size)

@@ -66,7 +66,7 @@ def write(store: Store, event: str, **fields: Any) -> None:
         finally:
             os.close(descriptor)
         if full:
-            os.replace(path, f"{path}.1")
+            files.replace(path, f"{path}.1")
     except OSError:
         return
 

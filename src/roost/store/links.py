@@ -21,7 +21,7 @@ def path(project: str, env: str) -> str:
 def target(project: str, env: str) -> str | None:
     """Return the venv that the link of `env` leads to, or None where there is no link."""
     try:
-        return os.readlink(path(project, env))
+        return files.read_link(path(project, env))
     except OSError:
         return None
 
@@ -35,23 +35,23 @@ def point(project: str, env: str, venv: str, link: str | None) -> str | None:
         OSError: a link cannot be written.
     """
     current = path(project, env)
-    if target(project, env) != venv:
-        files.link(current, venv)
+    if target(project, env) != venv and not files.link(current, venv):
+        return f"`{current}` is missing: this user cannot make links here; `roost sync` prints the path of the venv"
     if not link or env != "default":
         return None
     wanted = f"{project}/{link}"
     if os.path.lexists(wanted) and not _is_ours(wanted):
         return f"`{wanted}` exists and was not made by roost, so it stays: remove it to get the link"
-    if not os.path.islink(wanted) or os.readlink(wanted) != current:
+    if not files.is_link(wanted) or files.read_link(wanted) != current:
         files.link(wanted, current)
     return None
 
 
 def _is_ours(link: str) -> bool:
     """Return whether roost made `link`, perhaps before the project or `ROOST_DIR` moved."""
-    if not os.path.islink(link):
+    if not files.is_link(link):
         return False
-    *_, root, folder, name = ["", "", *os.readlink(link).split("/")]
+    *_, root, folder, name = ["", "", *files.read_link(link).split("/")]
     known = (".venv", "default"), ("current", "default")  # the latter in the first format
     return (folder, name) in known and (root == ".roost" or root.startswith("%2F"))
 
@@ -59,7 +59,7 @@ def _is_ours(link: str) -> bool:
 def targets(store: "Store") -> dict[str, str]:
     """Return the existing venvs of `store` that its links lead to, by environment. A copied link leads elsewhere."""
     try:
-        names = [entry.name for entry in os.scandir(store.links) if entry.is_symlink()]
+        names = [name for name in os.listdir(store.links) if files.is_link(f"{store.links}/{name}")]
     except FileNotFoundError:
         return {}
     found = {name: target(store.project, name) or "" for name in names}

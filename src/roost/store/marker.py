@@ -15,6 +15,7 @@ from roost.store.store import Store
 from roost.store.venvs import Attempt, is_venv
 from roost.system import files, folders
 from roost.system.files import ABSENT, signature
+from roost.system.paths import matching, normal
 
 FORMAT = 2
 SIZE_LIMIT = 16 << 20
@@ -101,7 +102,7 @@ def _of_another_state(marker: Marker, store: Store, state: State) -> str | None:
     name = marker.venv.removeprefix(f"{store.folder(state.folder)}/")
     if not is_venv(name):
         return "its marker names a venv elsewhere"
-    linked = os.path.islink(store.folder(state.folder)) or os.path.islink(marker.venv)
+    linked = files.is_link(store.folder(state.folder)) or files.is_link(marker.venv)
     return f"`{name}` is a link, or reached through one" if linked else None
 
 
@@ -186,7 +187,7 @@ def describe(state: State, attempt: Attempt) -> Marker:
         lease_inode=os.fstat(attempt.lease_descriptor).st_ino,
         pyvenv=_identify(f"{venv}/pyvenv.cfg"),
         folders={path: [signature(path), sorted(os.listdir(path))] for path in attempt.folders},
-        records={path: _identify(path) for pattern in patterns for path in sorted(glob.glob(pattern))},
+        records={path: _identify(path) for pattern in patterns for path in sorted(matching(pattern))},
         parts=state.parts,
         locked=locked(state),
         installer=f"{state.installer.kind} ({state.installer.reason})",
@@ -199,7 +200,7 @@ def describe(state: State, attempt: Attempt) -> Marker:
 
 def locked(state: State) -> dict[str, str]:
     """Return the packages in the lock files that are part of `state`: name to version."""
-    return lock_files.packages((os.path.normpath(f"{state.project.root}/{part}") for part in state.parts), state.inputs)
+    return lock_files.packages((normal(f"{state.project.root}/{part}") for part in state.parts), state.inputs)
 
 
 def publish(path: str, marker: Marker) -> str | None:

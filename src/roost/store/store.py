@@ -37,7 +37,7 @@ class Store:
 
     def python(self, key: str, request: str) -> str:
         """Return the path of the record of the interpreter that was chosen for `key` and this request for a Python."""
-        return f"{self.data}/python/{key}:{hashlib.sha256(os.fsencode(request)).hexdigest()[:16]}"
+        return f"{self.data}/python/{key}{paths.STATE}{hashlib.sha256(os.fsencode(request)).hexdigest()[:16]}"
 
     def folder(self, name: str) -> str:
         """Return the path of the folder with the venvs of one fingerprint, or of one nox session."""

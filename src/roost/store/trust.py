@@ -20,14 +20,14 @@ def check_root(root: str) -> None:
         info = os.lstat(root)
     except FileNotFoundError:
         return
-    if stat.S_ISLNK(info.st_mode):
+    if files.is_link(root):
         fault, cure = "is a link", "remove it; to keep environments elsewhere set `ROOST_DIR`"
     elif not stat.S_ISDIR(info.st_mode):
         fault, cure = "is not a folder", "move it away"
-    elif info.st_uid != os.geteuid():
+    elif not files.is_own(info):
         fault = f"belongs to another user (uid {info.st_uid}, you are {os.geteuid()})"
         cure = "remove it, or set `ROOST_DIR` to a folder of your own"
-    elif info.st_mode & 0o022:
+    elif not files.is_private_folder(root):
         fault, cure = "can be written by others", f"`chmod 700 {root}` if you trust its content, else remove it"
     else:
         return
@@ -56,8 +56,9 @@ def refuse_root(project: str) -> None:
     Raises:
         RoostError: this is root, and `project` belongs to another user.
     """
-    owner = os.stat(project).st_uid
-    if os.geteuid() == 0 != owner:
+    info = os.stat(project)
+    owner = info.st_uid
+    if not files.is_own(info) and os.geteuid() == 0:
         message = (
             f"`{project}` belongs to another user (uid {owner}), who could not remove files of root: "
             "run this as that user, or set `ROOST_DIR` to a folder of root"

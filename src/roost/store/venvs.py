@@ -9,12 +9,12 @@ from typing import NamedTuple
 
 from roost.errors import RoostError
 from roost.store.store import Store
-from roost.system import files, folders, locks
+from roost.system import files, folders, locks, paths
 from roost.system.folders import Folder
 
 _FOLDER = re.compile(r"(?:session-)?[0-9a-f]{16}", re.ASCII)
 _VENV = re.compile(r"venv-[a-z0-9]{6}", re.ASCII)
-_INDEX_OF_STATE = re.compile(r".+:[0-9a-f]{16}", re.ASCII)
+_INDEX_OF_STATE = re.compile(rf".+{re.escape(paths.STATE)}[0-9a-f]{{16}}", re.ASCII)
 NOTE = "shared"  # in the folder of a nox session: the shared venv that it used last
 _ALPHABET = "abcdefghijklmnopqrstuvwxyz0123456789"
 
@@ -69,10 +69,7 @@ class Attempt:
 
     def open_log(self) -> int:
         """Return the descriptor of a file without a name, for an installer's output."""
-        path = files.temporary(self.venv.path)
-        descriptor = files.create(path)
-        os.unlink(path)
-        return descriptor
+        return files.scratch(self.venv.path)
 
 
 def random_name() -> str:
@@ -116,8 +113,8 @@ def create(store: Store, folder: str, record: str, *, name: str = "", exclusive:
     try:
         os.mkdir(venv.path, 0o700)
     except OSError:
-        os.unlink(venv.lease_file)
         os.close(descriptor)
+        os.unlink(venv.lease_file)
         raise
     return Attempt(venv, descriptor)
 
@@ -133,14 +130,15 @@ def remove(store: Store, venv: Venv, *, marker: bool) -> bool:
         Folder(f"{store.data}/trash") as trash,
     ):
         lease_file = os.path.basename(venv.lease_file)
-        lease = folder.open(lease_file)
         try:
-            if lease is not None and not locks.try_lock(lease, exclusive=True):
-                return False
+            lease = locks.claim(folder, lease_file)
+        except BlockingIOError:
+            return False
+        try:
             if marker and lease is not None:  # without a lease, the marker may name a venv that was built after a wipe
                 folder.unlink("complete")
-            for name in (venv.name, lease_file):
-                folder.move(name, trash)
+            if not all(folder.move(name, trash) for name in (venv.name, lease_file)):
+                return False
         finally:
             if lease is not None:
                 os.close(lease)
@@ -181,5 +179,5 @@ def sweep(store: Store, before: float) -> None:
             os.rmdir(path)
     kept = set(folders.names(f"{store.data}/envs", _FOLDER))
     for name in folders.names(f"{store.data}/index", _INDEX_OF_STATE):
-        if name.rpartition(":")[2] not in kept:
+        if name.rpartition(paths.STATE)[2] not in kept:
             files.remove(store.index(name))

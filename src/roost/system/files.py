@@ -1,6 +1,7 @@
 """Files: signatures, safe opening, the one atomic writer, and links. Imported by every warm start."""
 
 import os
+import sys
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -26,8 +27,13 @@ def signature(path: str) -> str:
         return ABSENT
 
 
+def changed_at(info: os.stat_result) -> int:
+    """Return when a file was last changed, in nanoseconds: its ctime, which no program can set."""
+    return info.st_ctime_ns
+
+
 def boot_id() -> str:
-    """Return the kernel's identifier of the current boot; empty where there is none, as on macOS."""
+    """Return the kernel's identifier of the current boot; empty where there is none, as on macOS and Windows."""
     try:
         descriptor = os.open("/proc/sys/kernel/random/boot_id", os.O_RDONLY | os.O_CLOEXEC)
     except OSError:
@@ -38,10 +44,15 @@ def boot_id() -> str:
         os.close(descriptor)
 
 
+def is_own(info: os.stat_result) -> bool:
+    """Return whether a file belongs to the current user."""
+    return info.st_uid == os.geteuid()
+
+
 def is_private_folder(path: str) -> bool:
     """Return whether `path` is a folder, and no link, that only its owner, the current user, can write to."""
     info = os.lstat(path)
-    return info.st_mode & 0o170022 == 0o040000 and info.st_uid == os.geteuid()
+    return info.st_mode & 0o170022 == 0o040000 and is_own(info)
 
 
 def exposed(path: str) -> "tuple[str, str] | None":
@@ -81,7 +92,7 @@ def open_own(path: str) -> int:
     """
     descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     info = os.fstat(descriptor)
-    if info.st_mode & 0o170000 == 0o100000 and info.st_uid == os.geteuid():
+    if info.st_mode & 0o170000 == 0o100000 and is_own(info):
         return descriptor
     os.close(descriptor)
     raise OSError(path)
@@ -116,6 +127,23 @@ def open_for_appending(path: str) -> int:
     return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, 0o600)
 
 
+def scratch(path: str) -> int:
+    """Return a descriptor of a new file without a name, for the output of programs. `path` says in which folder.
+
+    Raises:
+        OSError: it cannot be made.
+    """
+    named = temporary(path)
+    descriptor = create(named)
+    os.unlink(named)
+    return descriptor
+
+
+def read_at(descriptor: int, size: int, offset: int) -> bytes:
+    """Return up to `size` bytes of an open file from `offset`; programs that write to it are not disturbed."""
+    return os.pread(descriptor, size, offset)
+
+
 def temporary(path: str) -> str:
     """Return a new name in the folder of `path`, for a file that will be renamed to `path`.
 
@@ -143,7 +171,7 @@ def write(
         OSError: the disk is full or read-only, the folder is gone, or `path` is a folder. `path` stays as it is.
     """
     new = temporary(path)
-    descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, mode)
+    descriptor = create(new, mode)
     try:
         try:
             data = memoryview(content if isinstance(content, bytes) else content.encode("utf-8", "surrogateescape"))
@@ -155,12 +183,21 @@ def write(
         finally:
             os.close(descriptor)
         if accepted:
-            os.replace(new, path)
+            replace(new, path)
             return
     except BaseException:
         remove(new)
         raise
     remove(new)
+
+
+def replace(old: str, new: str) -> None:
+    """Rename the file `old` to `new`, atomically, whatever `new` was before.
+
+    Raises:
+        OSError: `new` is a folder, or the disk is read-only.
+    """
+    os.replace(old, new)
 
 
 def remove(path: str) -> None:
@@ -171,8 +208,10 @@ def remove(path: str) -> None:
         return
 
 
-def link(path: str, target: str) -> None:
-    """Make the symbolic link `path` lead to `target`, atomically, whatever it led to before.
+def link(path: str, target: str) -> bool:
+    """Make the link `path` lead to the folder `target`, atomically, whatever it led to before.
+
+    Returns False where this user cannot make links.
 
     Raises:
         OSError: it cannot be made, or `path` is a folder.
@@ -184,3 +223,38 @@ def link(path: str, target: str) -> None:
     except OSError:
         remove(new)
         raise
+    return True
+
+
+def is_link(path: str) -> bool:
+    """Return whether `path` is a link."""
+    return os.path.islink(path)
+
+
+def read_link(path: str) -> str:
+    """Return what the link `path` leads to.
+
+    Raises:
+        OSError: it is no link.
+    """
+    return os.readlink(path)
+
+
+if sys.platform == "win32":
+    from roost.system import windows_files
+
+    boot_id = windows_files.boot_id
+    changed_at = windows_files.changed_at
+    create = windows_files.create
+    exposed = windows_files.exposed
+    is_link = windows_files.is_link
+    is_own = windows_files.is_own
+    is_private_folder = windows_files.is_private_folder
+    link = windows_files.link
+    open_for_appending = windows_files.open_for_appending
+    open_input = windows_files.open_input
+    open_own = windows_files.open_own
+    read_at = windows_files.read_at
+    read_link = windows_files.read_link
+    replace = windows_files.replace
+    scratch = windows_files.scratch

@@ -1,8 +1,10 @@
 """Folders: creation, checks, and operations that follow no link."""
 
+import contextlib
 import os
 import re
 import shutil
+import sys
 from types import TracebackType
 from typing import Self
 
@@ -82,11 +84,11 @@ def disk_usage(folder: str) -> tuple[int, int]:
             if entry.is_dir(follow_symlinks=False):
                 folders.append(entry.path)
                 continue
-            info = entry.stat(follow_symlinks=False)
+            info = os.lstat(entry.path)  # on Windows, `entry.stat` knows no inode
             if info.st_ino not in seen:
                 seen.add(info.st_ino)
-                total += info.st_blocks * 512
-                shared += info.st_blocks * 512 if info.st_nlink > 1 else 0
+                total += size_on_disk(info)
+                shared += size_on_disk(info) if info.st_nlink > 1 else 0
     return total, shared
 
 
@@ -123,12 +125,14 @@ class Folder:
         """Remove the file `name`."""
         os.unlink(name, dir_fd=self.descriptor)
 
-    def move(self, name: str, to: "Folder") -> None:
-        """Move `name` into another folder, under a new random name; one that is gone is left."""
-        try:
+    def move(self, name: str, to: "Folder") -> bool:
+        """Move `name` into another folder, under a new random name; one that is gone is left.
+
+        Returns False where the operating system does not move what a program has open.
+        """
+        with contextlib.suppress(FileNotFoundError):
             os.rename(name, f"{name}-{os.urandom(4).hex()}", src_dir_fd=self.descriptor, dst_dir_fd=to.descriptor)
-        except FileNotFoundError:
-            return
+        return True
 
     def delete(self, name: str) -> None:
         """Delete `name` with all that is in it, as far as possible; others may be deleting it too."""
@@ -149,6 +153,11 @@ class Folder:
     ) -> None:
         """Close it."""
         os.close(self.descriptor)
+
+
+def size_on_disk(info: os.stat_result) -> int:
+    """Return the bytes that a file takes on disk."""
+    return info.st_blocks * 512
 
 
 def flush(path: str) -> None:
@@ -172,3 +181,11 @@ def supports_hard_links(path: str, name: str) -> bool:
     except OSError:
         return False
     return True
+
+
+if sys.platform == "win32":
+    from roost.system import windows_files
+
+    Folder = windows_files.Folder
+    flush = windows_files.flush
+    size_on_disk = windows_files.size_on_disk

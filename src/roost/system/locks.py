@@ -12,15 +12,20 @@ import sys
 
 from roost.system import files
 
-if sys.platform != "win32":  # nox's fall-back there imports this module
+if sys.platform != "win32":
     import fcntl
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import NoReturn
+
     from filelock import BaseFileLock
+
+    from roost.system.folders import Folder
 
 UNSUPPORTED = (errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOTSUP)  # a file system without flock
 _CONTENDED = (errno.EAGAIN, errno.EACCES, errno.EWOULDBLOCK)
+RECORD_LIMIT = 4096  # bytes of a record that are read
 _LEASE_DESCRIPTOR = 50  # scripts use descriptors below 10 for their own redirections, which would close a lease there
 
 
@@ -38,6 +43,26 @@ def try_lock(descriptor: int, *, exclusive: bool) -> bool:
             return False
         raise
     return True
+
+
+def claim(folder: "Folder", name: str) -> int | None:
+    """Take the lease file `name` in `folder` for a removal. Returns its descriptor; None where there is no such file.
+
+    Raises:
+        BlockingIOError: a process has a lease.
+        OSError: flock does not work here.
+    """
+    descriptor = folder.open(name)
+    if descriptor is None:
+        return None
+    try:
+        if try_lock(descriptor, exclusive=True):
+            return descriptor
+    except BaseException:
+        os.close(descriptor)
+        raise
+    os.close(descriptor)
+    raise BlockingIOError(errno.EWOULDBLOCK, "in use", name)
 
 
 def is_at(descriptor: int, path: str) -> bool:
@@ -135,6 +160,35 @@ def write_record(descriptor: int, text: str) -> None:
     os.pwrite(descriptor, text.encode(errors="replace"), 0)
 
 
+def read_record(path: str) -> str:
+    """Return the text in a lock or lease file; empty where there is none."""
+    try:
+        descriptor = files.open_own(path)
+    except OSError:
+        return ""
+    try:
+        return os.read(descriptor, RECORD_LIMIT).decode(errors="replace")
+    finally:
+        os.close(descriptor)
+
+
+def become(program: str, command: list[str], environ: dict[str, str], lease: int = -1) -> "NoReturn":
+    """Become `program`, with the words `command`, which keeps a lease for as long as it runs (rule 6).
+
+    Raises:
+        OSError: it cannot be run.
+    """
+    import _signal  # type: ignore[import-not-found]  # noqa: PLC0415 - `signal` imports `enum`
+
+    # Python ignores these two, and ignored signals survive exec: `roost run yes | head` would not end quietly.
+    _signal.signal(_signal.SIGPIPE, _signal.SIG_DFL)
+    _signal.signal(_signal.SIGXFSZ, _signal.SIG_DFL)
+    if lease >= 0:
+        os.set_inheritable(lease, True)  # noqa: FBT003 - it has no name
+    os.execve(program, command, environ)  # noqa: S606 - to become it is the point
+    raise AssertionError(program)
+
+
 class BuildLock:
     """The project's mutex: every process that builds or removes holds it (rule 9)."""
 
@@ -196,3 +250,14 @@ def _try_write_record(descriptor: int, text: str) -> None:
         write_record(descriptor, text)
     except OSError:  # a full disk must not cost the lock
         return
+
+
+if sys.platform == "win32":
+    from roost.system import windows_files, windows_processes
+
+    claim = windows_files.claim
+    create_lease = windows_files.create_lease
+    read_record = windows_files.read_record
+    take_lease = windows_files.take_lease
+    write_record = windows_files.write_record
+    become = windows_processes.become

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import sys
 import time
 from collections.abc import Collection
 from typing import NamedTuple
@@ -33,6 +34,16 @@ def _fields(pid: int) -> list[bytes]:
 def exists() -> bool:
     """Return whether there is a `/proc` to read."""
     return bool(_fields(os.getpid()))
+
+
+def host() -> str:
+    """Return the name of this machine."""
+    return os.uname().nodename
+
+
+def system() -> str:
+    """Return the name and the release of the operating system."""
+    return f"{os.uname().sysname} {os.uname().release}"
 
 
 def state(pid: int) -> str:
@@ -104,3 +115,18 @@ def holders(paths: Collection[str]) -> dict[str, list[int]]:
             for path in opened & found.keys():
                 found[path].append(pid)
     return found
+
+
+if sys.platform == "win32":
+    from roost.system import windows_processes
+
+    describe = windows_processes.describe
+    exists = windows_processes.exists
+    holders = windows_processes.holders
+    host = windows_processes.host
+    mounts = windows_processes.mounts
+    parent = windows_processes.parent
+    pid_namespace = windows_processes.pid_namespace
+    pids = windows_processes.pids
+    state = windows_processes.state
+    system = windows_processes.system

@@ -12,14 +12,14 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from roost.errors import RoostError
-from roost.system import proc
+from roost.system import files, proc
 
 _STYLE = re.compile(r"\x1b\[[0-9;:]*[mK]")  # variables of their own make some compilers colour their output
 _INTERVAL = 0.1  # seconds between two calls of `watch`
-_INTERRUPTS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+_INTERRUPTS = [signal.Signals[name] for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
 _GRACE = 5.0  # seconds that an installer gets to end by itself after SIGTERM
 
 
@@ -48,11 +48,11 @@ def query(command: Sequence[str], *, env: Mapping[str, str], cwd: str) -> Answer
     Raises:
         RoostError: the program cannot be started.
     """
-    child = _start(command, env, cwd, subprocess.PIPE, subprocess.PIPE)
+    child = spawn(command, env, cwd, subprocess.PIPE, subprocess.PIPE)
     try:
         stdout, stderr = (raw.decode(errors="replace") for raw in child.communicate())
     except BaseException:
-        _end(child)
+        end_all(child)
         raise
     return Answer(child.returncode, stdout, f"{stderr}{stdout}{_how_ended(command[0], child.returncode)}")
 
@@ -77,27 +77,27 @@ def run(  # noqa: PLR0913 - all but the first by name
     Raises:
         RoostError: the program cannot be started.
     """
-    first = _first_in_child()
+    first = first_in_child()
     try:
         with contextlib.ExitStack() as blocked:
             if first:
                 blocked.enter_context(_no_interrupts())
-            child = _start(command, env, cwd, log, subprocess.STDOUT, keep, first)
+            child = spawn(command, env, cwd, log, subprocess.STDOUT, keep, first)
             try:
                 blocked.close()  # inside the `try`: an interrupt that was pending ends the child
                 if meanwhile:
                     meanwhile()
                 _await(child, watch and functools.partial(watch, log))
             except BaseException:
-                _end(child)
+                end_all(child)
                 raise
-        raw = os.pread(log, os.fstat(log).st_size, 0)
+        raw = files.read_at(log, os.fstat(log).st_size, 0)
     finally:
         os.close(log)
     return Completed(child.returncode, raw.decode(errors="replace") + _how_ended(command[0], child.returncode))
 
 
-def _start(  # noqa: PLR0913, PLR0917 - what `subprocess.Popen` takes
+def spawn(  # noqa: PLR0913, PLR0917 - what `subprocess.Popen` takes
     command: Sequence[str],
     env: Mapping[str, str],
     cwd: str,
@@ -106,6 +106,11 @@ def _start(  # noqa: PLR0913, PLR0917 - what `subprocess.Popen` takes
     keep: Sequence[int] = (),
     first: Callable[[], None] | None = None,
 ) -> "subprocess.Popen[bytes]":
+    """Start `command` with no standard input; it inherits the descriptors `keep`, and calls `first` before it begins.
+
+    Raises:
+        RoostError: the program cannot be started.
+    """
     try:
         return subprocess.Popen(
             list(command),
@@ -115,11 +120,24 @@ def _start(  # noqa: PLR0913, PLR0917 - what `subprocess.Popen` takes
             env=dict(env),
             cwd=cwd,
             pass_fds=keep,
-            preexec_fn=first,  # noqa: PLW1509 - never with threads, see `_first_in_child`
+            preexec_fn=first,  # noqa: PLW1509 - never with threads, see `first_in_child`
         )
     except OSError as error:
         message = f"`{command[0]}` cannot be started: {error.strerror}"
         raise RoostError(message) from error
+
+
+def inheriting(descriptors: Sequence[int]) -> "dict[str, Any]":
+    """Return options of `subprocess.Popen` with which a process inherits `descriptors`."""
+    return {"pass_fds": descriptors}
+
+
+def run_keeping(
+    descriptor: int, command: Sequence[str], options: "dict[str, Any]"
+) -> "subprocess.CompletedProcess[Any]":
+    """Run `command` with the `options` of `subprocess.run`; it inherits `descriptor` besides those in the options."""
+    keep = (*options.pop("pass_fds", ()), descriptor)
+    return subprocess.run(command, **inheriting(keep), **options)  # noqa: PLW1510 - the caller decides
 
 
 def framed(output: str) -> str:
@@ -154,7 +172,7 @@ def _await(child: "subprocess.Popen[bytes]", watch: Callable[[], None] | None) -
             return
 
 
-def _end(child: "subprocess.Popen[bytes]") -> None:
+def end_all(child: "subprocess.Popen[bytes]") -> None:
     """End `child` and the processes that it started, where they can be seen: uv leaves its build backends running."""
     others = _descendants(child.pid)
     for signum, patience in ((signal.SIGTERM, _GRACE), (signal.SIGKILL, _GRACE)):
@@ -180,7 +198,7 @@ def _no_interrupts() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def _first_in_child() -> Callable[[], None] | None:
+def first_in_child() -> Callable[[], None] | None:
     """Return a function that makes a child on Linux get SIGKILL when its parent ends (prctl(2), PR_SET_PDEATHSIG).
 
     It also restores the default handlers, since Python's signal handlers do not survive exec. Returns None with other
@@ -258,3 +276,13 @@ def uv_to_type() -> str:
     if shutil.which("uv", path=path):
         return "uv"
     return "roost uv" if own is None or shutil.which("roost", path=path) else shlex.quote(find_uv())
+
+
+if sys.platform == "win32":
+    from roost.system import windows_processes
+
+    end_all = windows_processes.end_all
+    first_in_child = windows_processes.first_in_child
+    inheriting = windows_processes.inheriting
+    spawn = windows_processes.spawn
+    run_keeping = windows_processes.run_keeping

@@ -109,7 +109,7 @@ class Selection:
     def _at_python(self) -> str:
         python = self.python
         if python and paths.is_path(python):
-            python = os.path.abspath(python)  # relative to the current folder, which another start need not have
+            python = paths.absolute(python)  # relative to the current folder, which another start need not have
         return f"@{paths.quote(python)}" if python else ""
 
 
@@ -191,7 +191,7 @@ def folder(project: str) -> str:
         import hashlib  # noqa: PLC0415 - only for a path of that length
 
         name = f"%2F{hashlib.sha256(os.fsencode(project)).hexdigest()}"
-    return f"{os.path.abspath(elsewhere)}/{name}"
+    return f"{paths.absolute(elsewhere)}/{name}"
 
 
 def session_folder(session: str) -> str:
@@ -283,7 +283,7 @@ class Index:
             return youngest < now - (COARSE_BLUR if coarse else BLUR)
 
         text = self.text()
-        for one in (f"{self.name}:{fingerprint}", self.name):
+        for one in (f"{self.name}{paths.STATE}{fingerprint}", self.name):
             files.write(f"{folder(self.project)}/{INNER}/index/{one}", text, accept=old_enough)
 
 
@@ -309,7 +309,7 @@ def load(project: str, name: str) -> "Index | None":
         return None
     # A copied project brings the index of its original.
     own = index.project == project and os.path.dirname(os.path.dirname(index.venv)) == f"{root}/{INNER}/envs"
-    return index if own and index.name == name.partition(":")[0] else None
+    return index if own and index.name == name.partition(paths.STATE)[0] else None
 
 
 def _find(start: str, name: str) -> "tuple[Index, str] | None":

@@ -15,7 +15,7 @@ import stat
 from typing import NamedTuple
 
 from roost import warm
-from roost.system import files
+from roost.system import files, paths
 from roost.warm import Index
 
 INPUT_LIMIT = 64 << 20  # bytes of one input; the largest lock files in the field are a few MB
@@ -46,13 +46,13 @@ def start(project: str, nearest: str, name: str) -> tuple[Index, int] | None:
         return None
     read: dict[str, Content | None] = {}
     for one in names:
-        past = warm.load(project, one) if one.startswith(f"{name}:") else None
+        past = warm.load(project, one) if one.startswith(f"{name}{paths.STATE}") else None
         if past is None or nearest not in (project, *past.members):
             continue
         youngest = _renew(past, read)
         if youngest is not None and (descriptor := warm.lease(past)) is not None:
             with contextlib.suppress(OSError):  # a read-only checkout
-                past.write(one.rpartition(":")[2], youngest)
+                past.write(one.rpartition(paths.STATE)[2], youngest)
             return past, descriptor
     return None
 
@@ -91,6 +91,6 @@ def _read(path: str) -> Content | None:
             info = os.fstat(file.fileno())
             if not stat.S_ISREG(info.st_mode) or info.st_size > INPUT_LIMIT:
                 return None
-            return Content(files.describe(info), digest(file.read()), info.st_ctime_ns)
+            return Content(files.describe(info), digest(file.read()), files.changed_at(info))
     except OSError:
         return None
