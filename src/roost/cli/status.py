@@ -18,7 +18,7 @@ from roost.store import changes, collection, marker
 from roost.store.marker import Marker
 from roost.store.store import Store
 from roost.store.venvs import Venv
-from roost.system import folders
+from roost.system import folders, paths
 from roost.system.paths import relative
 from roost.system.proc import Process
 from roost.warm import Selection
@@ -120,7 +120,7 @@ def _explicit(store: Store) -> list[Selection]:
     keys: set[str] = set()
     for folder in ("index", "python"):
         with contextlib.suppress(OSError):
-            keys |= {name.partition(":")[0] for name in os.listdir(f"{store.data}/{folder}")}
+            keys |= {name.partition(paths.STATE)[0] for name in os.listdir(f"{store.data}/{folder}")}
     found = (warm.parse(key) for key in sorted(keys))
     return [one for one in found if one and one.key != one.env]
 
