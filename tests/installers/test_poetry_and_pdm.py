@@ -1,5 +1,6 @@
 """Poetry and PDM: the groups and extras they are told, a lock that does not fit, and venvs of their own."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -53,6 +54,25 @@ def test_groups_and_extras_are_those_of_the_settings(locked: Project, tool: str,
     chosen = {name: expected for name, (_, expected) in ASKED.items() if soak or name != "none"}
     assert {name: installed(locked, "--env", name) for name in chosen} == chosen
     assert (locked.root / f"{tool}.lock").read_bytes() == lock
+
+
+@pytest.mark.slow
+def test_without_named_groups_pdm_installs_what_it_chooses_itself(
+    plain: Project, add_tool: AddTool, open_index: Index
+) -> None:
+    """All groups and extras of its lock file: `--dev` would leave out the extras."""
+    add_tool("pdm")
+    plain.edit(
+        "pyproject.toml", "[dependency-groups]\n", "optional-dependencies.more = ['cherry']\n[dependency-groups]\n"
+    )
+    installer_kinds.name_index(plain, "pdm", open_index.url())
+    installer_kinds.with_pdm(plain)
+    own = dict(os.environ) | {"PDM_IGNORE_SAVED_PYTHON": "1", "PDM_CHECK_UPDATE": "0"}
+    run([UV, "venv", "--quiet", ".venv"], cwd=plain.root, check=True)
+    run(["pdm", "sync"], cwd=plain.root, check=True, env=own | {"VIRTUAL_ENV": f"{plain.root}/.venv"})
+    listed = run([UV, "pip", "list", "--python", ".venv", "--format", "freeze"], cwd=plain.root).stdout
+    names = [line.partition("=")[0] for line in listed.splitlines()]
+    assert installed(plain).split()[::2] == names == ["apple", "banana", "cherry", "project"]
 
 
 @pytest.mark.slow

@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
+from roost.inputs import requirements_txt
 from roost.inputs.files import Inputs
 from roost.inputs.project import Project
 from roost.inputs.schema import table
@@ -76,7 +77,7 @@ def archives(folders: list[str], inputs: Inputs) -> list[str]:
 def read_by_a_build(folder: str, tables: dict[str, Any], inputs: Inputs) -> list[str]:
     """Return the files that can change the metadata of the project in `folder`, whose `pyproject.toml` is `tables`."""
     backend = str(table(tables, "build-system").get("build-backend", "")).partition(":")[0]
-    names = ["setup.py", "setup.cfg", *_METADATA_FILES.get(backend, ()), *dynamic(folder, tables, inputs)]
+    names = ["setup.py", "setup.cfg", "hatch.toml", *_METADATA_FILES.get(backend, ()), *dynamic(folder, tables, inputs)]
     crate = table(tables, "tool", "maturin").get("manifest-path")
     if isinstance(crate, str):
         names += [crate, f"{os.path.dirname(crate) or '.'}/Cargo.lock"]
@@ -86,7 +87,8 @@ def read_by_a_build(folder: str, tables: dict[str, Any], inputs: Inputs) -> list
 def dynamic(folder: str, tables: dict[str, Any], inputs: Inputs) -> list[str]:
     """Return the files from which the settings of build backends take requirements, entry points or a version.
 
-    A readme is left out: it does not change what gets installed.
+    A `setup.py` may take them from any of the usual requirements files. A readme is left out: it does not change what
+    gets installed.
     """
     entries = dict(table(tables, "tool", "setuptools", "dynamic"))
     entries |= {f"extra {name}": entry for name, entry in table(entries, "optional-dependencies").items()}
@@ -95,13 +97,25 @@ def dynamic(folder: str, tables: dict[str, Any], inputs: Inputs) -> list[str]:
         if key != "readme" and isinstance(entry, dict):
             files = entry.get("file")
             found += files if isinstance(files, list) else [files]
-    hook = table(tables, "tool", "hatch", "metadata", "hooks", "requirements_txt")
+    own = inputs.toml(f"{folder}/hatch.toml")  # hatchling lays it over `[tool.hatch]`, key by key
+    hook = table(table(tables, "tool", "hatch") | (own or {}), "metadata", "hooks", "requirements_txt")
+    found += ["hatch.toml"] if own else []
     found += [hook.get("filename")]
     for files in (hook.get("files"), *table(hook, "optional-dependencies").values()):
         found += files if isinstance(files, list) else []
     cfg = (inputs.read(f"{folder}/setup.cfg") or b"").decode(errors="replace")
     named = (names.split(",") for key, names in _FILE_IN_CFG.findall(cfg) if "description" not in key)
-    return [name for name in found if isinstance(name, str)] + [name.strip() for names in named for name in names]
+    there = [name for name in found if isinstance(name, str)] + [name.strip() for names in named for name in names]
+    return [*there, *_read_by_setup_py(folder, tables, inputs)]
+
+
+def _read_by_setup_py(folder: str, tables: dict[str, Any], inputs: Inputs) -> list[str]:
+    """Return the requirements files of a project whose `setup.py` may list the dependencies."""
+    given = table(tables, "project").get("dynamic") if "project" in tables else ["dependencies"]
+    open_lists = isinstance(given, list) and ("dependencies" in given or "optional-dependencies" in given)
+    if not open_lists or inputs.read(f"{folder}/setup.py") is None:
+        return []
+    return [path for pattern in requirements_txt.USUAL for path in inputs.expand(folder, pattern)]
 
 
 def cache_keys(tables: dict[str, Any]) -> CacheKeys:

@@ -63,6 +63,19 @@ def _is_directory(package: dict[str, Any]) -> bool:
     return table(package, "source").get("type") == "directory"
 
 
+def archives(lock: dict[str, Any], root: str) -> list[str]:
+    """Return the wheels and source archives that a lock file of any tool names by path, sorted.
+
+    Those of an index are left out, even when it is a folder.
+    """
+    places = [place for package in tables_at(lock, "package") for place in (package, table(package, "source"))]
+    for package in tables_at(lock, "packages"):  # of a `pylock.toml`
+        places += [table(package, "archive"), table(package, "sdist"), *tables_at(package, "wheels")]
+    paths = [place.get("url" if place.get("type") == "file" else "path") for place in places]
+    found = {os.path.normpath(os.path.join(root, path)) for path in paths if isinstance(path, str)}
+    return sorted(path for path in found if not os.path.isdir(path))
+
+
 def packages(paths: Iterable[str], inputs: Inputs) -> dict[str, str]:
     """Return the packages in those of `paths` that are lock files: name to version, several versions joined by `or`."""
     found: dict[str, set[str]] = {}

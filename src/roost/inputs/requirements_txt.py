@@ -13,6 +13,7 @@ from roost.system.paths import joined
 
 ALONE = "requirements.txt"
 FOR_DEVELOPERS = ("requirements-dev.txt", "dev-requirements.txt")
+USUAL = ("requirements*.txt", "requirements/*.txt")  # globs for what a `setup.py` or a Makefile may read
 _COMMENT = re.compile(r"(?:^|\s)#.*$")
 _OPTION = re.compile(r"(-r|-c|-e|--requirements?|--constraints?|--editable)(?:\s+|=|(?<=^-[rce]))(.+)")
 _NAMED = re.compile(r"[A-Za-z0-9][\w.-]*\s*(?:\[[^\]]*\])?\s*@\s*(.+)")

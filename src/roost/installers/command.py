@@ -12,6 +12,11 @@ from roost.inputs.settings import Settings
 from roost.installers.base import Run, Target, active
 from roost.system.paths import is_path, joined
 
+_USUAL = (  # what a command most likely installs from, without naming it
+    *("uv.lock", "pylock*.toml", "poetry.lock", "pdm.lock", "Pipfile", "Pipfile.lock", "conda-lock.yml"),
+    *("environment.yml", *requirements_txt.USUAL, "requirements*.in", "requirements/*.in", "constraints*.txt"),
+)
+
 
 class CommandInstall:
     """The words of the setting `command`, run without a shell."""
@@ -32,6 +37,7 @@ class CommandInstall:
         self.words = settings.command
         paths = [joined(project.root, word) for word in self.words]
         self.files = [path for path in paths if path.startswith(f"{project.root}/") and os.path.isfile(path)]
+        self.files += [path for pattern in _USUAL for path in inputs.expand(project.root, pattern)]
         self.files += requirements_txt.follow(project, inputs, list(settings.requirements)).files
         self.sources: tuple[str, ...] = ()
 

@@ -27,6 +27,7 @@ class PdmSync:
         self.reason = reason
         self.files = [f"{project.root}/{name}" for name in ("pdm.lock", "pdm.toml")]
         lock = inputs.toml(self.files[0]) or {}  # a merge conflict in it is an error before the build
+        self.files += lock_files.archives(lock, project.root)
         self.sources = local_projects.followed(project, inputs, lock_files.folders_in_lock(lock, project.root))
 
     def install(self, target: Target, run: Run) -> str | None:
@@ -43,8 +44,10 @@ class PdmSync:
             )
         command = [pdm, "sync"]
         groups = settings.groups if settings.groups_given else ()
-        # Without `--dev` a named extra would push the groups out. All of PDM's development groups are its default.
-        command += ["--prod"] if settings.groups_given and not groups else ["--dev"]
+        if settings.groups_given and not groups:
+            command.append("--prod")
+        elif groups or settings.extras:  # a named extra excludes the groups, unless `--dev` is there too
+            command.append("--dev")
         command += ["--no-default", "--no-self"] if settings.only_groups else []
         if not settings.groups_given:
             command += [word for name in settings.groups_removed for word in ("--without", name)]

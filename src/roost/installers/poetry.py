@@ -24,6 +24,7 @@ class PoetrySync:
         self.reason = reason
         self.files = [f"{project.root}/{name}" for name in ("poetry.lock", "poetry.toml")]
         lock = inputs.toml(self.files[0]) or {}  # a merge conflict in it is an error before the build
+        self.files += lock_files.archives(lock, project.root)
         self.sources = local_projects.followed(project, inputs, lock_files.folders_in_lock(lock, project.root))
 
     def install(self, target: Target, run: Run) -> str | None:

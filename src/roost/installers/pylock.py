@@ -3,7 +3,7 @@
 from typing import Literal
 
 from roost.errors import RoostError
-from roost.inputs import local_projects
+from roost.inputs import local_projects, lock_files
 from roost.inputs.files import Inputs
 from roost.inputs.groups import normalize
 from roost.inputs.project import Project
@@ -26,6 +26,7 @@ class PylockSync:
         self.path = f"{project.root}/{name}"
         self.files = [self.path, f"{project.root}/uv.toml"]
         self.lock = inputs.toml(self.path) or {}
+        self.files += lock_files.archives(self.lock, project.root)
         packages = tables_at(self.lock, "packages")
         paths = [table(package, "directory").get("path") for package in packages]
         found = {joined(project.root, path) for path in paths if isinstance(path, str)}

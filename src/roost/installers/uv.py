@@ -48,6 +48,7 @@ class UvSync:
         """Read which folders the lock file names."""
         self.reason = reason
         self.files = [f"{project.root}/{name}" for name in ("uv.lock", "uv.toml")]
+        self.files += lock_files.archives(inputs.toml(self.files[0]) or {}, project.root)
         self.sources = lock_files.folders_in_uv_lock(project, inputs)
         self._builds = local_projects.builds([project.root, *self.sources], inputs)
 
