@@ -79,6 +79,7 @@ COMMANDS = {
     "doctor": ("doctor", "doctor"),
     "completion": ("completion", "completion"),
     "hook": ("hook", "hook"),
+    "init": ("init", "init"),
     "nox": ("nox", "nox"),
     "uv": ("uv", "uv"),
 }

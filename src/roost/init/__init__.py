@@ -1,0 +1,1 @@
+"""What `roost init` changes: hooks, noxfile and settings of a project, as text edits that keep comments and layout."""

@@ -1,0 +1,153 @@
+"""Commands that start a tool in a project's environment, such as `uv run mypy`, and what replaces them."""
+
+import os
+import re
+from collections.abc import Collection
+from typing import NamedTuple
+
+from roost import warm
+
+# Where a command begins: at the start, after a separator of the shell, and after `bash -c "`.
+_START = re.compile(r"(^|&&|\|\||[;|]|-c\s+[\"'])\s*(?:\w+=[^\s'\"]*\s+)*")
+_WORD = re.compile(r"\s*((?:\"[^\"]*\"|'[^']*'|[^\s\"';&|])+)")
+_RUNNER = re.compile(r"(uv|poetry|pdm|hatch|pipenv|rye|tox)\s+(?:run|exec)(?=\s)")
+_FOLDER = re.compile(r"(?:\./)?\.?v?env/bin/(?=\w)")
+_WRAPPER = re.compile(r"(?:[\w./-]+/)?(?:run|with)[-_]in[-_]v?env(?:\.sh)?(?=\s)")
+_ROOST = re.compile(r"roost(?:-run|\s+run)(?=\s)")
+_INLINE_METADATA = re.compile(r"^# /// script\s*$", re.MULTILINE)
+
+# Options of `uv run`: those that `roost run` also has, and those that roost makes unnecessary.
+_WITH_VALUE = ("--project", "--directory", "-p", *warm.OPTIONS)
+_UNNECESSARY = frozenset(
+    "-q --quiet --locked --no-progress --offline --dev --no-sync --active --exact --inexact".split()
+)
+
+
+class Translation(NamedTuple):
+    """The result of a translation."""
+
+    text: str
+    tools: list[str]
+    """The commands that roost starts, also those that it started before."""
+    left: list[str]
+    """Why commands stay as they are."""
+
+
+class Surroundings(NamedTuple):
+    """What decides about a command besides its words."""
+
+    folder: str
+    """Where it runs."""
+    scripts: Collection[str] = ()
+    """The names that only `pdm run` knows, from `[tool.pdm.scripts]`."""
+    is_project: bool = True
+    """Whether there is a project in `folder`; else a command has to name one."""
+
+
+class _StaysError(Exception):
+    """Why a command stays as it is."""
+
+
+def translate(text: str, around: Surroundings, *, begins: bool = True) -> Translation:
+    """Replace each command in `text` that starts a tool in the project's environment by one that uses roost.
+
+    `begins` says whether a command begins at the start of `text`; else one begins only after a separator.
+    """
+    new, done = "", 0
+    tools: list[str] = []
+    left: list[str] = []
+    for start in _START.finditer(text):
+        if start.end() < done or not (begins or start[1]):
+            continue
+        try:
+            replaced = _replaced(text, start.end(), around)
+        except _StaysError as error:
+            left.append(str(error))
+            continue
+        if replaced:
+            end, words = replaced
+            new, done = f"{new}{text[done : start.end()]}{words}", end
+            tools += _tools(f"{words}{text[end:]}")
+        elif _ROOST.match(text, start.end()):
+            tools += _tools(text[start.end() :])
+    return Translation(new + text[done:], tools, left)
+
+
+def _replaced(text: str, begin: int, around: Surroundings) -> tuple[int, str] | None:
+    """Return the end of what is replaced in the command at `begin`, and the words for it. None for other commands."""
+    options: list[str] = []
+    runner = _RUNNER.match(text, begin)
+    started = runner or _FOLDER.match(text, begin) or _WRAPPER.match(text, begin)
+    if started is None:
+        return None
+    end = started.end()
+    if runner and runner[1] not in ("uv", "poetry", "pdm"):
+        message = f"`{runner[0]}` has environments of its own"
+        raise _StaysError(message)
+    if runner and runner[1] == "uv":
+        end, options = _options(text, end)
+    word = _WORD.match(text, end)
+    if word is None or not (around.is_project or {"--project", "--directory"} & set(options)):
+        return None
+    if runner and runner[1] == "pdm" and word[1] in around.scripts:
+        message = f"`pdm run {word[1]}` is a script in `[tool.pdm.scripts]`"
+        raise _StaysError(message)
+    prefix = f"roost run {' '.join(options)} " if options else "roost-run "
+    if runner and runner[1] == "uv" and (word[1] == "-m" or _is_script(word[1], around.folder)):
+        prefix += "python "
+    return word.start(1), prefix
+
+
+def _options(text: str, end: int) -> tuple[int, list[str]]:
+    """Return where the options of `uv run` end, and those for `roost run`."""
+    options: list[str] = []
+    while (word := _WORD.match(text, end)) and word[1].startswith("-") and word[1] != "-m":
+        name, equals, _ = word[1].partition("=")
+        end = word.end()
+        if name == "--":
+            break
+        if name in _WITH_VALUE and (equals or (value := _WORD.match(text, end))):
+            shown = word[1].replace("-p", "--python") if name == "-p" else word[1]
+            options.append(shown)
+            if not equals and value:
+                options.append(value[1])
+                end = value.end()
+        elif name in warm.SWITCHES:
+            options.append(word[1])
+        elif name not in _UNNECESSARY:
+            message = f"`uv run {word[1]}` has no equivalent in roost"
+            raise _StaysError(message)
+    return end, options
+
+
+def _is_script(word: str, folder: str) -> bool:
+    """Return whether uv runs `word` by Python.
+
+    Raises:
+        _StaysError: uv runs it in an environment of its own.
+    """
+    if not word.endswith(".py"):
+        return False
+    try:
+        with open(os.path.join(folder, word), encoding="utf-8") as file:
+            content = file.read()
+    except (OSError, ValueError):
+        content = ""
+    if _INLINE_METADATA.search(content):
+        message = f"`{word}` lists its own dependencies, and uv runs it in an environment of its own"
+        raise _StaysError(message)
+    return True
+
+
+def _tools(command: str) -> list[str]:
+    """Return the tool that `command` starts, which begins with `roost-run` or `roost run`; an empty list for Python."""
+    words = [word.strip("\"'") for word in _WORD.findall(command)]
+    words = words[1:] if words[0] == "roost-run" else words[2:]
+    while len(words) > 1 and words[0].startswith("-"):
+        name, equals, _ = words[0].partition("=")
+        if name in warm.OPTIONS and name != "--python":  # the command says itself what it needs
+            return []
+        words = words[2:] if name in _WITH_VALUE and not equals else words[1:]
+    if words and words[0].startswith("python"):
+        words = words[2:] if words[1:2] == ["-m"] else []
+    return [word for word in words[:1] if "." not in word]  # `-m scripts.check` is the project's own module

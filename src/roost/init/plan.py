@@ -1,0 +1,144 @@
+"""What `roost init` would change in a project."""
+
+import os
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from roost import state, warm
+from roost.errors import RoostError
+from roost.init import hook_files, noxfile, tool_settings
+from roost.init.commands import Surroundings
+from roost.inputs.files import Inputs
+from roost.inputs.project import Project
+from roost.inputs.schema import table
+from roost.system import paths
+
+_HOOK_FILES = (
+    ".pre-commit-config.yaml",
+    ".pre-commit-config.yml",
+    "prek.toml",
+    "lefthook.yml",
+    "lefthook.yaml",
+    ".lefthook.yml",
+    ".lefthook.yaml",
+    "lefthook.toml",
+    ".lefthook.toml",
+)
+_BEFORE_PYPROJECT = ("setup.py", "setup.cfg", "requirements.txt")
+
+
+class Edit(NamedTuple):
+    """The change of one file."""
+
+    path: str
+    before: str | None
+    """Its text now; None for a new file."""
+    after: str
+
+
+class Plan(NamedTuple):
+    """All changes, and what to tell about them."""
+
+    root: str
+    edits: list[Edit]
+    notes: list[str]
+
+
+class _Hooks(NamedTuple):
+    edits: list[Edit]
+    notes: list[str]
+    tools: list[str]
+
+
+def make(start: str) -> Plan:
+    """Return what `roost init` would change in the project around the folder `start`.
+
+    Raises:
+        RoostError: there is no project, or something in it is not valid.
+    """
+    folder = os.path.realpath(start)
+    found = [one for one in paths.upwards(folder) if os.path.exists(f"{one}/pyproject.toml")]
+    if not found and any(os.path.exists(f"{folder}/{name}") for name in _BEFORE_PYPROJECT):
+        root, tables = folder, {}
+    else:
+        project = Project.at(folder)
+        root, tables = project.root, project.tables
+    hooks = _hooks(root, set(table(tables, "tool", "pdm", "scripts")))
+    edits, notes = list(hooks.edits), list(hooks.notes)
+    if hooks.edits:
+        notes.append(
+            "hooks with `roost-run` need roost on PATH: `uv tool install roost`, or let the framework install it"
+        )
+    if found:
+        edits += _settings(root, hooks.tools, notes)
+    else:
+        edits.append(Edit(f"{root}/pyproject.toml", None, "[tool.roost]\n"))
+    edits += _noxfile(f"{root}/noxfile.py", notes)
+    return Plan(root, edits, notes)
+
+
+def _hooks(root: str, scripts: set[str]) -> _Hooks:
+    """Return the edits of hook files in the project, and at the top of its repository."""
+    top = next((folder for folder in paths.upwards(root) if os.path.lexists(f"{folder}/.git")), root)
+    found = _Hooks([], [], [])
+    for folder in dict.fromkeys((root, top)):
+        around = Surroundings(folder, scripts, os.path.exists(f"{folder}/pyproject.toml") or folder == root)
+        for path in _hook_files(folder):
+            before = _text(path)
+            if before is None:
+                continue
+            new = hook_files.edit(path, before, around)
+            found.notes.extend(f"{os.path.relpath(path, root)} keeps a hook: {why}" for why in dict.fromkeys(new.left))
+            found.tools.extend(new.tools)
+            if new.text != before:
+                found.edits.append(Edit(path, before, new.text))
+    return found
+
+
+def _hook_files(folder: str) -> Iterator[str]:
+    yield from (f"{folder}/{name}" for name in _HOOK_FILES if os.path.isfile(f"{folder}/{name}"))
+    husky = f"{folder}/.husky"
+    if os.path.isdir(husky):
+        names = sorted(os.listdir(husky))
+        yield from (f"{husky}/{name}" for name in names if name.isidentifier() or name.replace("-", "").isalpha())
+
+
+def _settings(root: str, tools: list[str], notes: list[str]) -> Iterator[Edit]:
+    """Yield the edit of `pyproject.toml` that brings the `tools` of the hooks into the environment."""
+    inputs = Inputs()
+    draft = state.draft(root, warm.Selection())
+    wanted = tool_settings.find(draft, tools, inputs)
+    notes += wanted.notes
+    if not wanted.settings:
+        return
+    text = _text(draft.project.file) or ""
+    new = tool_settings.written(text, wanted.settings)
+    if new is None:
+        notes.append(f"add these settings to `[tool.roost]` in `{draft.project.file}` by hand")
+    else:
+        yield Edit(draft.project.file, text, new)
+    names = wanted.settings.get("requirements")
+    if names and tool_settings.lacks_project(draft, names, inputs):
+        notes.append("no line `-e .` in these files installs the project: add one")
+
+
+def _noxfile(path: str, notes: list[str]) -> Iterator[Edit]:
+    text = _text(path) if os.path.isfile(path) else None
+    if text is None:
+        return
+    try:
+        new = noxfile.edit(text)
+    except SyntaxError as error:
+        notes.append(f"`{path}` stays: {error.msg}, in line {error.lineno}")
+        return
+    if new != text:
+        yield Edit(path, text, new)
+        notes.append("the sessions keep their `session.install` lines, for people who have nox alone")
+
+
+def _text(path: str) -> str | None:
+    """Return the text of a file, with its line endings. None where it is not UTF-8, or cannot be read."""
+    try:
+        return (Inputs().read(path) or b"").decode()
+    except (UnicodeDecodeError, RoostError):
+        return None

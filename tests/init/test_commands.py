@@ -1,0 +1,60 @@
+"""Commands that start a tool in a project's environment, and what `roost init` makes of them."""
+
+from pathlib import Path
+
+import pytest
+
+from roost.init.commands import Surroundings, translate
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "tools"),
+    [
+        ("uv run mypy src", "roost-run mypy src", ["mypy"]),
+        ("uv run --locked -q ruff check --fix", "roost-run ruff check --fix", ["ruff"]),
+        ("uv run -- ruff check", "roost-run ruff check", ["ruff"]),
+        ("uv run --project backend mypy", "roost run --project backend mypy", ["mypy"]),
+        ("uv run --directory=backend -p 3.12 mypy", "roost run --directory=backend --python 3.12 mypy", ["mypy"]),
+        ("uv run --group typing --frozen mypy", "roost run --group typing --frozen mypy", []),
+        ("uv run -m pytest -q", "roost-run python -m pytest -q", ["pytest"]),
+        ("uv run python -m scripts.check", "roost-run python -m scripts.check", []),
+        ("uv run ./scripts/docs.py live", "roost-run python ./scripts/docs.py live", []),
+        ("poetry run mypy", "roost-run mypy", ["mypy"]),
+        ("pdm run mypy", "roost-run mypy", ["mypy"]),
+        (".venv/bin/mypy src", "roost-run mypy src", ["mypy"]),
+        ("./venv/bin/python -m mypy", "roost-run python -m mypy", ["mypy"]),
+        ("./run-in-env.sh pylint -j 0", "roost-run pylint -j 0", ["pylint"]),
+        ("script/run-in-env.sh python3 -m mypy", "roost-run python3 -m mypy", ["mypy"]),
+        ("bash -c 'A=1 uv run mypy && uv run ruff check'", "bash -c 'A=1 roost-run mypy && roost-run ruff check'", ["mypy", "ruff"]),
+        ("cd docs; uv run make", "cd docs; roost-run make", ["make"]),
+        ("roost-run mypy; roost run -q ruff", "roost-run mypy; roost run -q ruff", ["mypy", "ruff"]),
+        ("npx eslint", "npx eslint", []),
+        ("uv sync", "uv sync", []),
+        ("uv run", "uv run", []),
+        ("echo uv run mypy", "echo uv run mypy", []),
+        ("uvx ruff", "uvx ruff", []),
+    ],
+)  # fmt: skip
+def test_commands(before: str, after: str, tools: list[str]) -> None:
+    assert translate(before, Surroundings("/nowhere")) == (after, tools, [])
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("uv run --with rich python x.py", "`uv run --with` has no equivalent in roost"),
+        ("hatch run lint:all", "`hatch run` has environments of its own"),
+        ("pdm run lint", "`pdm run lint` is a script in `[tool.pdm.scripts]`"),
+        ("uv run solo.py", "`solo.py` lists its own dependencies, and uv runs it in an environment of its own"),
+    ],
+)
+def test_commands_that_stay_are_named_with_the_reason(tmp_path: Path, text: str, why: str) -> None:
+    (tmp_path / "solo.py").write_text("# /// script\n# dependencies = []\n# ///\n")
+    assert translate(text, Surroundings(str(tmp_path), {"lint"})) == (text, [], [why])
+
+
+def test_folder_without_a_project_needs_its_name() -> None:
+    """The configuration at the top of a repository, whose projects are in subfolders."""
+    around = Surroundings("/nowhere", is_project=False)
+    assert translate("uv run mypy", around).text == "uv run mypy"
+    assert translate("uv run --project backend mypy", around).text == "roost run --project backend mypy"
