@@ -2,7 +2,6 @@
 
 import os
 import sys
-from pathlib import Path
 
 import pytest
 
@@ -292,23 +291,3 @@ def test_noxfile_in_a_folder_of_the_project(project: Project) -> None:
 
 def _nox() -> list[str]:
     return [sys.executable, "-m", "nox"]
-
-
-def test_windows_falls_back_to_the_uv_backend_and_says_so(project: Project, tmp_path: Path) -> None:
-    """With a nox that thinks it is there, as far as roost can see."""
-    fake = (
-        "import sys\nreal, sys.platform = sys.platform, 'win32'\n"
-        "import fcntl\nsys.modules['fcntl'] = None\nimport roost.nox\nsys.platform = real\n"
-    )
-    noxfile = fake + "import nox\nnox.options.default_venv_backend = roost.nox.BACKEND\n"
-    write_noxfile(
-        project,
-        session("tests", "print(session.venv_backend)", PREFIX, options='venv_params=["--env", "docs"]'),
-        noxfile,
-    )
-    got = nox(project)
-    assert got.returncode == 0, got.stderr
-    assert got.stdout.splitlines() == ["uv", str(project.root / ".nox/tests")]
-    assert "Windows is not supported yet" in got.stderr
-    assert not project.store.exists()
-    del tmp_path

@@ -8,14 +8,13 @@ session imports only what a warm start needs.
 import contextlib
 import functools
 import os
-import sys
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from nox.command import CommandFailed
 from nox.logger import logger
 from nox.sessions import Session
-from nox.virtualenv import ALL_VENVS, InterpreterNotFound, ProcessEnv, VirtualEnv, uv_install_python
+from nox.virtualenv import ALL_VENVS, InterpreterNotFound, VirtualEnv, uv_install_python
 
 from roost import environment, warm
 from roost.environment import Environment
@@ -32,7 +31,6 @@ if TYPE_CHECKING:
 BACKEND = "roost"
 """The name of the backend, for `nox.options.default_venv_backend` and `venv_backend`."""
 _REMOVED = ("UV_PROJECT_ENVIRONMENT", "UV_PYTHON", "VIRTUAL_ENV_PROMPT")
-_PLATFORM = sys.platform
 _leased: dict[str, Environment] = {}
 """The venvs that sessions of this process ran in. Their leases end with the process."""
 
@@ -91,7 +89,7 @@ class RoostEnv(VirtualEnv):
     def bin_paths(self) -> list[str]:
         """The folder of the commands, as a list."""
         self.need()
-        return [paths.scripts(self._venv)]
+        return [paths.native(paths.scripts(self._venv))]
 
     def create(self) -> bool:
         """Lease the shared venv, if it is complete. Returns whether this session uses it for the first time.
@@ -127,7 +125,7 @@ class RoostEnv(VirtualEnv):
             self._reused = self._remember() and self.reuse_existing
 
     def _use(self, venv: str) -> None:
-        self._venv = self.env["VIRTUAL_ENV"] = venv
+        self._venv, self.env["VIRTUAL_ENV"] = venv, paths.native(venv)
 
     def _prepare_own(self, project: str) -> None:
         """Choose the path of the venv that this session would get.
@@ -304,7 +302,7 @@ _INSTALLERS = ("conda", "flit", "hatch", "mamba", "maturin", "micromamba", "pdm"
 
 def _may_install(args: Sequence[Any]) -> bool:
     """Return whether a command may be an installer's. This runs before each command."""
-    name = os.path.basename(os.fspath(args[0]))
+    name = paths.stem(os.fspath(args[0]))
     return name.startswith(_INSTALLERS) or (name.startswith("python") and len(args) > 1)
 
 
@@ -328,17 +326,5 @@ def _run_unless_shared(session: Session, *args: Any, **options: Any) -> Any:
         return _run(session, *change.args, **change.options)
 
 
-def _fall_back(location: str, interpreter: str | None = None, **options: Any) -> ProcessEnv:
-    """Return an environment of nox's backend `uv`, with a warning."""
-    logger.warning(
-        "roost: Windows is not supported yet, so this session gets a venv of its own, from nox's backend `uv`"
-    )
-    options.pop("venv_params", None)
-    return VirtualEnv(location, interpreter, venv_backend="uv", **options)
-
-
-if _PLATFORM == "win32":
-    ALL_VENVS[BACKEND] = _fall_back
-else:
-    ALL_VENVS[BACKEND] = RoostEnv
-    Session._run = _run_unless_shared  # type: ignore[method-assign, assignment] # noqa: SLF001
+ALL_VENVS[BACKEND] = RoostEnv
+Session._run = _run_unless_shared  # type: ignore[method-assign, assignment] # noqa: SLF001

@@ -3,7 +3,8 @@
 import json
 import os
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
 
 from roost.nox.install_commands import Change, folder_in
 from roost.system import paths, processes, variables
@@ -55,6 +56,6 @@ def _editables(venv: str) -> dict[str, str]:
         for path in Path(site_packages).glob("*.dist-info/direct_url.json"):
             content = json.loads(path.read_text(encoding="utf-8"))
             if content.get("dir_info", {}).get("editable"):
-                folder = real(unquote(urlsplit(content["url"]).path))
+                folder = real(url2pathname(urlsplit(content["url"]).path))
                 found[folder] = path.parent.name.partition("-")[0]
     return found

@@ -127,7 +127,7 @@ def _with_env(options: dict[str, Any], env: Mapping[str, str]) -> dict[str, Any]
 def _tool(command: Sequence[str], scripts: str) -> tuple[str, list[str]]:
     """Return the tool that `command` starts, and its words; an empty name for a program of another venv."""
     program, rest = command[0], list(command[1:])
-    name = os.path.basename(program)
+    name = paths.stem(program)
     elsewhere = paths.is_path(program) and os.path.dirname(absolute(program)) != scripts
     if elsewhere and name.startswith(("pip", "python")):
         return "", rest
@@ -163,7 +163,7 @@ def _plain_folder(word: str) -> bool:
 
 def _has_pip(options: Mapping[str, Any], scripts: str) -> bool:
     """Return whether pip runs a command that names it: there is a pip, and nox itself did not call it."""
-    return options.get("external") != "error" and os.path.exists(f"{scripts}/pip")
+    return options.get("external") != "error" and os.path.exists(paths.program(f"{scripts}/pip"))
 
 
 def _uv() -> str:
