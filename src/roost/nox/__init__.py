@@ -24,9 +24,9 @@ from roost.system.paths import absolute, real, relative
 from roost.warm import Selection
 
 if TYPE_CHECKING:
-    from roost.nox.install_commands import Change
     from roost.nox.session_venv import SessionVenv
     from roost.protocol import Request
+    from roost.runners.install_commands import Change
 
 BACKEND = "roost"
 """The name of the backend, for `nox.options.default_venv_backend` and `venv_backend`."""
@@ -226,7 +226,7 @@ class RoostEnv(VirtualEnv):
         if callable(args[0]):
             return None
         if _may_install(args):
-            from roost.nox import install_commands  # noqa: PLC0415 - not without an installer
+            from roost.runners import install_commands  # noqa: PLC0415 - not without an installer
 
             scripts = paths.scripts(self._venv or self.location)
             change = install_commands.read(args, options, self.location, scripts)
@@ -241,9 +241,9 @@ class RoostEnv(VirtualEnv):
         """Return whether the shared venv, in which the session still runs, lacks something that `change` installs."""
         if self._own is not None or change.needs_own:
             return True
-        from roost.nox import dry_run  # noqa: PLC0415 - not without an installer
+        from roost.runners import dry_run  # noqa: PLC0415 - not without an installer
 
-        if not dry_run.satisfies(self._venv, change):
+        if not dry_run.satisfies(self._venv, change.requirements or [], os.getcwd(), change.options["env"]):
             return True
         logger.info(
             f"roost: `{change.words}` has nothing to do: the environment `{self._selection().name}` has all of it"

@@ -2,27 +2,37 @@
 
 import json
 import os
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
-from roost.nox.install_commands import Change, folder_in
+from roost.runners.install_commands import folder_in
 from roost.system import paths, processes, variables
 from roost.system.paths import real
 
 
-def satisfies(venv: str, change: Change) -> bool:
-    """Return whether `venv` has everything that `change` installs."""
-    requirements = _by_name(venv, change.requirements or [])
+def satisfies(venv: str, words: Sequence[str], cwd: str, env: Mapping[str, str | None] | None = None) -> bool:
+    """Return whether `venv` has everything that `pip install WORDS` in the folder `cwd` would install.
+
+    `env` has variables for uv.
+    """
+    requirements = _by_name(venv, list(words), cwd)
     if requirements is None:
         return False
-    own = {name: value for name, value in change.options["env"].items() if value is not None and name != "UV_PYTHON"}
+    own = {name: value for name, value in (env or {}).items() if value is not None and name != "UV_PYTHON"}
     command = [processes.find_uv(), "pip", "install", "--dry-run", "--python", paths.python(venv), *requirements]
-    got = processes.query(command, env=variables.for_installer(os.environ, **own), cwd=os.getcwd())
+    got = processes.query(command, env=variables.for_installer(os.environ, **own), cwd=cwd)
     return got.status == 0 and "Would make no changes" in got.output
 
 
-def _by_name(venv: str, words: list[str]) -> list[str] | None:
+def installed(venv: str) -> list[str]:
+    """Return the packages in `venv`, as `pip freeze` prints them."""
+    command = [processes.find_uv(), "pip", "freeze", "--python", paths.python(venv)]
+    return processes.query(command, env=variables.for_installer(os.environ), cwd=os.getcwd()).stdout.splitlines()
+
+
+def _by_name(venv: str, words: list[str], cwd: str) -> list[str] | None:
     """Return `words` with the name of each editable that `venv` has in place of its path.
 
     uv's dry run would always reinstall the path. Returns None for a folder that `venv` does not have as an editable.
@@ -42,7 +52,7 @@ def _by_name(venv: str, words: list[str]) -> list[str] | None:
             found.append(word)
             continue
         folder, bracket, extras = path.partition("[")
-        name = _editables(venv).get(real(folder.removeprefix("file://")))
+        name = _editables(venv).get(real(os.path.join(cwd, folder.removeprefix("file://"))))
         if name is None:
             return None
         found.append(f"{name}{bracket}{extras}")

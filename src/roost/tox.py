@@ -1,0 +1,302 @@
+"""The tox plugin: the runner `roost`, by tox's hook `tox_register_tox_env`.
+
+A tox environment that the project's shared venv satisfies runs there. Any other gets a virtualenv of its own from tox,
+as with tox's default runner.
+"""
+
+import re
+import sys
+from collections.abc import Generator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tox.plugin import impl
+from tox.report import HandledError
+from tox.tox_env.errors import Fail, Skip
+from tox.tox_env.python.api import NoInterpreter
+from tox.tox_env.python.pip.pip_install import Pip
+from tox.tox_env.python.pip.req_file import PythonDeps
+from tox.tox_env.python.virtual_env.runner import VirtualEnvRunner
+from tox.version import version as tox_version
+
+from roost import warm
+from roost.errors import NoInterpreterError, RoostError
+from roost.system import paths
+
+if TYPE_CHECKING:
+    from tox.tox_env.register import ToxEnvRegister
+
+    from roost.environment import Environment
+
+NEEDED = (4, 22)  # the first with `dependency_groups`
+_PYTHON = re.compile(r"(?:py|python|cpython-?)?(\d)\.?(\d+)?(t?)", re.ASCII)
+_PYPY = re.compile(r"pypy-?(\d)\.?(\d+)?", re.ASCII)
+_INSTALLS = re.compile(
+    r"\b(conda|flit|hatch|maturin|pdm|pip[\d.]*|pipenv|poetry|uv)\b[^\n]*\b(add|install|remove|run|sync|uninstall)\b"
+    r"|\bsetup\.py\b"
+)
+
+
+@impl
+def tox_register_tox_env(register: "ToxEnvRegister") -> None:
+    """Register the runner `roost`."""
+    register.add_run_env(RoostRunner)
+
+
+class _Lacks(Exception):  # noqa: N818 - leaves tox's record as it was
+    """The shared venv lacks something."""
+
+
+class _Installer(Pip):
+    """tox's pip, which has nothing to do in a shared venv."""
+
+    def install(self, arguments: Any, section: str, of_type: str) -> None:
+        """Install `arguments` into a venv of the environment's own."""
+        if runner(self).shared is None:
+            super().install(arguments, section, of_type)
+
+    def installed(self) -> list[str]:
+        """Return the installed packages, as `pip freeze` prints them."""
+        shared = runner(self).shared
+        if shared is None:
+            return list(super().installed())
+        from roost.runners import dry_run  # noqa: PLC0415 - only with `--result-json` or `--list-dependencies`
+
+        return dry_run.installed(shared.venv)
+
+
+def runner(installer: Pip) -> "RoostRunner":
+    """Return the environment of an installer."""
+    found = installer._env  # noqa: SLF001 - tox's base class for installers keeps it there
+    if not isinstance(found, RoostRunner):
+        raise TypeError(found)
+    return found
+
+
+class RoostRunner(VirtualEnvRunner):
+    """A tox environment in the shared venv, where that has all it asks for, else in a virtualenv of its own."""
+
+    def __init__(self, create_args: Any) -> None:
+        """Register the settings.
+
+        Raises:
+            HandledError: tox is too old.
+        """
+        if tuple(int(part) for part in tox_version.split(".")[:2]) < NEEDED:
+            needed = ".".join(map(str, NEEDED))
+            message = f"the runner `roost` needs tox {needed}, this is {tox_version}: `pip install 'tox>={needed}'`"
+            raise HandledError(message)
+        self.shared: Environment | None = None
+        """The shared venv, once it is known that the environment runs there."""
+        self._decided = False
+        self._why_own = ""
+        super().__init__(create_args)
+
+    @staticmethod
+    def id() -> str:
+        """Return the name that selects this runner."""
+        return "roost"
+
+    def register_config(self) -> None:
+        """Add the setting `roost_env`: the environment of `[tool.roost]` to use."""
+        super().register_config()
+        self.conf.add_config(
+            keys=["roost_env"],
+            of_type=str,
+            default="",
+            desc="environment of [tool.roost] whose venv is used",
+        )
+
+    @property
+    def default_pkg_type(self) -> str:
+        """How the project is installed where `package` is not set: as an editable, as the shared venv has it."""
+        found = super().default_pkg_type
+        return "editable" if found == "sdist" else found
+
+    @property
+    def installer(self) -> Pip:
+        """The installer, which leaves the shared venv as it is."""
+        if self._installer is None:
+            self._installer = _Installer(self)
+        return self._installer
+
+    # Where it runs
+
+    def ensure_python_env(self) -> None:
+        """Decide in which venv the environment runs, and create it if it is a venv of its own."""
+        self._decide()
+        if self.shared is None:
+            super().ensure_python_env()
+
+    def create_python_env(self) -> None:
+        """Create a virtualenv of the environment's own."""
+        if self._why_own:
+            print(f"roost: `{self.name}` gets a venv of its own: {self._why_own}", file=sys.stderr)  # noqa: T201
+        super().create_python_env()
+
+    def prepend_env_var_path(self) -> list[Path]:
+        """Return the folder of the commands, as a list."""
+        found: list[Path] = [self.env_bin_dir()] if self.shared else super().prepend_env_var_path()
+        return found
+
+    def env_bin_dir(self) -> Path:
+        """Return the folder of the commands."""
+        return self._path(paths.scripts) or super().env_bin_dir()
+
+    def env_python(self) -> Path:
+        """Return the Python."""
+        return self._path(paths.python) or super().env_python()
+
+    def env_site_package_dir(self) -> Path:
+        """Return `site-packages`."""
+        return self._path(lambda venv: next(iter(paths.site_packages(venv)))) or super().env_site_package_dir()
+
+    def env_site_package_dir_plat(self) -> Path:
+        """Return the same: a venv has one."""
+        return self.env_site_package_dir() if self.shared else super().env_site_package_dir_plat()
+
+    def _path(self, find: Any) -> Path | None:
+        if not self._decided and getattr(self.options, "command", "") not in ("config", "c"):
+            self._decide()  # `set_env` names it before the environment is set up
+        return Path(find(self.shared.venv)) if self.shared else None
+
+    @property
+    def environment_variables(self) -> dict[str, str]:
+        """The variables of commands: the shared venv is active in them."""
+        found: dict[str, str] = super().environment_variables
+        if self.shared:
+            found["VIRTUAL_ENV"] = self.shared.venv
+            found.pop("UV_PROJECT_ENVIRONMENT", None)
+        return found
+
+    @contextmanager
+    def execute_async(self, cmd: Any, *args: Any, **options: Any) -> Generator[Any]:
+        """Run a command, but never let an installer change the shared venv.
+
+        Raises:
+            Fail: it would.
+        """
+        if self.shared:
+            from roost.runners import install_commands  # noqa: PLC0415 - not in a venv of its own
+
+            change = install_commands.read(cmd, {}, self.shared.venv, paths.scripts(self.shared.venv))
+            if change and change.changes:
+                message = (
+                    f"roost: `{change.words}` would change the shared venv: list it in `deps` of `{self.name}`, "
+                    "or set `runner = virtualenv` there"
+                )
+                raise Fail(message)
+        with super().execute_async(cmd, *args, **options) as status:
+            yield status
+
+    def _build_packages(self) -> list[Any]:
+        """Build the project, unless the shared venv has it."""
+        return [] if self.shared else super()._build_packages()
+
+    # Whether it is the shared venv
+
+    def _decide(self) -> None:
+        """Use the shared venv, unless the environment asks for something that it lacks."""
+        if self._decided:
+            return
+        self._decided = True  # the settings that are read below may name a path in the venv
+        self._why_own = self._needs_own()
+        if self._why_own:
+            return
+        shared = self._acquire()
+        if self._has_all(shared):
+            self.shared = shared
+        else:
+            self._why_own = f"the environment `{shared.name}` lacks something that it installs"
+
+    def _needs_own(self) -> str:
+        """Return why no shared venv can be used, or an empty string."""
+        if getattr(self.options, "devenv_path", None):
+            return "`tox devenv` creates one"
+        if self.pkg_type not in ("skip", "editable", "deps-only"):
+            return f"`package = {self.pkg_type}` installs what gets built"
+        for key in ("pylock", "system_site_packages", "sitepackages", "extra_setup_commands"):
+            if self._raw(key).strip().lower() not in ("", "false", "[]"):
+                return f"`{key}` is set"
+        for key in ("commands_pre", "commands", "commands_post"):
+            if found := _INSTALLS.search(self._raw(key)):
+                return f"`{found[0]}` in `{key}`"
+        return ""
+
+    def _raw(self, key: str) -> str:
+        """Return a setting as it is written: values with paths in the venv are not known yet."""
+        for loader in self.conf.loaders:
+            try:
+                return str(loader.load_raw(key, None, self.name))
+            except KeyError:
+                continue
+        return ""
+
+    def _acquire(self) -> "Environment":
+        """Return the environment for the first of the Pythons that tox would use and that exists."""
+        from roost.runners import shared  # noqa: PLC0415 - not in a venv of its own
+
+        wanted: list[str] = self.conf["base_python"]
+        root, name = str(self.core["tox_root"]), str(self.conf["roost_env"]) or None
+        for python in wanted:
+            request = None if python == sys.executable else as_request(python)
+            try:
+                return shared.acquire(root, warm.select(name, python=request), f"tox: {self.name}")
+            except NoInterpreterError as error:
+                missing = error
+            except RoostError as error:
+                message = f"roost: {error}"
+                raise Fail(message) from error
+        if self.conf["skip_missing_interpreters"]:
+            raise Skip(str(missing)) from missing
+        raise NoInterpreter(wanted) from missing
+
+    def _has_all(self, shared: "Environment") -> bool:
+        """Return whether `shared` has all that the environment installs. A first answer is kept in tox's cache."""
+        root = str(self.core["package_root"])
+        words = [word for group in sorted(self.conf["dependency_groups"]) for word in ("--group", group)]
+        deps = self.conf["deps"]
+        options, listed = deps.unroll() if deps.lines() else ([], [])
+        asked = [*options, *listed]
+        words += _as_words(deps)
+        if self.pkg_type != "skip":
+            extras = ",".join(sorted(self.conf["extras"]))
+            words += ["--editable", f"{root}[{extras}]" if extras else root]
+        if not words:
+            return True
+        from roost.runners import dry_run  # noqa: PLC0415 - not for an environment without requirements
+
+        answer = {"venv": shared.venv, "words": words, "deps": asked}
+        with suppress(_Lacks), self.cache.compare(answer, "roost") as (same, _):
+            _check(same or dry_run.satisfies(shared.venv, words, root))
+            return True
+        return False
+
+
+def _check(satisfied: bool) -> None:
+    if not satisfied:
+        raise _Lacks
+
+
+def _as_words(deps: PythonDeps) -> list[str]:
+    """Return `deps` as the words of `pip install`."""
+    found: list[str] = []
+    for line in deps.lines():
+        option = re.match(r"(-r|-c|-e|--requirement|--constraint|--editable)[ =]?(.+)", line.strip())
+        if option:
+            found += [option[1], option[2].strip()]
+        elif line.strip() and not line.strip().startswith("#"):
+            found.append(line.strip())
+    return found
+
+
+def as_request(base_python: str) -> str:
+    """Return one of tox's names for a Python, such as `py312`, as a request for roost."""
+    if paths.is_path(base_python):
+        return base_python
+    if found := _PYTHON.fullmatch(base_python):
+        return f"{found[1]}.{found[2]}{found[3]}" if found[2] else found[1]
+    if found := _PYPY.fullmatch(base_python):
+        return f"pypy{found[1]}.{found[2]}" if found[2] else f"pypy{found[1]}"
+    return base_python
