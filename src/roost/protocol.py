@@ -266,4 +266,4 @@ def _write_index(request: Request, held: Held) -> None:
     index.expected = "\n".join(f"{signature} {path}" for path, signature in seen.items() if signature != files.ABSENT)
     index.digests = state.inputs.digests()
     with contextlib.suppress(OSError):
-        index.write(state.fingerprint, state.inputs.youngest)
+        index.write(state.fingerprint, state.inputs.settled)

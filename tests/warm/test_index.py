@@ -1,6 +1,8 @@
 """The index: it spares a start all hashing, and is never believed against the disk."""
 
 import os
+import shlex
+import shutil
 import time
 from pathlib import Path
 
@@ -8,6 +10,8 @@ import pytest
 
 from roost import warm
 from tests.lib.indexes import JUNK
+from tests.lib.namespaces import namespace
+from tests.lib.processes import ROOST, run
 from tests.lib.projects import Project, builds, start_until_indexed, starts_warm
 
 
@@ -57,17 +61,52 @@ def test_edits_right_after_each_start_are_all_noticed(project: Project) -> None:
     assert builds(project) == 2
 
 
+@pytest.mark.slow
+def test_edit_within_a_second_is_seen_on_a_disk_with_stamps_of_whole_seconds(project: Project, tmp_path: Path) -> None:
+    """`ROOST_DIR` is on another disk, whose stamps are fine. Inodes of 128 bytes have no room for nanoseconds."""
+    mkfs = shutil.which("mkfs.ext4", path="/usr/sbin:/sbin")
+    if mkfs is None:
+        pytest.skip("there is no `mkfs.ext4`")
+    image = tmp_path / "image"
+    image.write_bytes(bytes(8 << 20))
+    run([mkfs, "-q", "-I", "128", image], check=True)
+    disk = tmp_path / "work" / "disk"
+    disk.mkdir()
+    project.edit("pyproject.toml", "[tool.roost]\n", "[tool.roost]\ninputs = ['input.txt']\n")
+    env = dict(os.environ) | {"ROOST_DIR": str(tmp_path / "roost")}
+    root, path = disk / "project", disk / "project/input.txt"
+    turn = f"printf $0 >{path}; stat -c %Z {path}; {ROOST} run python -c 'import sys; print(sys.prefix)'"
+    with namespace(["mount", "-o", "loop", image, disk], ["cp", "-r", project.root, disk]) as place:
+
+        def switch(*contents: str) -> list[str]:
+            both = "; ".join(f"sh -c {shlex.quote(turn)} {content}" for content in contents)
+            got = run(place.inside(root, "sh", "-c", both), env=env)
+            assert got.returncode == 0, got.stderr
+            return got.stdout.split()
+
+        expected = switch("A")[1], switch("B")[1]
+        for _ in range(10):
+            time.sleep(2 - time.time() % 1)  # so that `B` had settled, and a second begins
+            first, one, second, other = switch("A", "B")
+            assert (one, other) == expected
+            if first == second:
+                break
+        else:
+            pytest.skip("the machine is too busy for two starts within a second")
+    assert expected[0] != expected[1]
+
+
 def test_index_is_not_written_beside_a_young_input(ready: Project) -> None:
     path = ready.store / ".venv/.v2/index/young"
     index = warm.load(str(ready.root), "default")
     assert index is not None
     index.name = "young"
     now = time.time_ns()
-    index.write("0" * 16, now)
+    index.write("0" * 16, warm.settles(now))
     assert not path.exists()
-    index.write("0" * 16, now - warm.BLUR // 2)
+    index.write("0" * 16, warm.settles(now - warm.BLUR // 2))
     assert not path.exists()
-    index.write("0" * 16, now - 10 * warm.BLUR)
+    index.write("0" * 16, warm.settles(now - 10 * warm.BLUR))
     assert path.read_text() == (path.parent / f"young:{'0' * 16}").read_text() == index.text()
     assert list(path.parent.glob(".young*")) == []
 

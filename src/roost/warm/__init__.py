@@ -267,24 +267,31 @@ class Index:
         """Return whether every path has the signature it had, or is still missing, and the machine did not restart."""
         return stat(self.paths) == self.expected and files.boot_id() == self.boot
 
-    def write(self, fingerprint: str, youngest: int) -> None:
+    def write(self, fingerprint: str, settled: int) -> None:
         """Write it for the state `fingerprint`, and as the latest one of its name, unless an input is too young.
 
-        `youngest` is the latest ctime of all inputs, in nanoseconds. An edit after the inputs were read and within the
-        same tick leaves the stamp as it was; git calls such an entry racy. The next start then hashes again.
+        `settled` is when the last of the inputs settles (see `settles`), in nanoseconds. The next start hashes again
+        where that is not over yet.
 
         Raises:
             OSError: the folder is gone, full or read-only.
         """
 
         def old_enough(info: os.stat_result) -> bool:
-            now = info.st_mtime_ns
-            coarse = now % 10**9 == 0 and youngest % 10**9 == 0
-            return youngest < now - (COARSE_BLUR if coarse else BLUR)
+            return settled < info.st_mtime_ns
 
         text = self.text()
         for one in (f"{self.name}{paths.STATE}{fingerprint}", self.name):
             files.write(f"{folder(self.project)}/{INNER}/index/{one}", text, accept=old_enough)
+
+
+def settles(changed: int) -> int:
+    """Return the time after which an edit moves the time stamp `changed`, both in nanoseconds.
+
+    An edit within the same tick leaves the stamp as it was; git calls such an entry racy. Each file is judged by its
+    own stamp: with `ROOST_DIR`, or with path dependencies, the inputs and the index are on several file systems.
+    """
+    return changed + (BLUR if changed % 10**9 else COARSE_BLUR)
 
 
 def stat(names: "Iterable[str]") -> str:

@@ -26,8 +26,8 @@ class Content(NamedTuple):
 
     signature: str
     digest: str
-    ctime: int
-    """In nanoseconds."""
+    settled: int
+    """When it settles (`warm.settles`), in nanoseconds."""
 
 
 def digest(content: bytes) -> str:
@@ -49,20 +49,20 @@ def start(project: str, nearest: str, name: str) -> tuple[Index, int] | None:
         past = warm.load(project, one) if one.startswith(f"{name}{paths.STATE}") else None
         if past is None or nearest not in (project, *past.members):
             continue
-        youngest = _renew(past, read)
-        if youngest is not None and (descriptor := warm.lease(past)) is not None:
+        settled = _renew(past, read)
+        if settled is not None and (descriptor := warm.lease(past)) is not None:
             with contextlib.suppress(OSError):  # a read-only checkout
-                past.write(one.rpartition(paths.STATE)[2], youngest)
+                past.write(one.rpartition(paths.STATE)[2], settled)
             return past, descriptor
     return None
 
 
 def _renew(past: Index, read: dict[str, Content | None]) -> int | None:
-    """Give `past` the present signatures, if the content is the same. Returns the latest changed ctime, else None."""
+    """Give `past` the present signatures, if the content is the same. Returns when they settle, else None."""
     digests = {path: digest for digest, _, path in (line.partition(" ") for line in past.digests)}
     before = {path: signature for signature, path in (_split(line) for line in past.expected.split("\n"))}
     now: list[str] = []
-    youngest = 0
+    settled = 0
     for path in past.paths:
         signature = files.signature(path)
         if signature != before.get(path, files.ABSENT):
@@ -73,11 +73,11 @@ def _renew(past: Index, read: dict[str, Content | None]) -> int | None:
             content = read[path]
             if content is None or content.digest != digests[path]:
                 return None
-            signature, youngest = content.signature, max(youngest, content.ctime)
+            signature, settled = content.signature, max(settled, content.settled)
         if signature != files.ABSENT:
             now.append(f"{signature} {path}")
     past.expected = "\n".join(now)
-    return youngest
+    return settled
 
 
 def _split(line: str) -> tuple[str, str]:
@@ -91,6 +91,6 @@ def _read(path: str) -> Content | None:
             info = os.fstat(file.fileno())
             if not stat.S_ISREG(info.st_mode) or info.st_size > INPUT_LIMIT:
                 return None
-            return Content(files.describe(info), digest(file.read()), files.changed_at(info))
+            return Content(files.describe(info), digest(file.read()), warm.settles(files.changed_at(info)))
     except OSError:
         return None
