@@ -1,5 +1,6 @@
 """`roost.acquire`: the environment in Python."""
 
+import asyncio
 import os
 import subprocess
 import sys
@@ -10,7 +11,8 @@ import pytest
 
 import roost
 from roost import errors
-from tests.lib.processes import run
+from roost.console import holders
+from tests.lib.processes import run, wait_for
 from tests.lib.projects import Project, SlowProject
 
 
@@ -232,3 +234,49 @@ def test_import_is_light() -> None:
         ).stdout
         == "[]\n"
     )
+
+
+def test_async_form_shares_one_build_and_does_not_block_the_loop(slow_project: SlowProject) -> None:
+    ticks = 0
+
+    async def tick() -> None:
+        nonlocal ticks
+        while True:
+            await asyncio.sleep(0.01)
+            ticks += 1
+
+    async def main() -> set[Path]:
+        ticking = asyncio.create_task(tick())
+        found = await asyncio.gather(*(roost.acquire_async(slow_project.root, groups=[]) for _ in range(4)))
+        ticking.cancel()
+        for environment in found:
+            environment.close()
+        return {environment.path for environment in found}
+
+    assert len(asyncio.run(main())) == 1
+    assert ticks > 5
+    assert len(slow_project.journal("build")) == 1
+
+
+def test_cancelled_async_form_keeps_no_lease(slow_project: SlowProject) -> None:
+    async def main() -> None:
+        task = asyncio.create_task(roost.acquire_async(slow_project.root))
+        await asyncio.to_thread(slow_project.begun)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        assert slow_project.journal("build") == []
+
+    asyncio.run(main())
+    wait_for(lambda: slow_project.journal("build"), "the build")
+    (venv,) = slow_project.venvs()
+    wait_for(lambda: not holders.users([f"{venv}.lease"])[f"{venv}.lease"], "the release of the lease")
+
+
+def test_async_form_raises_what_acquire_raises(project: Project) -> None:
+    for groups, extras in ((["fruit"], []), ([], ["fruit"])):
+        with pytest.raises(errors.UsageError, match=r"there is no .* `fruit` in"):
+            roost.acquire(project.root, groups=groups, extras=extras)
+        with pytest.raises(errors.UsageError, match=r"there is no .* `fruit` in"):
+            asyncio.run(roost.acquire_async(project.root, groups=groups, extras=extras))
+    assert not project.store.exists()

@@ -14,9 +14,10 @@ from roost.errors import RoostError
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from concurrent.futures import Future
 
 __version__ = "0.1.0"
-__all__ = ["Environment", "RoostError", "acquire"]
+__all__ = ["Environment", "RoostError", "acquire", "acquire_async"]
 
 
 def acquire(  # noqa: PLR0913 - all but the first by name
@@ -45,3 +46,45 @@ def acquire(  # noqa: PLR0913 - all but the first by name
     label = os.path.basename(sys.argv[0]) if sys.argv and sys.argv[0] else "python"
     selection = warm.select(env, python=python, groups=groups, extras=extras, frozen=frozen)
     return environment.acquire(os.fspath(path), selection=selection, timeout=timeout, label=label)
+
+
+async def acquire_async(  # noqa: PLR0913 - all but the first by name
+    path: "str | os.PathLike[str]" = ".",
+    *,
+    env: str | None = None,
+    python: str | None = None,
+    groups: "Iterable[str] | None" = None,
+    extras: "Iterable[str] | None" = None,
+    frozen: bool | None = None,
+    timeout: float | None = None,  # noqa: ASYNC109 - it bounds the waits, not the build
+) -> Environment:
+    """Do the same as `acquire`, without blocking the event loop.
+
+    It waits and builds in a thread. When its task is cancelled, it raises at once. A build that was begun goes on in
+    the thread, and its venv is not leased. `Environment.run` blocks: run a command with
+    `asyncio.create_subprocess_exec`, `Environment.variables()` and `pass_fds=[environment.lease_descriptor]`.
+
+    Raises:
+        UsageError: as `acquire`.
+        RoostError: as `acquire`.
+        asyncio.CancelledError: the task was cancelled.
+    """
+    import asyncio  # noqa: PLC0415 - a warm `roost run` needs neither
+    import concurrent.futures  # noqa: PLC0415
+
+    thread = concurrent.futures.ThreadPoolExecutor(1, "roost")
+    future = thread.submit(
+        acquire, path, env=env, python=python, groups=groups, extras=extras, frozen=frozen, timeout=timeout
+    )
+    thread.shutdown(wait=False)
+    try:
+        return await asyncio.wrap_future(future)
+    except asyncio.CancelledError:
+        future.add_done_callback(_close)
+        raise
+
+
+def _close(future: "Future[Environment]") -> None:
+    """Release the lease that a cancelled task did not take."""
+    if not future.cancelled() and future.exception() is None:
+        future.result().close()

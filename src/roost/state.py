@@ -128,11 +128,12 @@ def _check_support(project: Project, wanted: Settings, installer: Installer, sel
     support = (
         (wanted.packages, "packages", ("uv",)),
         (wanted.only_groups, "only-group", ("uv", "poetry", "pdm")),
+        (wanted.project, "project", ("requirements",)),
     )
     for used, what, kinds in support:
         if used and installer.kind not in kinds:
-            option = what != "packages" or selection.packages
-            name = f"`--{what.removesuffix('s')}`" if option else f"`packages` in `{project.file}`"
+            option = what == "only-group" or bool(what == "packages" and selection.packages)
+            name = f"`--{what.removesuffix('s')}`" if option else f"`{what}` in `{project.file}`"
             message = (
                 f"{name} is not possible with the installer `{installer.kind}` ({installer.reason}): "
                 f"it works with {' and '.join(f'`{kind}`' for kind in kinds)}"
@@ -189,6 +190,8 @@ def _of_installer(wanted: Settings, installer: Installer) -> Iterator[tuple[str,
     """Yield the settings that only some installers read."""
     if installer.kind == "requirements":
         yield "setting requirements", " ".join(wanted.requirements)
+        if wanted.project:
+            yield "setting project", "True"
     if installer.kind == "command":
         yield "setting command", _hash(wanted.command)  # a hash: it may contain a password
     if installer.kind in ("poetry", "pdm"):
@@ -287,7 +290,7 @@ def _unlocked(project: Project, settings: Settings, inputs: Inputs) -> Installer
     if table(project.tables, "project") or table(project.tables, "dependency-groups") or project.members:
         return UvInstall(project, inputs, "pyproject.toml, no uv.lock")
     if settings.installer == "auto" and (names := requirements_txt.conventional(project, inputs)):
-        return RequirementsInstall(project, inputs, names, ", ".join(names))
+        return RequirementsInstall(project, settings, inputs, names)
     if is_package(project.root, project.tables, inputs):
         return UvInstall(project, inputs, "its build, no uv.lock")
     message = (
@@ -297,12 +300,24 @@ def _unlocked(project: Project, settings: Settings, inputs: Inputs) -> Installer
     raise RoostError(message)
 
 
+def _matching(project: Project, name: str, inputs: Inputs) -> list[str]:
+    """Return the requirement files that `name` stands for, which may be a glob."""
+    if not is_glob(name):
+        return [name]
+    found = sorted(os.path.relpath(path, project.root) for path in set(inputs.expand(project.root, name)))
+    if not found:
+        message = f"`{name}` in `tool.roost.requirements` of `{project.file}` matches no file: correct it"
+        raise RoostError(message)
+    return found
+
+
 def _requirements(project: Project, settings: Settings, inputs: Inputs) -> Installer:
-    names = list(settings.requirements) or requirements_txt.conventional(project, inputs)
+    named = [one for name in settings.requirements for one in _matching(project, name, inputs)]
+    names = named or requirements_txt.conventional(project, inputs)
     if not names:
         message = (
             f"`tool.roost.installer` in `{project.file}` is `requirements`, and there is no `{requirements_txt.ALONE}` "
             "beside it: name the files in `tool.roost.requirements`"
         )
         raise RoostError(message)
-    return RequirementsInstall(project, inputs, names, ", ".join(names))
+    return RequirementsInstall(project, settings, inputs, names)

@@ -50,7 +50,7 @@ def ready(session_folder: Path, wheels: Path) -> Project:
 
 
 KEYS = ", ".join(
-    "python groups extras packages lock installer requirements command inputs ignore-tables link keep compile-bytecode envs".split()
+    "python groups extras packages lock installer requirements project command inputs ignore-tables link keep compile-bytecode envs".split()
 )
 
 SETTINGS = [
@@ -82,8 +82,16 @@ SETTINGS = [
         in_roost('installer = "pip"'),
         "`tool.roost.installer` in `{file}` must be one of `auto`, `uv`, `pylock`, `requirements`, `poetry`, `pdm`, ",
     ),
-    ("link to elsewhere", in_roost('link = "venv"'), '`tool.roost.link` in `{file}` must be `false` or `".venv"`'),
-    ("link that is true", in_roost("link = true"), '`tool.roost.link` in `{file}` must be `false` or `".venv"`'),
+    (
+        "link to elsewhere",
+        in_roost('link = "venv"'),
+        '`tool.roost.link` in `{file}` must be `false`, `".venv"` or `"file"`',
+    ),
+    (
+        "link that is true",
+        in_roost("link = true"),
+        '`tool.roost.link` in `{file}` must be `false`, `".venv"` or `"file"`',
+    ),
     ("keep nothing", in_roost("keep = 0"), "`tool.roost.keep` in `{file}` must be a whole number, at least 1"),
     ("keep true", in_roost("keep = true"), "`tool.roost.keep` in `{file}` must be a whole number, at least 1"),
     (
@@ -207,7 +215,8 @@ def test_lock_file_out_of_date_is_said_and_not_changed(ready: Project) -> None:
     lock = (ready.root / "uv.lock").read_bytes()
     ready.edit("pyproject.toml", '["banana"]', '["cherry"]')
     said = refused(ready)
-    assert f"`{ready.root}/uv.lock` does not fit `pyproject.toml` any more: run `roost uv lock`\n" in said
+    cure = 'run `roost uv lock`, or install it as it is with `--frozen` or `lock = "frozen"`'
+    assert f"`{ready.root}/uv.lock` does not fit `pyproject.toml` any more: {cure}\n" in said
     assert (ready.root / "uv.lock").read_bytes() == lock
     assert refused(ready) == said  # nothing of it is kept
 

@@ -104,7 +104,7 @@ def _lines(text: str) -> list[tuple[str, str]]:
         elif not line.startswith("-"):
             named = _NAMED.fullmatch(line)
             path = _local(named[1] if named else line)
-            if named or "/" in path or path.endswith(ARCHIVES):
+            if named or "/" in path or path.startswith(".") or path.endswith(ARCHIVES):
                 lines.append(("", path))
     return lines
 

@@ -1,7 +1,7 @@
 """The settings: `[tool.roost]` of a project, with the table of one environment laid over it."""
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import Any, Literal, NamedTuple, get_args
 
 from roost import warm
@@ -22,10 +22,11 @@ _SHAPES = {
     "lock": schema.one_of(get_args(Lock)),
     "installer": schema.one_of(get_args(Kind)),
     "requirements": TEXTS,
+    "project": BOOLEAN,
     "command": TEXTS,
     "inputs": TEXTS,
     "ignore-tables": TEXTS,
-    "link": Shape('`false` or `".venv"`', lambda value: value is False or value == ".venv"),
+    "link": Shape('`false`, `".venv"` or `"file"`', lambda value: value is False or value in (".venv", "file")),
     "keep": Shape("a whole number, at least 1", lambda value: type(value) is int and value >= 1),
     "compile-bytecode": BOOLEAN,
     "envs": Shape("a table of tables", TABLE.accepts),
@@ -33,7 +34,7 @@ _SHAPES = {
 _OF_PROJECT = ("envs", "ignore-tables", "link", "keep")
 _OF_ENVIRONMENT = tuple(key for key in _SHAPES if key not in _OF_PROJECT)
 _DEFAULT_GROUPS = Shape('a list of strings, or `"all"`', lambda value: value == "all" or TEXTS.accepts(value))
-_INSTALLER_KEYS = ("installer", "requirements", "command")
+_INSTALLER_KEYS = ("installer", "requirements", "project", "command")
 _ENV_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*", re.ASCII)
 
 
@@ -56,6 +57,7 @@ class Settings(NamedTuple):
     """Whether a lock file that does not fit `pyproject.toml` is an error, or installed as it is."""
     installer: Kind
     requirements: tuple[str, ...]
+    project: bool
     command: tuple[str, ...]
     inputs: tuple[str, ...]
     ignore_tables: tuple[str, ...]
@@ -90,6 +92,7 @@ def read(project: Project, selection: Selection) -> Settings:
         lock="frozen" if selection.frozen else values.get("lock", "locked"),
         installer=values.get("installer", "auto"),
         requirements=tuple(values.get("requirements", ())),
+        project=values.get("project", False),
         command=tuple(values.get("command", ())),
         inputs=tuple(values.get("inputs", ())),
         ignore_tables=tuple(values.get("ignore-tables", ())),
@@ -158,7 +161,8 @@ def _inherited(project: Project, selection: Selection, top: dict[str, Any], own:
     kind = values.get("installer", "auto")
     if kind == "auto":
         kind = next((key for key in ("requirements", "command") if values.get(key)), kind)
-    for key in ("groups", "extras") if kind in ("requirements", "command") else ():
+    has_extras = kind == "requirements" and values.get("project")
+    for key in () if kind not in ("requirements", "command") else ("groups",) if has_extras else ("groups", "extras"):
         if chooses and key not in own:
             values.pop(key, None)
         elif values.get(key):
@@ -168,7 +172,8 @@ def _inherited(project: Project, selection: Selection, top: dict[str, Any], own:
                 f"{'files list' if kind == 'requirements' else 'command does'}; remove it, or set another `installer`"
             )
             raise RoostError(message)
-    option = next((option for option in _content_options(selection)), None)
+    fields = [field for field in (*warm.LISTS, *warm.FLAGS) if field != "frozen" and getattr(selection, field)]
+    option = next((warm.option(field) for field in fields if not (has_extras and "extras" in field)), None)
     if option and kind in ("requirements", "command"):
         message = (
             f"`--{option}` has no effect on the environment `{env}` of `{project.file}`: its installer is `{kind}`; "
@@ -176,13 +181,6 @@ def _inherited(project: Project, selection: Selection, top: dict[str, Any], own:
         )
         raise UsageError(message)
     return values
-
-
-def _content_options(selection: Selection) -> Iterator[str]:
-    """Yield the options of `selection` that change what an environment holds."""
-    for field in (*warm.LISTS, *warm.FLAGS):
-        if field != "frozen" and getattr(selection, field):
-            yield warm.option(field)
 
 
 def names(project: Project) -> list[str]:

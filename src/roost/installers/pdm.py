@@ -2,6 +2,7 @@
 
 from typing import Literal
 
+from roost.console import messages
 from roost.inputs import local_projects, lock_files
 from roost.inputs.files import Inputs
 from roost.inputs.project import Project
@@ -38,7 +39,10 @@ class PdmSync:
         status, output = run([pdm, "lock", "--check"], **variables)
         if status != 0 and "not compatible" in output:
             return f"`{root}/pdm.lock` is of a format that `{pdm}` does not know: `pipx upgrade pdm`, or run `pdm lock`"
-        if status != 0:
+        if status != 0 and settings.lock == "frozen":
+            what = "does not fit `pyproject.toml`, and is installed as it is (frozen)"
+            messages.warning(f"`{root}/pdm.lock` {what}: `pdm lock` updates it")
+        elif status != 0:
             return (
                 f"`{root}/pdm.lock` does not fit `pyproject.toml` any more: run `pdm lock` (PDM says: {output.strip()})"
             )

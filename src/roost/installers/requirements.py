@@ -3,34 +3,46 @@
 import os
 from typing import Literal
 
+from roost.errors import RoostError
 from roost.inputs import local_projects, requirements_txt
 from roost.inputs.files import Inputs
 from roost.inputs.project import Project
-from roost.installers.base import Run, Target
+from roost.inputs.settings import Settings
+from roost.installers.base import Run, Target, is_package
 from roost.installers.uv import fresh_builds, uv_pip
 
 
 class RequirementsInstall:
-    """`uv pip install -r …`, and nothing else: a line `-e .` installs the project."""
+    """`uv pip install -r …`. A line `-e .` installs the project, and so does the setting `project`."""
 
     kind: Literal["requirements"] = "requirements"
     makes_venv = False
 
-    def __init__(self, project: Project, inputs: Inputs, names: list[str], reason: str) -> None:
+    def __init__(self, project: Project, settings: Settings, inputs: Inputs, names: list[str]) -> None:
         """Follow the files called `names`.
 
         Raises:
-            RoostError: a file is missing, cannot be read, or includes itself.
+            RoostError: a file is missing, cannot be read, or includes itself; or `project` is set, and there is none.
         """
-        self.reason = reason
+        self.reason = ", ".join(names)
         self.names = names
         found = requirements_txt.follow(project, inputs, names)
         self.files = [f"{project.root}/uv.toml", *found.files, *(path for path in found.local if os.path.isfile(path))]
-        folders = tuple(path for path in found.local if os.path.isdir(path))
-        self.sources = local_projects.followed(project, inputs, folders)
+        self._adds_project = settings.project and (bool(settings.extras) or project.root not in found.local)
+        if self._adds_project and not ("project" in project.tables or is_package(project.root, project.tables, inputs)):
+            message = (
+                f"`project` is set in `{project.file}`, and there is no project to install: write a `[project]` table"
+            )
+            raise RoostError(message)
+        folders = {path for path in found.local if os.path.isdir(path)}
+        folders |= {project.root} if self._adds_project else set()
+        self.sources = local_projects.followed(project, inputs, tuple(sorted(folders)))
         self._builds = local_projects.builds(sorted({*folders, *self.sources}), inputs)
 
     def install(self, target: Target, run: Run) -> str | None:
-        """Install what the files list."""
+        """Install what the files list, and the project."""
         words = [word for name in self.names for word in ("--requirements", name)]
+        if self._adds_project:
+            extras = ",".join(target.settings.extras)
+            words += ["--editable", f".[{extras}]" if extras else "."]
         return uv_pip(["install", *words, *fresh_builds(self._builds, target)], target, run)

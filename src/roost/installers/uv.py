@@ -4,6 +4,7 @@ import os
 from collections.abc import Callable, Sequence
 from typing import Any, Literal
 
+from roost.console import messages
 from roost.inputs import local_projects, lock_files
 from roost.inputs.files import Inputs
 from roost.inputs.groups import extras_of, groups_of, normalize
@@ -39,7 +40,7 @@ def fresh_builds(builds: Sequence[local_projects.Build], target: Target) -> list
 
 
 class UvSync:
-    """`uv sync --locked`: installs exactly what is in `uv.lock`, or fails. The lock file is never changed."""
+    """`uv sync`: installs exactly what is in `uv.lock`, or fails. The lock file is never changed."""
 
     kind: Literal["uv"] = "uv"
     makes_venv = True
@@ -60,7 +61,8 @@ class UvSync:
             # A plain `uv lock` looks for it at its former place.
             cure = f"put it back, or `{uv_to_type()} lock --upgrade-package {name}` if that is its name"
             return f"`{project.root}/uv.lock` installs from `{gone}`, which does not exist: {cure}"
-        command = [find_uv(), "sync", "--locked", "--no-default-groups", "--python", target.base]
+        mode = f"--{settings.lock}"
+        command = [find_uv(), "sync", mode, "--no-default-groups", "--python", target.base]
         groups = "--only-group" if settings.only_groups else "--group"
         command += [word for group in settings.groups for word in (groups, group)]
         command += [word for extra in settings.extras for word in ("--extra", extra)]
@@ -69,11 +71,25 @@ class UvSync:
         command += ["--no-compile-bytecode"]  # done in the build, for all installers
         command += fresh_builds(self._builds, target)
         status, output = run(command, UV_PROJECT_ENVIRONMENT=target.venv)
+        if status == 0 and settings.lock == "frozen":
+            self._warn_if_stale(target, run)
         if status == 0:
             return None
         if "needs to be updated" in output and "--locked" in output:
-            return f"`{project.root}/uv.lock` does not fit `pyproject.toml` any more: run `{uv_to_type()} lock`"
+            cure = f'run `{uv_to_type()} lock`, or install it as it is with `--frozen` or `lock = "frozen"`'
+            return f"`{project.root}/uv.lock` does not fit `pyproject.toml` any more: {cure}"
+        if settings.lock == "locked" and "No solution found" in output:
+            return f'{_without_routine(output)}\n`--frozen`, or `lock = "frozen"`, installs what `uv.lock` says'
         return _without_routine(output)
+
+    def _warn_if_stale(self, target: Target, run: Run) -> None:
+        """Print a line where the lock file does not fit `pyproject.toml`. uv compares it without the network."""
+        status, _ = run([find_uv(), "lock", "--check", "--offline", "--python", target.base])
+        if status != 0:
+            messages.warning(
+                f"`{target.project.root}/uv.lock` does not fit `pyproject.toml`, and is installed as it is (frozen): "
+                f"`{uv_to_type()} lock` updates it"
+            )
 
 
 class UvInstall:

@@ -27,7 +27,7 @@ def target(project: str, env: str) -> str | None:
 
 
 def point(project: str, env: str, venv: str, link: str | None) -> str | None:
-    """Make the link of `env` lead to `venv`, and the project's `link`, such as `.venv`, to that link.
+    """Make the link of `env` lead to `venv`, and the project's `.venv` to that link, as the setting `link` says.
 
     Returns a warning where something else is in the place of the project's link, which stays.
 
@@ -39,19 +39,33 @@ def point(project: str, env: str, venv: str, link: str | None) -> str | None:
         return f"`{current}` is missing: this user cannot make links here; `roost sync` prints the path of the venv"
     if not link or env != "default":
         return None
-    wanted = f"{project}/{link}"
-    if os.path.lexists(wanted) and not _is_ours(wanted):
+    wanted = f"{project}/.venv"
+    leads_to = _target(wanted)
+    if os.path.lexists(wanted) and not _is_ours(leads_to):
         return f"`{wanted}` exists and was not made by roost, so it stays: remove it to get the link"
-    if not files.is_link(wanted) or files.read_link(wanted) != current:
+    if link == "file":
+        text = current.removeprefix(f"{project}/")
+        if files.is_link(wanted) or leads_to != text:
+            files.write(wanted, f"{text}\n")
+    elif not files.is_link(wanted) or leads_to != current:
         files.link(wanted, current)
     return None
 
 
-def _is_ours(link: str) -> bool:
-    """Return whether roost made `link`, perhaps before the project or `ROOST_DIR` moved."""
-    if not files.is_link(link):
-        return False
-    *_, root, folder, name = ["", "", *files.read_link(link).split("/")]
+def _target(path: str) -> str:
+    """Return where a link leads, or a file that contains the path of a venv (PEP 832); else an empty string."""
+    try:
+        if files.is_link(path):
+            return files.read_link(path)
+        with open(files.open_own(path), encoding="utf-8", errors="surrogateescape") as file:
+            return file.read(1 << 13).removesuffix("\n")
+    except OSError:
+        return ""
+
+
+def _is_ours(leads_to: str) -> bool:
+    """Return whether roost made a link that leads there, perhaps before the project or `ROOST_DIR` moved."""
+    *_, root, folder, name = ["", "", *leads_to.split("/")]
     known = (".venv", "default"), ("current", "default")  # the latter in the first format
     return (folder, name) in known and (root == ".roost" or root.startswith("%2F"))
 
