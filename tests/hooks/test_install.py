@@ -102,6 +102,25 @@ def test_project_below_the_top_is_what_the_hooks_sync(hooked: HookedProject) -> 
     assert run(["git", "checkout", "HEAD~1"], cwd=hooked.root).returncode == 0  # where it is not there yet
 
 
+def test_several_projects_of_one_repository(hooked: HookedProject) -> None:
+    names = ["back end's", "front", "."]
+    for name in names[:2]:
+        (hooked.root / name).mkdir()
+        for file in ("pyproject.toml", "uv.lock"):
+            shutil.copy(hooked.root / file, hooked.root / name)
+        assert hooked.roost("hook", "install", "--project", name).returncode == 0
+    assert hooked.roost("hook", "install").returncode == 0
+    run(["git", "checkout", "-b", "side"], cwd=hooked.root, check=True)
+    assert [name for name in names if (hooked.root / name / ".roost/.venv/default").is_symlink()] == names
+    path = hooked.root / ".git/hooks/post-merge"
+    for name, lines in (("front", 2), (names[0], 1)):
+        got = hooked.roost("hook", "uninstall", "--project", name)
+        assert f"changed {path}\n" in got.stdout
+        assert path.read_text().count(" hook sync") == lines
+    got = hooked.roost("hook", "uninstall", "--project", ".")
+    assert f"removed {path}\n" in got.stdout
+
+
 def test_hooks_work_with_the_short_path_of_a_gui_client(hooked: HookedProject) -> None:
     hooked.roost("hook", "install")
     env = {"HOME": os.environ["HOME"], "PATH": "/usr/bin:/bin"}

@@ -10,7 +10,8 @@ from pre_commit.clientlib import load_config, load_manifest
 
 from tests.lib.git_hooks import COMMIT_STAGES, PRE_COMMIT, PREK, TOOLS, HookedProject, git
 from tests.lib.paths import REPOSITORY
-from tests.lib.processes import UV, run
+from tests.lib.processes import ROOST_RUN, UV, run
+from tests.lib.projects import Project
 from tests.lib.wheels import make_wheel
 
 MANIFEST = REPOSITORY / ".pre-commit-hooks.yaml"
@@ -81,6 +82,35 @@ def test_args_reach_each_tool_and_only_pylint_gets_filenames(
     expected = [" ".join([">", *command, "--strict a b"]).replace(" . ", " ") for command in TOOLS.values()]
     expected[list(TOOLS).index("pylint")] += " module.py"
     assert seen == expected
+
+
+@BOTH
+@pytest.mark.normally(program=[PREK])
+def test_options_before_two_dashes_choose_the_project(hooked: HookedProject, program: Path) -> None:
+    """Without the dashes they are the tool's: pyright and ty have a `--project` of their own."""
+    tool = "import os, sys\ndef main(): print('>', *sys.argv[1:], os.path.basename(os.getcwd()), sys.prefix)\n"
+    files = {
+        "ty/late.py": f"VERSION = '1.0'\n{tool}",
+        "ty-1.0.dist-info/entry_points.txt": "[console_scripts]\nty = ty.late:main\n",
+    }
+    make_wheel(hooked.wheels, "ty", "1.0", files=files)
+    parts = [Project(hooked.root / name, hooked.wheels) for name in ("back", "front")]
+    for part in parts:
+        part.write(groups={"dev": ["ty"]}, roost="[tool.roost.envs.other]\nextras = []")
+        part.lock()
+    options = ["--project, back, --, --strict", "--directory, front, --env=other, --"]
+    hooked.hooks(*(f"{{id: ty, args: [{words}], verbose: true}}" for words in options))
+    hooked.install(program)
+    hooked.change()
+    got = hooked.commit()
+    assert got.returncode == 0, got.stdout
+    seen = [line for line in got.stdout.splitlines() if line.startswith("> ")]
+    assert seen == [
+        f"> check --strict project {parts[0].venvs()[0]}",
+        f"> check front {parts[1].venvs()[0]}",
+    ]
+    own = run([ROOST_RUN, "--hook", "ty", "check", "--project", "x"], cwd=parts[0].root)
+    assert own.stdout == f"> check --project x back {parts[0].venvs()[0]}\n"
 
 
 @BOTH

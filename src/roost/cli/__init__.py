@@ -24,6 +24,8 @@ def _dispatch() -> int:
     if words[:1] == ["run"]:
         from roost.cli import run  # noqa: PLC0415 - each command imports what it needs
 
+        if words[1:2] == ["--hook"]:
+            words = ["run", *run.hook_words(words[2:])]
         parsed = run.parse(words[1:])
         if parsed:
             run.start(parsed)

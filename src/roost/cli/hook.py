@@ -7,9 +7,11 @@ edited is neither replaced nor removed.
 import contextlib
 import hashlib
 import os
+import re
 import shlex
 import shutil
 import sys
+from collections.abc import Iterable
 
 import click
 
@@ -28,8 +30,9 @@ _SCRIPT = """\
 # Written by `roost hook install`. Once you edit it, roost neither replaces nor removes it.
 roost={roost}
 [ -x "$roost" ] || roost=$(command -v roost) || exit 0
-{call} || :
+{calls}
 """
+_CALL = re.compile(r'^"\$roost" hook sync(?: --project (?P<project>.+))? post-\w+ "\$@" \|\| :$', re.MULTILINE)
 
 
 @click.group(short_help="Git hooks that sync after a checkout, without a framework.")
@@ -41,7 +44,7 @@ def hook() -> None:
     epilog="""\b
 Examples:
   roost hook install
-  roost hook install --project backend    a project in a subfolder"""
+  roost hook install --project backend    a project in a subfolder, besides any others"""
 )
 @options.project
 def install(project: str) -> None:
@@ -56,7 +59,7 @@ def install(project: str) -> None:
     os.makedirs(folder, exist_ok=True)
     for stage in STAGES:
         path = f"{folder}/{stage}"
-        if _put(path, _script(stage, inside)):
+        if _put(path, _script(stage, {*_projects(path), inside})):
             output.result(f"installed {path}")
         else:
             taken.append(path)
@@ -76,19 +79,24 @@ def install(project: str) -> None:
 Example:
   roost hook uninstall"""
 )
-@options.project
-def uninstall(project: str) -> None:
+@click.option("--project", metavar="DIR", help="Only for this project.  [default: for all]")
+def uninstall(project: str | None) -> None:
     """Remove the hooks of `install`, unless they were edited."""
-    folder = _places(real(project))[1]
+    top, folder = _places(real(project or "."))
+    gone = None if project is None else relative(Project.at(project).root, top)
     there = [path for path in (f"{folder}/{stage}" for stage in STAGES) if os.path.lexists(path)]
     if not there:
         messages.step(f"there is no syncing hook in `{folder}`")
     for path in there:
-        if _is_own(path):
+        left = _projects(path) - {gone} if gone else set()
+        if not _is_own(path):
+            messages.warning(f"`{path}` is not a hook of roost, so it stays")
+        elif left:
+            _put(path, _script(os.path.basename(path), left))
+            output.result(f"changed {path}")
+        else:
             os.unlink(path)
             output.result(f"removed {path}")
-        else:
-            messages.warning(f"`{path}` is not a hook of roost, so it stays")
 
 
 @hook.command(
@@ -140,9 +148,17 @@ def _call(roost: str, stage: str, inside: str) -> str:
     return f'{roost} hook sync{option} {stage} "$@"'
 
 
-def _script(stage: str, inside: str) -> str:
-    body = _SCRIPT.format(roost=shlex.quote(_own_command()), call=_call('"$roost"', stage, inside))
+def _script(stage: str, projects: Iterable[str]) -> str:
+    lines = (_call('"$roost"', stage, inside) for inside in sorted(projects))
+    calls = "\n".join(f"{line} || :" for line in lines)
+    body = _SCRIPT.format(roost=shlex.quote(_own_command()), calls=calls)
     return f"#!/bin/sh\n{_MARK}{_digest(body)}\n{body}"
+
+
+def _projects(path: str) -> set[str]:
+    """Return the folders of the projects that the hook `path` syncs, relative to the top; none for a foreign hook."""
+    found = _CALL.finditer(text_of(path)) if _is_own(path) else ()
+    return {shlex.split(call["project"] or ".")[0] for call in found}
 
 
 def _digest(body: str) -> str:

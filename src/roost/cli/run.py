@@ -30,6 +30,19 @@ class Arguments:
         self.quiet = False
 
 
+def hook_words(words: list[str]) -> list[str]:
+    """Return the words after `roost run` for those of a ready-made hook: TOOL [OPTION... --] ARGUMENT...
+
+    The tool is in the manifest, and the rest in `args`, so options of roost come after the tool.
+    """
+    first = next((at for at, word in enumerate(words) if word.startswith("-")), len(words))
+    end = words.index("--") if "--" in words else 0
+    name = words[first].partition("=")[0] if first < end else ""
+    if name not in (*WITH_VALUE, *warm.OPTIONS, *warm.SWITCHES):
+        return words
+    return [*words[first:end], "--", *words[:first], *words[end + 1 :]]
+
+
 def parse(words: list[str]) -> Arguments | None:
     """Parse the words after `roost run`. Returns None for `--help` and for errors, which click explains."""
     arguments = Arguments([])
