@@ -1,7 +1,6 @@
 """`roost init`: adopt roost in a project, as a diff, in its files, or taken back."""
 
 import difflib
-import os
 from collections.abc import Iterator
 
 import click
@@ -12,6 +11,7 @@ from roost.errors import RoostError
 from roost.init import plan, record
 from roost.init.plan import Edit, Plan
 from roost.inputs.project import Project
+from roost.system.paths import relative
 
 
 @click.command(
@@ -57,7 +57,7 @@ _NEXT = {
 
 
 def _name(path: str, found: Plan) -> str:
-    return os.path.relpath(path, found.root)
+    return relative(path, found.root)
 
 
 def _diff(edit: Edit, name: str) -> Iterator[str]:
@@ -71,7 +71,7 @@ def _diff(edit: Edit, name: str) -> Iterator[str]:
 def _undo(root: str) -> None:
     done = record.undo(root)
     for one in done:
-        name = os.path.relpath(one.path, root)
+        name = relative(one.path, root)
         if one.restored:
             click.echo(f"restored {messages.printable(name)}")
         else:

@@ -12,6 +12,7 @@ from roost.inputs.files import Inputs
 from roost.inputs.project import Project
 from roost.inputs.schema import table
 from roost.system import paths
+from roost.system.paths import real, relative
 
 _HOOK_FILES = (
     ".pre-commit-config.yaml",
@@ -56,7 +57,7 @@ def make(start: str) -> Plan:
     Raises:
         RoostError: there is no project, or something in it is not valid.
     """
-    folder = os.path.realpath(start)
+    folder = real(start)
     found = [one for one in paths.upwards(folder) if os.path.exists(f"{one}/pyproject.toml")]
     if not found and any(os.path.exists(f"{folder}/{name}") for name in _BEFORE_PYPROJECT):
         root, tables = folder, {}
@@ -88,7 +89,7 @@ def _hooks(root: str, scripts: set[str]) -> _Hooks:
             if before is None:
                 continue
             new = hook_files.edit(path, before, around)
-            found.notes.extend(f"{os.path.relpath(path, root)} keeps a hook: {why}" for why in dict.fromkeys(new.left))
+            found.notes.extend(f"{relative(path, root)} keeps a hook: {why}" for why in dict.fromkeys(new.left))
             found.tools.extend(new.tools)
             if new.text != before:
                 found.edits.append(Edit(path, before, new.text))

@@ -10,6 +10,7 @@ from roost.errors import RoostError
 from roost.init.plan import Edit
 from roost.store.store import Store
 from roost.system import files
+from roost.system.paths import real, relative
 
 _VERSION = 1
 
@@ -30,7 +31,7 @@ def write(root: str, edits: list[Edit]) -> None:
     """
     store = Store(root)
     store.prepare()
-    rows = [{"path": os.path.relpath(edit.path, root), "before": edit.before, "after": edit.after} for edit in edits]
+    rows = [{"path": relative(edit.path, root), "before": edit.before, "after": edit.after} for edit in edits]
     content = {"version": _VERSION, "edits": [*_read(store), *rows]}
     with store.guarded():
         files.write(_path(store), json.dumps(content))
@@ -106,12 +107,12 @@ def _places(lines: list[str], block: list[str]) -> list[int]:
 
 
 def _write(path: str, text: str) -> None:
-    real = os.path.realpath(path)
+    target = real(path)
     mode = 0o666
     with contextlib.suppress(OSError):
-        mode = os.stat(real).st_mode & 0o777
+        mode = os.stat(target).st_mode & 0o777
     try:
-        files.write(real, text, mode=mode)
+        files.write(target, text, mode=mode)
     except OSError as error:
         message = f"`{path}` cannot be written: {error.strerror}; `roost init --undo` takes back what was"
         raise RoostError(message) from error
