@@ -184,7 +184,7 @@ def _take(request: Request, answer: Answer, lock: locks.BuildLock, wait: Wait) -
 
 def _build_if_needed(request: Request, lock: locks.BuildLock, wait: Wait) -> Held:
     """Ask again under the build lock, and build if there still is no valid marker (rules 3 and 9)."""
-    changed = None
+    changed, rewritten = None, set[str]()
     for tried in range(TRIES):
         answer = ask(request, choose=True)
         store, state = answer.store, answer.state
@@ -196,7 +196,7 @@ def _build_if_needed(request: Request, lock: locks.BuildLock, wait: Wait) -> Hel
         build.await_orphans(store, wait)
         with store.guarded(), build.attempt(store, state, request.label, request.name) as made:
             failure = build.build(store, state, made, reason, refresh=request.refresh, empty=request.empty)
-            changed = changed_input(request, state)
+            changed = changed_input(request, state, rewritten)
             if changed:
                 if failure is None:
                     build.mark_installer_finished(made)
@@ -212,19 +212,32 @@ def _build_if_needed(request: Request, lock: locks.BuildLock, wait: Wait) -> Hel
     raise RoostError(message)
 
 
-def changed_input(request: Request, state: State) -> str | None:
+def changed_input(request: Request, state: State, rewritten: set[str]) -> str | None:
     """Return the input that changed since `state` was read, or None (rule 3).
 
     An edit and its undo leave the fingerprint as it was, but not the ctime. A new file that a glob matches leaves the
     signatures as they were, but not the fingerprint.
+
+    `rewritten` holds the inputs that moved in the build before this one and kept their content, and gets those of this
+    one. The same in two builds running: the builds write them, as poetry-dynamic-versioning writes `pyproject.toml`.
+    What an installer installs from is no such input, since no build writes that.
     """
-    if changed := state.inputs.changed():
-        return changed
+    before, moved = set(rewritten), state.inputs.changed()
+    rewritten.clear()
+    fixed = () if state.installer.kind == "command" else state.installer.files
+    if any(path in fixed or not state.inputs.is_same(path) for path in moved):
+        return moved[0]
     now = ask(request).state
     if now is None:
         return state.interpreter.path
     names = [name for name in now.parts.keys() | state.parts.keys() if now.parts.get(name) != state.parts.get(name)]
-    return min(names, default=None)
+    if names or not moved:
+        return min(names, default=None)
+    if before.issuperset(moved):
+        messages.step(f"the build writes `{moved[0]}` and restores its content, so its second run counts")
+        return None
+    rewritten.update(moved)
+    return moved[0]
 
 
 def _log_wait(request: Request, wait: Wait, store: Store) -> None:

@@ -82,7 +82,7 @@ def understand(root: str) -> None:
         try:
             state = states.draft(root, Selection(env)).with_interpreter(PYTHON)
             assert len(state.fingerprint) == 16
-            assert state.inputs.changed() is None
+            assert state.inputs.changed() == []
             marker.locked(state)
         except RoostError:
             continue

@@ -44,7 +44,7 @@ RULES = {
         "list[venvs.Venv]()",
     ),
     "7 removal needs the lease": ("store/venvs.py", "not locks.try_lock(lease, exclusive=True)", "False"),
-    "3 inputs still equal": ("protocol.py", "changed = changed_input(request, state)", "changed = None"),
+    "3 inputs still equal": ("protocol.py", "changed = changed_input(request, state, rewritten)", "changed = None"),
     "3 the marker comes last": (
         "build/build.py",
         "    return state.installer.install(target, run)",

@@ -146,9 +146,12 @@ def test_input_that_changes_and_changes_back_is_built_again(slow_project: SlowPr
 
 
 def test_input_that_never_rests_is_named(slow_project: SlowProject) -> None:
+    pyproject = slow_project.root / "pyproject.toml"
+    text, turn = pyproject.read_text(), 0
     child = slow_project.start("run", "python", "-c", "pass")
     while child.poll() is None:
-        os.utime(slow_project.root / "pyproject.toml")
+        turn += 1
+        os.replace(slow_project.file("new.toml", f"{text}# {turn}\n"), pyproject)
         time.sleep(0.05)
     _, err = child.communicate()
     assert child.returncode == 125

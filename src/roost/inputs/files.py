@@ -227,6 +227,13 @@ class Inputs:
         """Return a line with the hash and the path of each input that was read whole, for the index."""
         return [f"{digest(content)} {path}" for path, content in self._contents.items() if content is not None]
 
-    def changed(self) -> str | None:
-        """Return the first input whose signature changed since it was read, or None."""
-        return next((path for path, was in self.signatures.items() if files.signature(path) != was), None)
+    def changed(self) -> list[str]:
+        """Return the inputs whose signature changed since they were read."""
+        return [path for path, was in self.signatures.items() if files.signature(path) != was]
+
+    def is_same(self, path: str) -> bool:
+        """Return whether the file at `path` has the content that was read, whatever its signature."""
+        try:
+            return self._contents.get(path) is not None and Inputs().read(path) == self._contents[path]
+        except RoostError:
+            return False
