@@ -32,10 +32,6 @@ if TYPE_CHECKING:
 NEEDED = (4, 22)  # the first with `dependency_groups`
 _PYTHON = re.compile(r"(?:py|python|cpython-?)?(\d)\.?(\d+)?(t?)", re.ASCII)
 _PYPY = re.compile(r"pypy-?(\d)\.?(\d+)?", re.ASCII)
-_INSTALLS = re.compile(
-    r"\b(conda|flit|hatch|maturin|pdm|pip[\d.]*|pipenv|poetry|uv)\b[^\n]*\b(add|install|remove|run|sync|uninstall)\b"
-    r"|\bsetup\.py\b"
-)
 
 
 @impl
@@ -212,6 +208,8 @@ class RoostRunner(VirtualEnvRunner):
 
     def _needs_own(self) -> str:
         """Return why no shared venv can be used, or an empty string."""
+        from roost.runners import install_commands  # noqa: PLC0415 - tox loads every plugin
+
         if getattr(self.options, "devenv_path", None):
             return "`tox devenv` creates one"
         if self.pkg_type not in ("skip", "editable", "deps-only"):
@@ -220,8 +218,8 @@ class RoostRunner(VirtualEnvRunner):
             if self._raw(key).strip().lower() not in ("", "false", "[]"):
                 return f"`{key}` is set"
         for key in ("commands_pre", "commands", "commands_post"):
-            if found := _INSTALLS.search(self._raw(key)):
-                return f"`{found[0]}` in `{key}`"
+            if found := install_commands.mentioned(self._raw(key)):
+                return f"`{found}` in `{key}`"
         return ""
 
     def _raw(self, key: str) -> str:

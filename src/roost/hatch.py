@@ -1,0 +1,194 @@
+"""The hatch plugin: the environment type `roost`, by hatch's hook `hatch_register_environment`.
+
+A hatch environment that the project's shared venv satisfies runs there. Any other gets a virtualenv of its own from
+hatch, as with hatch's default type.
+"""
+
+import os
+import shlex
+import sys
+from typing import TYPE_CHECKING, Any
+
+from hatch._version import version as hatch_version
+from hatch.env.virtual import VirtualEnvironment
+from hatch.utils.fs import Path
+from hatch.venv.core import VirtualEnv
+from hatchling.plugin import hookimpl
+
+from roost import environment, warm
+from roost.errors import NoInterpreterError, RoostError
+from roost.system import paths
+
+if TYPE_CHECKING:
+    from roost.environment import Environment
+
+NEEDED = (1, 16)  # the first with `dependency-groups`
+
+
+@hookimpl
+def hatch_register_environment() -> type[VirtualEnvironment]:
+    """Register the environment type `roost`."""
+    return RoostEnvironment
+
+
+class _SharedVenv(VirtualEnv):
+    """The shared venv while a command runs in it."""
+
+    IGNORED_ENV_VARS: tuple[str, ...] = (  # type: ignore[assignment] # hatch's has two, by inference
+        *VirtualEnv.IGNORED_ENV_VARS,
+        "UV_PROJECT_ENVIRONMENT",
+        "VIRTUAL_ENV_PROMPT",
+    )
+
+
+class RoostEnvironment(VirtualEnvironment):
+    """A hatch environment in the shared venv, where that has all it asks for, else in a virtualenv of its own."""
+
+    PLUGIN_NAME = "roost"
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        """Take the arguments of hatch's environment types. A hatch that is too old ends here."""
+        super().__init__(*args, **options)
+        if tuple(int(part) for part in hatch_version.split(".")[:2]) < NEEDED:
+            needed = ".".join(map(str, NEEDED))
+            text = f"the environment type `roost` needs hatch {needed}, this is {hatch_version}"
+            self.app.abort(f"{text}: `pip install 'hatch>={needed}'`")
+        self._own = self.virtual_env
+        self._shared: Environment | None = None
+        self._why_own = ""
+
+    @staticmethod
+    def get_option_types() -> dict[str, type]:
+        """Return the options: those of hatch's virtualenvs, and the environment of `[tool.roost]`."""
+        return {**VirtualEnvironment.get_option_types(), "roost-env": str}
+
+    # Which venv it is
+
+    def exists(self) -> bool:
+        """Return whether nothing has to be created. Builds no shared venv where there is nothing of hatch's either."""
+        if not self._shared and not self._why_own:
+            self._decide(build=self._own.exists())
+        return self._shared is not None or (bool(self._why_own) and bool(self._own.exists()))
+
+    def create(self) -> None:
+        """Build the shared venv, or a virtualenv of the environment's own where that lacks something."""
+        if not self._shared and not self._why_own:
+            self._decide(build=True)
+        if not self._shared:
+            self.app.display_info(f"roost: `{self.name}` gets a venv of its own: {self._why_own}")
+            super().create()
+
+    def find(self) -> Any:
+        """Return the folder of the venv."""
+        self.exists()
+        return self.virtual_env.directory
+
+    def remove(self) -> None:
+        """Remove the virtualenv of the environment's own. The shared venv is roost's."""
+        self.virtual_env = self._own
+        super().remove()
+
+    def _decide(self, *, build: bool) -> None:
+        """Use the shared venv, unless the environment asks for something that it lacks."""
+        self._why_own = self._needs_own()
+        if self._why_own:
+            return
+        try:
+            found = self._acquire(build=build)
+        except NoInterpreterError as error:
+            self._why_own = str(error)  # hatch can download one
+            return
+        except RoostError as error:
+            self.app.abort(f"roost: {error}")
+        if found is None:
+            return
+        self._shared = found
+        self.virtual_env = _SharedVenv(Path(found.venv), self.platform, self.verbosity)
+        if not self._has_all(found):
+            self._shared, self.virtual_env = None, self._own
+            self._why_own = f"the environment `{found.name}` lacks something that it installs"
+
+    def _needs_own(self) -> str:
+        """Return why no shared venv can be used, or an empty string."""
+        from roost.runners import install_commands  # noqa: PLC0415 - hatch loads every plugin
+
+        if self.builder:
+            return "it builds the project"
+        if not self.skip_install and not self.dev_mode:
+            return "`dev-mode = false` installs what gets built"
+        if self.locked:
+            return "`locked` is set"
+        for key in ("system-packages", "path", "pre-install-commands", "post-install-commands"):
+            if self.config.get(key):
+                return f"`{key}` is set"
+        found = install_commands.mentioned(str(self.config.get("scripts", "")))
+        return f"`{found}` in its scripts" if found else ""
+
+    def _acquire(self, *, build: bool) -> "Environment | None":
+        name = self.config.get("roost-env") or None
+        python = self.config.get("python") or os.environ.get("HATCH_PYTHON") or None
+        python = sys.executable if python == "self" else python
+        selection = warm.select(name, python=python)
+        if not build:
+            return environment.find(str(self.root), selection)
+        from roost.runners import shared  # noqa: PLC0415 - not on a warm start
+
+        return shared.acquire(str(self.root), selection, f"hatch: {self.name}")
+
+    def _has_all(self, shared: "Environment") -> bool:
+        """Return whether `shared` has all that the environment installs. hatch keeps a first answer."""
+        if self.app.project.env_metadata.dependency_hash(self) == self.dependency_hash():
+            return True
+        words: list[str] = []
+        for dependency in self.all_dependencies_complex:
+            if dependency.path:
+                words += ["--editable"] if dependency.editable else []
+                words.append(str(dependency.path))
+            else:
+                words.append(str(dependency))
+        if not words:
+            return True
+        from roost.runners import dry_run  # noqa: PLC0415 - not on a warm start
+
+        return dry_run.satisfies(shared.venv, words, str(self.root))
+
+    # What hatch does with it
+
+    def dependency_hash(self) -> str:
+        """Return hatch's hash of what is installed; in a shared venv it stands for that venv only."""
+        found = str(super().dependency_hash())
+        return f"{found} in {self._shared.venv}" if self._shared else found
+
+    def install_project(self) -> None:
+        """Install the project, unless the shared venv has it."""
+        if not self._shared:
+            super().install_project()
+
+    def install_project_dev_mode(self) -> None:
+        """Install the project as an editable, unless the shared venv has it."""
+        if not self._shared:
+            super().install_project_dev_mode()
+
+    def dependencies_in_sync(self) -> bool:
+        """Return whether nothing has to be installed. A shared venv was chosen because it has all."""
+        return self._shared is not None or bool(super().dependencies_in_sync())
+
+    def run_shell_command(self, command: str, **options: Any) -> Any:
+        """Run a command, but never let an installer change the shared venv."""
+        if self._shared:
+            self._refuse_installer(command, self._shared.venv)
+        return super().run_shell_command(command, **options)
+
+    def _refuse_installer(self, command: str, venv: str) -> None:
+        from roost.runners import install_commands  # noqa: PLC0415 - not in a venv of its own
+
+        try:
+            words = shlex.split(command)
+        except ValueError:
+            return  # the shell reports it
+        change = install_commands.read(words, {}, venv, paths.scripts(venv)) if words else None
+        if change and change.changes:
+            self.app.abort(
+                f"roost: `{change.words}` would change the shared venv: list it in the `dependencies` of "
+                f'`{self.name}`, or set `type = "virtual"` there'
+            )
