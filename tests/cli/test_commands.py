@@ -172,6 +172,20 @@ def test_build_collects_all_but_the_newest(project: Project) -> None:
     assert len(project.venvs()) <= 3
 
 
+def test_clean_with_force_removes_what_was_used_within_the_hour(project: Project) -> None:
+    linked, used = variant(project, 1), variant(project, 2)
+    child = project.start("run", "python", "-c", WAIT)
+    wait_for((project.root / "started").exists, "the session")
+    busy = {str(used): "in use", str(linked): "it is the target of a link in `.roost/.venv`"}
+    assert clean(project, "--all", "--force") == busy
+    (project.root / "go").touch()
+    assert finish(child)[0] == 0
+    assert "within the hour" in clean(project, "--all")[str(used)]
+    assert clean(project, "--all", "--force")[str(used)] == ""
+    got = project.roost("clean", "--force")
+    assert (got.returncode, got.stderr) == (2, "roost: `--force` needs `--all`\n")
+
+
 def test_clean_leaves_what_is_not_its_own(project: Project, tmp_path: Path) -> None:
     """Only names of the store's pattern go, and no link is followed."""
     gone = variant(project, 0)

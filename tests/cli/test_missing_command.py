@@ -22,20 +22,54 @@ def test_command_that_another_group_or_an_extra_brings(plain: Project) -> None:
     def answer(*words: str) -> str:
         return refused(plain, *words[:-1], status=127, command=words[-1:])
 
-    file = f"`{plain.root}/pyproject.toml`"
-    assert (
-        f'`test` lists a package of that name, so write `groups = ["dev", "test"]` in `[tool.roost]` of {file}'
-        in answer("cherry")
+    where = f"in `[tool.roost]` of `{plain.root}/pyproject.toml`"
+    assert answer("cherry") == (
+        "roost: `cherry` is not in the environment `default`: it is in the group `test`: "
+        f'`--group test`, or `groups = ["dev", "test"]` {where}\n'
     )
-    assert f'`fruit` lists a package of that name, so write `extras = ["fruit"]` in `[tool.roost]` of {file}' in answer(
-        "grape"
-    )
+    assert f'it is in the extra `fruit`: `--extra fruit`, or `extras = ["fruit"]` {where}' in answer("grape")
+    assert plain.run("--group", "test", "python", "-c", "import cherry").returncode == 0
     assert plain.roost("sync", "--env", "docs").returncode == 0
-    assert 'write `groups = ["dev"]` in `[tool.roost.envs.docs]`' in answer("--env", "docs", "banana")
-    assert f"add the package that brings it to the group `dev` in {file}" in answer("melon")
+    assert '`groups = ["dev"]` in `[tool.roost.envs.docs]`' in answer("--env", "docs", "banana")
+    assert f"add the package that brings it to the group `dev` in `{plain.root}/pyproject.toml`\n" in answer("melon")
     plain.edit("pyproject.toml", "[tool.roost]\n", '[tool.roost]\ncommand = ["true"]\n')
     assert plain.python("pass").returncode == 0
-    assert "add the package that brings it" in answer("cherry")  # no command knows of groups
+    assert "to what `command` in `[tool.roost]`" in answer("cherry")  # no command knows of groups
+
+
+def test_package_in_a_requirements_file(plain: Project) -> None:
+    plain.file("requirements-tests.txt", "melon\n")
+    assert plain.python("pass").returncode == 0
+    text = refused(plain, status=127, command=["melon"])
+    assert 'it is in `requirements-tests.txt`: `requirements = ["requirements-tests.txt"]` in `[tool.roost]`' in text
+    plain.edit("pyproject.toml", "[tool.roost]\n", '[tool.roost]\nrequirements = ["dev.txt"]\n')
+    plain.file("dev.txt", f"--no-index\n--find-links {plain.wheels}\napple\n")
+    assert plain.python("pass").returncode == 0
+    assert f"add the package that brings it to `{plain.root}/dev.txt`\n" in refused(plain, status=127, command=["kiwi"])
+    assert '`requirements = ["dev.txt", "requirements-tests.txt"]`' in refused(plain, status=127, command=["melon"])
+
+
+@pytest.mark.parametrize(
+    ("words", "status", "text"),
+    [
+        (("pip", "install", "-q", "rich"), 127, "no `pip` is in it: `roost uv add --dev rich`"),
+        (("pip3.12", "install", "a", "b"), 127, "no `pip3.12` is in it: `roost uv add --dev a b`"),
+        (("app.py", "-v"), 127, "`app.py` is a file, not a command of the environment: `roost run python app.py`"),
+        (("-m", "pytest"), 2, "`roost run` has no `-m`: `roost run python -m MODULE`"),
+        (("-mpytest",), 2, "`roost run` has no `-m`: `roost run python -m MODULE`"),
+        (("--with", "rich", "x"), 2, "`roost run` has no `--with`: `roost uv add --dev PACKAGE` adds a package"),
+    ],
+)
+def test_words_for_python_pip_and_uv_run(
+    built: Project, tmp_path: Path, words: tuple[str, ...], status: int, text: str
+) -> None:
+    (tmp_path / "app.py").touch()
+    got = run([ROOST, "run", "--project", built.root, *words], cwd=tmp_path)
+    if words[0].startswith("-"):
+        got = run([ROOST, "run", *words], cwd=built.root)
+    assert (got.returncode, got.stdout) == (status, "")
+    assert text in got.stderr
+    assert got.stderr.count("\n") == 1
 
 
 @pytest.mark.parametrize("name", ["setup.py", "setup.cfg", "requirements.txt"])

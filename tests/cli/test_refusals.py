@@ -343,7 +343,7 @@ def test_package_that_cannot_start_python_fails_the_health_check(ready: Project,
 def test_command_that_the_environment_lacks(ready: Project) -> None:
     said = refused(ready, command=("mypy", "--strict"), status=127)
     assert (
-        f"`mypy` is not in the environment `default` (`{ready.venvs()[0]}`): add the package that brings it to the "
+        f"`mypy` is not in the environment `default`: add the package that brings it to the "
         f"group `dev` in `{ready.root}/pyproject.toml`, then `roost uv lock`\n"
     ) in said
     said = refused(ready, "--external", command=("no-such-command",), status=127)

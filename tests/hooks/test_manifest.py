@@ -124,7 +124,7 @@ def test_tool_that_the_environment_lacks_is_one_sentence(hooked: HookedProject, 
     assert got.returncode == 1
     assert "exit code: 127" in got.stdout
     last = got.stdout.strip().splitlines()[-1]
-    assert last.startswith("roost: `mypy` is not in the environment `default` (`")
+    assert last.startswith("roost: `mypy` is not in the environment `default`: add the package")
     assert f"to the group `dev` in `{hooked.root}/pyproject.toml`, then `uv lock`" in last
 
 

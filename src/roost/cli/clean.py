@@ -7,7 +7,7 @@ import click
 from roost import warm
 from roost.cli import options, output
 from roost.console import holders, messages
-from roost.errors import RoostError
+from roost.errors import RoostError, UsageError
 from roost.inputs import settings
 from roost.inputs.project import Project
 from roost.store import collection, venvs
@@ -17,14 +17,22 @@ from roost.system import locks
 EPILOG = """\b
 Examples:
   roost clean          what is neither used nor kept
-  roost clean --all    what is not used"""
+  roost clean --all    also the newest ones
+  roost clean --all --force    also those used within the hour"""
 
 
 @click.command(short_help="Remove the venvs that are neither used nor kept.", epilog=EPILOG)
 @click.option("--all", "every", is_flag=True, help="Also the newest ones, which `keep` would spare.")
+@click.option("--force", is_flag=True, help="With `--all`: also what was used within the hour.")
 @options.project
-def clean(every: bool, project: str) -> None:
-    """Remove the venvs that are not in use, were not used within the hour, and are not kept."""
+def clean(every: bool, force: bool, project: str) -> None:
+    """Remove the venvs that are not in use, were not used within the hour, and are not kept.
+
+    With `--all --force`, only what is in use stays, and the targets of the links in `.roost/.venv`.
+    """
+    if force and not every:
+        message = "`--force` needs `--all`"
+        raise UsageError(message)
     found = Project.at(project)
     store = Store(found.root)
     store.check()
@@ -33,7 +41,9 @@ def clean(every: bool, project: str) -> None:
         return
     store.prepare()
     with store.guarded():
-        verdicts = _collect(store, 0 if every else settings.read(found, warm.Selection()).keep)
+        verdicts = _collect(
+            store, 0 if every else settings.read(found, warm.Selection()).keep, 0 if force else collection.RECENT
+        )
     venvs.empty_trash(store)
     if not verdicts:
         messages.step(f"there is nothing to remove in `{found.root}`")
@@ -42,12 +52,12 @@ def clean(every: bool, project: str) -> None:
         output.result(f"kept {path}: {verdict.keeps}" if verdict.keeps else f"removed {path}", 2)
 
 
-def _collect(store: Store, keep: int) -> list[collection.Verdict]:
+def _collect(store: Store, keep: int, recent: float) -> list[collection.Verdict]:
     lock = locks.BuildLock(store.lock)
     if not lock.try_take(holders.record("roost clean")):
         message = f"nothing was removed: the build lock is held by {holders.of_lock(store.lock)}; try again after that"
         raise RoostError(message)
     try:
-        return collection.collect(store, keep)
+        return collection.collect(store, keep, recent)
     finally:
         lock.release()

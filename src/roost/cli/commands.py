@@ -40,6 +40,12 @@ Examples:
   roost run --external make test"""
 
 
+NOT_OF_RUN = {  # options that people know from `python` and `uv run`
+    "-m": "`roost run` has no `-m`: `roost run python -m MODULE`",
+    "--with": "`roost run` has no `--with`: `{uv} add --dev PACKAGE` adds a package to the environment",
+}
+
+
 class Commands(click.Group):
     """The commands, each imported when it is used. An unknown word may be a command to run in the environment."""
 
@@ -132,6 +138,10 @@ def main(words: list[str]) -> int:
     try:
         status = cli.main(words, prog_name="roost", standalone_mode=False)
     except click.ClickException as error:
+        if isinstance(error, click.NoSuchOption) and words[:1] == ["run"] and error.option_name in NOT_OF_RUN:
+            from roost.system import processes  # noqa: PLC0415 - a warm `roost sync` imports this module
+
+            raise UsageError(NOT_OF_RUN[error.option_name].format(uv=processes.uv_to_type())) from error
         text = io.StringIO()
         error.show(text)
         sys.stderr.write(messages.printable(text.getvalue(), lines=True))

@@ -102,12 +102,13 @@ def _find(arguments: Arguments, selection: warm.Selection, venv: str, variables:
         raise CommandNotFoundError(message)
     if program := paths.command(venv, name):
         return program
-    from roost.cli import missing_command  # noqa: PLC0415 - not on a warm start
+    from roost import missing_command  # noqa: PLC0415 - not on a warm start
 
     elsewhere = missing_command.find_on_path(name, variables["PATH"])
     if arguments.external and elsewhere:
         return elsewhere
-    raise CommandNotFoundError(missing_command.explain(name, selection, arguments.project, venv, elsewhere))
+    text = missing_command.explain(arguments.command, selection, arguments.project)
+    raise CommandNotFoundError(f"{text}; `--external` would run `{elsewhere}`" if elsewhere else text)
 
 
 def _become(program: str, command: list[str], variables: dict[str, str], lease: int) -> "NoReturn":

@@ -106,9 +106,8 @@ def _hook_files(folder: str) -> Iterator[str]:
 
 def _settings(root: str, tools: list[str], notes: list[str]) -> Iterator[Edit]:
     """Yield the edit of `pyproject.toml` that brings the `tools` of the hooks into the environment."""
-    inputs = Inputs()
     draft = state.draft(root, warm.Selection())
-    wanted = tool_settings.find(draft, tools, inputs)
+    wanted = tool_settings.find(draft, tools)
     notes += wanted.notes
     if not wanted.settings:
         return
@@ -119,7 +118,7 @@ def _settings(root: str, tools: list[str], notes: list[str]) -> Iterator[Edit]:
     else:
         yield Edit(draft.project.file, text, new)
     names = wanted.settings.get("requirements")
-    if names and tool_settings.lacks_project(draft, names, inputs):
+    if names and tool_settings.lacks_project(draft, names):
         notes.append("no line `-e .` in these files installs the project: add one")
 
 

@@ -41,8 +41,8 @@ def _marker(venv: Venv) -> Marker | None:
     return found if found is not None and found.venv.endswith(suffix) else None
 
 
-def examine(store: Store, keep: int) -> Iterator[Verdict]:
-    """Yield a verdict for each venv, as if no process used any."""
+def examine(store: Store, keep: int, recent: float = RECENT) -> Iterator[Verdict]:
+    """Yield a verdict for each venv, as if no process used any. What was used in the last `recent` seconds stays."""
     found = {venv: _marker(venv) for venv in venvs.all_in(store)}
     newest: dict[tuple[str, str, str], list[str]] = {}
     for one in sorted((one for one in found.values() if one), key=lambda one: one.at, reverse=True):
@@ -56,7 +56,7 @@ def examine(store: Store, keep: int) -> Iterator[Verdict]:
             keeps = "it is the target of a link in `.roost/.venv`"
         elif is_attempt(venv) or (named is None and _is_of_session(venv.folder)):
             pass  # its builder, or the session that uses it, holds its lease
-        elif age < RECENT:
+        elif age < recent:
             keeps = f"used {max(age, 0) / 60:.0f} min ago, within the hour"
         elif named and named.venv in newest[_kind(named)][:count]:
             of = f"`{named.environment}`{f' in the session `{named.session}`' if named.session else ''}"
@@ -82,14 +82,16 @@ def _last_used(venv: Venv) -> float:
     return 0.0
 
 
-def collect(store: Store, keep: int) -> list[Verdict]:
+def collect(store: Store, keep: int, recent: float = RECENT) -> list[Verdict]:
     """Move what can be removed into the trash. Returns a verdict for each venv; `keeps` is None for the removed ones.
+
+    What was used in the last `recent` seconds stays.
 
     Raises:
         OSError: a venv cannot be moved.
     """
     done = []
-    for verdict in list(examine(store, keep)):
+    for verdict in list(examine(store, keep, recent)):
         if verdict.keeps is None:
             if venvs.remove(store, verdict.venv, marker=verdict.complete):
                 folder = os.path.basename(verdict.venv.folder)

@@ -1,0 +1,86 @@
+"""Where a project lists a tool: in what its environment has, or in another group, extra or requirements file."""
+
+import os
+import re
+from collections.abc import Iterable, Iterator
+from typing import Any, NamedTuple
+
+from roost.inputs import groups
+from roost.inputs.files import Inputs
+from roost.inputs.groups import normalize
+from roost.inputs.schema import table
+from roost.state import Draft
+
+_NAME = re.compile(r"[A-Za-z0-9][\w.-]*")
+
+
+class Place(NamedTuple):
+    """A list of packages."""
+
+    key: str
+    """The setting that selects it: `groups`, `extras` or `requirements`; empty for what the environment has."""
+    name: str
+    """The name of the group, extra or file."""
+    selected: list[str]
+    """What the setting selects now."""
+
+
+def find(draft: Draft, tool: str) -> Place | None:
+    """Return the place that lists a package with the name of `tool`: one that the environment has, if there is one."""
+    if draft.installer.kind == "command":  # it knows none of them
+        return None
+    return next((place for place, names in _places(draft, Inputs()) if normalize(tool) in names), None)
+
+
+def lines(path: str, inputs: Inputs) -> list[str]:
+    """Return the lines of a requirements file; none where it does not exist."""
+    return (inputs.read(path) or b"").decode(errors="replace").splitlines()
+
+
+def _places(draft: Draft, inputs: Inputs) -> Iterator[tuple[Place, set[str]]]:
+    tables, wanted, root = draft.project.tables, draft.settings, draft.project.root
+    files: list[str] = []
+    if draft.installer.kind == "requirements":
+        files = draft.installer.reason.split(", ")
+        for name in files:
+            yield Place("", name, files), _names(lines(f"{root}/{name}", inputs))
+    else:
+        project = table(tables, "project")
+        yield Place("", "", []), _names(_texts(project.get("dependencies"))) | {normalize(str(project.get("name")))}
+        there = groups.groups_of(tables) | _poetry_groups(tables)
+        in_effect = [normalize(name) for name in wanted.groups]
+        known = [name for name in wanted.groups if normalize(name) in there]
+        for name in sorted(there, key=lambda name: name not in in_effect):
+            yield Place("" if name in in_effect else "groups", name, known), _in_group(there, name)
+        chosen = {normalize(name) for name in wanted.extras}
+        for name, items in groups.extras_of(tables).items():
+            yield Place("" if name in chosen else "extras", name, [*wanted.extras]), _names(_texts(items))
+    for name in _requirements_files(root):
+        yield Place("requirements", name, files), _names(lines(f"{root}/{name}", inputs))
+
+
+def _poetry_groups(tables: dict[str, Any]) -> dict[str, list[str]]:
+    found = table(tables, "tool", "poetry", "group")
+    return {normalize(name): list(table(group, "dependencies")) for name, group in found.items()}
+
+
+def _requirements_files(root: str) -> list[str]:
+    found = [name for name in sorted(os.listdir(root)) if "requirements" in name and name.endswith(".txt")]
+    if os.path.isdir(f"{root}/requirements"):
+        inner = sorted(os.listdir(f"{root}/requirements"))
+        found += [f"requirements/{name}" for name in inner if name.endswith(".txt")]
+    return found
+
+
+def _texts(value: Any) -> list[str]:
+    return [item for item in value if isinstance(item, str)] if isinstance(value, list) else []
+
+
+def _names(requirements: Iterable[str]) -> set[str]:
+    return {normalize(match[0]) for match in map(_NAME.match, requirements) if match}
+
+
+def _in_group(there: dict[str, Any], name: str) -> set[str]:
+    """Return the packages in a group and in those that it includes; settings were checked for circles."""
+    items = there.get(name, [])
+    return _names(_texts(items)).union(*(_in_group(there, other) for other in groups.included(items)))
