@@ -139,6 +139,8 @@ def _check_support(project: Project, wanted: Settings, installer: Installer, sel
                 f"it works with {' and '.join(f'`{kind}`' for kind in kinds)}"
             )
             raise UsageError(message) if option else RoostError(message)
+    if isinstance(installer, PylockSync) and (message := installer.unlisted(selection) or ""):
+        raise UsageError(message)
 
 
 def _hash(value: object) -> str:

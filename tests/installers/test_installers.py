@@ -397,3 +397,18 @@ def test_password_in_an_index_address_is_not_kept_nor_shown(plain: Project, tmp_
     assert "hush" not in text
     kept = [path for path in plain.store.rglob("*") if path.is_file() and b"hush" in path.read_bytes()]
     assert kept == []
+
+
+def test_options_for_groups_need_a_pylock_that_lists_them(plain: Project) -> None:
+    plain.write(groups={"dev": ["banana"], "docs": ["cherry"]}, roost="installer = 'pylock'")
+    with_pylock(plain)
+    for option, text in (
+        ("--group=docs", "does not list the group `docs` in its `dependency-groups`"),
+        ("--no-group=dev", "does not list the group `dev` in its `dependency-groups`"),
+        ("--only-group=docs", "`--only-group` is not possible with the installer `pylock` (pylock.toml)"),
+        ("--package=project", "`--package` is not possible with the installer `pylock` (pylock.toml)"),
+    ):
+        got = plain.roost("key", option)
+        assert (got.returncode, text in got.stderr) == (2, True), got.stderr
+    plain.edit("pylock.toml", 'created-by = "uv"', 'created-by = "uv"\ndependency-groups = ["docs"]')
+    assert plain.roost("run", "--group=docs", "--no-group=docs", "python", "-c", "pass").returncode == 0

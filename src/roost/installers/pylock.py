@@ -12,6 +12,7 @@ from roost.inputs.settings import Settings
 from roost.installers.base import Run, Target, is_package
 from roost.installers.uv import fresh_builds, uv_pip
 from roost.system.paths import joined
+from roost.warm import Selection
 
 
 class PylockSync:
@@ -36,6 +37,21 @@ class PylockSync:
         self._adds_project = missing and is_package(project.root, project.tables, inputs)
         self.sources = sorted(found - {project.root})
         self._builds = local_projects.builds([project.root, *self.sources], inputs)
+
+    def unlisted(self, selection: Selection) -> str | None:
+        """Return an error if options name groups or extras that the lock file does not list, or None."""
+        groups = [*selection.groups, *selection.no_groups]
+        for key, asked in (("dependency-groups", groups), ("extras", selection.extras)):
+            there = self.lock.get(key)
+            known = {normalize(str(name)) for name in there} if isinstance(there, list) else set()
+            for name in asked:
+                if normalize(name) not in known:
+                    what = "group" if key == "dependency-groups" else "extra"
+                    return (
+                        f"`{self.path}` does not list the {what} `{name}` in its `{key}`: write a lock file of its own "
+                        f"for an environment, such as `pylock.{name}.toml` for `--env {name}`"
+                    )
+        return None
 
     def install(self, target: Target, run: Run) -> str | None:
         """Install what the lock file has for the groups and extras; then the project, if that is not among it."""
