@@ -65,7 +65,8 @@ def test_tab_completes_environments_commands_and_tools(named: Project, shell: st
         ("--env dough", KILL_LINE + "roost why --env d\t\t"),
         ("docs", KILL_LINE + "roost hook unin\t"),
         ("hook uninstall", KILL_LINE + "roost run bana\t"),
-        ("run banana", KILL_LINE + "roost statu\t"),
+        ("run banana", KILL_LINE + "roost-run bana\t"),
+        ("roost-run banana", KILL_LINE + "roost statu\t"),
         ("roost status", KILL_LINE + "exit\n"),
     )
     status, raw = in_terminal(SHELLS[shell], named.root, surroundings(), react=react)

@@ -30,7 +30,7 @@ def _status(project: Project, env: str = "default") -> tuple[str, str]:
 
 
 def test_status_of_each_kind(project: Project) -> None:
-    assert _status(project) == ("missing", "no Python was chosen yet")
+    assert _status(project) == ("missing", "not built yet: `roost sync`")
     assert not project.store.exists()  # it only looks
     project.python("pass")
     assert _status(project) == ("ready", "")
@@ -141,7 +141,7 @@ def test_status_knows_each_python_and_environment(project: Project) -> None:
 
 def test_why_says_parts_and_packages(project: Project, wheels: Path) -> None:
     got = project.roost("why")
-    assert got.stdout == "`default` is not built yet (no Python was chosen yet): `roost sync --env default`\n"
+    assert got.stdout == "`default` is not built yet: `roost sync`\n"
     project.python("pass")
     assert re.fullmatch(
         "`default` is ready: nothing changed since it was built [-0-9: ]{19}\n", project.roost("why").stdout
@@ -310,6 +310,39 @@ def test_doctor_knows_hooks_of_frameworks(project: Project) -> None:
     assert f"warning  git has no hooks in `{hooks}`, so they do not run: `pre-commit install`\n" in said
     project.file(".git/hooks/pre-commit", "#!/bin/sh\nexec pre-commit\n")
     assert "so they do not run" not in project.roost("doctor").stdout
+
+
+def test_doctor_names_hooks_that_depend_on_a_venv(project: Project) -> None:
+    run(["git", "init", "-q"], cwd=project.root, check=True)
+    project.file("lefthook.yml", "pre-commit:\n  commands:\n    a:\n      run: .venv/bin/mypy\n")
+    said = project.roost("doctor").stdout
+    assert f"warning  `{project.root}/lefthook.yml` names a venv, which others may lack: `roost init`\n" in said
+    project.roost("init", "--write")
+    assert "names a venv" not in project.roost("doctor").stdout
+
+
+def test_doctor_goes_on_after_a_pyproject_that_does_not_parse(project: Project) -> None:
+    project.file("pyproject.toml", "[project\n")
+    got = project.roost("doctor")
+    assert got.returncode == 125
+    assert got.stdout.startswith(f"error    `{project.root}/pyproject.toml` is not valid TOML")
+    assert "ok       flock works between processes" in got.stdout
+
+
+def test_doctor_finds_a_package_that_was_edited_in_its_venv(project: Project) -> None:
+    (venv,) = [Path(project.roost("sync").stdout.strip())]
+    (module,) = venv.glob("lib/python*/site-packages/apple/__init__.py")
+    text = module.read_text()
+    module.unlink()  # a write would reach uv's cache
+    module.write_text(f"{text}\nMORE = 1\n")
+    said = project.roost("doctor").stdout
+    assert re.search(
+        r"warning  `.*apple/__init__.py` in `venv-\w+` changed since it was built for `default`: `roost sync", said
+    )
+    assert project.roost("sync", "--refresh").returncode == 0
+    project.age()
+    project.roost("clean", "--all")
+    assert "changed since it was built" not in project.roost("doctor").stdout
 
 
 def test_doctor_says_how_large_a_copy_is(built: Project) -> None:

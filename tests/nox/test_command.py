@@ -49,7 +49,9 @@ def test_exit_status_and_help_are_those_of_nox(project: Project) -> None:
     write_noxfile(project, session("tests", "session.run('python', '-c', 'raise SystemExit(3)')"), UNAWARE)
     assert project.roost("nox").returncode == nox(project, "--no-venv").returncode == 1
     assert project.roost("nox", "--nonsense").returncode == 2
-    assert "--no-venv" in project.roost("nox", "--help").stdout
+    shown = project.roost("nox", "--help").stdout
+    assert shown.startswith("The backend `roost` is the default here")
+    assert "--no-venv" in shown
     assert "* tests" in project.roost("nox", "--list").stdout
 
 

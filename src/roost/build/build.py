@@ -102,7 +102,7 @@ def build(
     if state.session:
         reason = f"for the nox session `{state.session}`"
     elif reason == marker.NONE:
-        reason = changes.summary(store, state, with_packages=True) or "the first one"
+        reason = changes.first(store, state) or changes.summary(store, state, with_packages=True) or ""
     why = reason or "because of `--refresh`"
     what = "an empty venv" if empty else f"`{env}` with {chosen.kind} ({chosen.reason})"
     messages.step(f"building {what}, {state.interpreter}: {why}")
@@ -180,6 +180,9 @@ def _show(state: State, made: Attempt, log: int) -> None:
     phase = "compiling" if made.installed else f"installing with {state.installer.kind}"
     names = (name for folder in paths.site_packages(made.venv.path) for name in os.listdir(folder))
     packages = sum(name.endswith(".dist-info") for name in names)
+    if made.installed:  # what compiles prints nothing for people
+        messages.live(f"{phase}, {packages} packages, {made.seconds():.0f} s")
+        return
     tail = files.read_at(log, 4096, max(os.fstat(log).st_size - 4096, 0)).decode(errors="replace")
     last = processes.rendered(tail.strip()).rpartition("\n")[2].strip()
     messages.live(f"{phase}, {packages} packages, {made.seconds():.0f} s{f': {last}' if last else ''}")

@@ -8,6 +8,24 @@ from click.shell_completion import CompletionItem, get_completion_class
 from roost import warm
 from roost.system import paths
 
+# `roost-run` is completed as `roost run`.
+_ROOST_RUN = {
+    "bash": """\
+_roost_run_completion() {
+    COMP_WORDS=(roost run "${COMP_WORDS[@]:1}")
+    COMP_CWORD=$((COMP_CWORD + 1))
+    _roost_completion roost
+}
+complete -o nosort -F _roost_run_completion roost-run""",
+    "zsh": """\
+_roost_run_completion() {
+    words=(roost run "${(@)words[2,-1]}")
+    ((CURRENT += 1))
+    _roost_completion
+}
+compdef _roost_run_completion roost-run""",
+    "fish": "complete --command roost-run --wraps 'roost run'",
+}
 VARIABLE = "_ROOST_COMPLETE"  # as click names it, after the program
 
 
@@ -63,3 +81,4 @@ def completion(shell: str) -> None:
     kind = get_completion_class(shell)
     assert kind is not None  # noqa: S101 - for mypy: click has these three
     click.echo(kind(click.Command("roost"), {}, "roost", VARIABLE).source())
+    click.echo(_ROOST_RUN[shell])

@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -15,12 +16,12 @@ import click
 import roost
 from roost.cli import options, output
 from roost.console import holders
-from roost.errors import RoostError
+from roost.errors import RoostError, UsageError
 from roost.inputs.files import text_of
 from roost.inputs.project import Project
-from roost.store import collection, venvs
+from roost.store import collection, inventory, marker, venvs
 from roost.store.store import Store
-from roost.system import files, folders, locks, proc, processes, variables
+from roost.system import files, folders, locks, paths, proc, processes, variables
 from roost.system.folders import Folder
 from roost.system.paths import real
 
@@ -48,7 +49,17 @@ def examine(start: str) -> list[Finding]:
     Raises:
         RoostError: there is no project, or `.roost` cannot be used at all.
     """
-    project = Project.at(start)
+    found: list[Finding] = []
+    try:
+        project = Project.at(start)
+    except UsageError:
+        raise
+    except RoostError as error:
+        root = next((folder for folder in paths.upwards(real(start)) if os.path.exists(f"{folder}/pyproject.toml")), "")
+        if not root:
+            raise
+        found.append(Finding("error", str(error)))
+        project = Project(root, {}, ())
     store = Store(project.root)
     store.prepare()
     checks: list[Callable[[Project, Store], Iterator[Finding]]] = [
@@ -61,8 +72,8 @@ def examine(start: str) -> list[Finding]:
         _link,
         _hooks,
         _leftovers,
+        _damage,
     ]
-    found = []
     for check in checks:
         try:
             found += list(check(project, store))
@@ -278,6 +289,9 @@ def _hooks(project: Project, store: Store) -> Iterator[Finding]:
     configured = [name for name in _CONFIGURATIONS if _names_roost(f"{project.root}/{name}")]
     for name in configured:
         yield Finding("ok", f"`{project.root}/{name}` has hooks that call roost")
+    for name in _CONFIGURATIONS:
+        if re.search(r"\bv?env/bin/\w", text_of(f"{project.root}/{name}")):
+            yield Finding("warning", f"`{project.root}/{name}` names a venv, which others may lack", "`roost init`")
     if configured and not installed and not configured[0].startswith(".husky"):
         tool = {"prek.toml": "prek", "lefthook.yml": "lefthook"}.get(configured[0], "pre-commit")
         yield Finding("warning", f"git has no hooks in `{folder}`, so they do not run", f"`{tool} install`")
@@ -287,6 +301,16 @@ def _hooks(project: Project, store: Store) -> Iterator[Finding]:
 
 def _names_roost(path: str) -> bool:
     return "roost" in text_of(path)
+
+
+def _damage(project: Project, store: Store) -> Iterator[Finding]:
+    """Compare each file of the complete venvs, which a start does not: it looks for what installers change."""
+    del project
+    for venv in venvs.all_in(store):
+        known, _ = marker.load(venv.marker)
+        if known and known.venv == venv.path and (damage := inventory.damage(venv.path)):
+            cure = "`roost sync --refresh` builds it again"
+            yield Finding("warning", f"{damage} since it was built for `{known.environment}`", cure)
 
 
 def _leftovers(project: Project, store: Store) -> Iterator[Finding]:

@@ -138,6 +138,9 @@ def nox(words: tuple[str, ...]) -> None:
     from nox import _cli, tasks  # noqa: PLC0415 - see above
     from nox.__main__ import main  # noqa: PLC0415 - see above
 
+    if {"-h", "--help"} & set(arguments.words[: (*arguments.words, "--").index("--")]):
+        click.echo("The backend `roost` is the default here, and valid wherever nox takes a backend.\n")
+
     _restore_before_sessions(tasks, ["NOX_DEFAULT_VENV_BACKEND", "NOX_PARALLEL"])
     os.environ["NOX_DEFAULT_VENV_BACKEND"] = "roost"
     if not aware or arguments.forced:

@@ -1,6 +1,7 @@
 """Options that several commands have."""
 
 import functools
+import shlex
 from collections.abc import Callable
 from typing import Any
 
@@ -30,6 +31,15 @@ _HELP = {
     "frozen": "Install a lock file that is out of date as it is.  [default: $UV_FROZEN]",
 }
 _METAVARS = {"extras": "E", "packages": "P"}
+
+
+def sync_command(selection: warm.Selection) -> str:
+    """Return the command that builds the environment of `selection`, to be pasted into a shell."""
+    words = ["roost", "sync", *(["--env", selection.env] if selection.env != "default" else [])]
+    for field in warm.LISTS:
+        words += [word for value in getattr(selection, field) for word in (f"--{warm.option(field)}", value)]
+    words += [f"--{warm.option(field)}" for field in warm.FLAGS if getattr(selection, field)]
+    return shlex.join([*words, *(["--python", selection.python] if selection.python else [])])
 
 
 def selection(command: Callable[..., None]) -> Callable[..., None]:

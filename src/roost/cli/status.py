@@ -133,18 +133,23 @@ def _env(start: str, selection: Selection, building: set[str]) -> EnvStatus:
         return EnvStatus(name, python, "missing", str(error), None, None)
     state = answer.state
     if state is None:
-        return EnvStatus(name, python, "missing", answer.reason, None, None)
+        return EnvStatus(name, python, "missing", _not_built(selection), None, None)
     word: Word = "ready"
     reason = ""
     if answer.marker is None:
-        before = changes.summary(answer.store, state)
+        first = python and changes.first(answer.store, state)  # a second Python is not a change
+        before = None if first else changes.summary(answer.store, state)
         word, reason = "drifted", answer.reason
         if answer.reason == marker.NONE:
-            word, reason = ("stale", before) if before else ("missing", answer.reason)
+            word, reason = ("stale", before) if before else ("missing", _not_built(selection))
         if state.folder in building:
             word, reason = "building", f"by {holders.Holder(answer.store.lock)}"
     venv = answer.marker.venv if answer.marker else None
     return EnvStatus(name, python, word, reason, state.fingerprint, venv)
+
+
+def _not_built(selection: Selection) -> str:
+    return f"not built yet: `{options.sync_command(selection)}`"
 
 
 def _venv(verdict: collection.Verdict, using: list[Process]) -> VenvStatus:

@@ -36,7 +36,7 @@ def why(selected: dict[str, Any], as_json: bool, project: str) -> None:
         fields |= {"since": now and now.venv, "last_build": then and then._asdict()}
         click.echo(json.dumps(fields, indent=2))
         return
-    output.result(_summary(name, answer, now), 2)
+    output.result(_summary(selection, answer, now), 2)
     if now:
         _show_difference(now)
     if then:
@@ -46,9 +46,10 @@ def why(selected: dict[str, Any], as_json: bool, project: str) -> None:
             click.echo("  the same packages, from the same inputs")
 
 
-def _summary(name: str, answer: protocol.Answer, now: changes.Difference | None) -> str:
+def _summary(selection: warm.Selection, answer: protocol.Answer, now: changes.Difference | None) -> str:
+    name = selection.name
     if now is None:
-        return f"`{name}` is not built yet ({answer.reason}): `roost sync --env {name}`"
+        return f"`{name}` is not built yet: `{options.sync_command(selection)}`"
     if now.parts and answer.marker:
         return f"`{name}` is ready. It differs from {now.venv}, built {output.time(now.built)}:"
     if now.parts:

@@ -117,9 +117,6 @@ def _settings(root: str, tools: list[str], notes: list[str]) -> Iterator[Edit]:
         notes.append(f"add these settings to `[tool.roost]` in `{draft.project.file}` by hand")
     else:
         yield Edit(draft.project.file, text, new)
-    names = wanted.settings.get("requirements")
-    if names and tool_settings.lacks_project(draft, names):
-        notes.append("no line `-e .` in these files installs the project: add one")
 
 
 def _noxfile(path: str, notes: list[str]) -> Iterator[Edit]:

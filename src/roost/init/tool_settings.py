@@ -3,7 +3,7 @@
 import json
 import re
 from collections.abc import Iterable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import tomli
 
@@ -21,7 +21,7 @@ _PROJECT_LINE = re.compile(r"^\s*(?:-e\s*|--editable[\s=]+)?\.(?:\[|\s|$)", re.M
 class Wanted(NamedTuple):
     """The settings to add, and what to tell about the tools."""
 
-    settings: dict[str, list[str]]
+    settings: dict[str, Any]
     notes: list[str]
 
 
@@ -36,6 +36,10 @@ def find(draft: Draft, tools: Iterable[str]) -> Wanted:
             found.notes.append(f"no dependency group and no requirements file lists `{tool}`: add it to one")
         elif place.key:
             _add(found, draft, tool, place)
+    names = found.settings.get("requirements")
+    if names and _lacks_project(draft, names):
+        found.settings["project"] = True
+        found.notes.append("no line of these files installs the project: `project = true` does")
     return found
 
 
@@ -52,14 +56,14 @@ def _add(found: Wanted, draft: Draft, tool: str, place: Place) -> None:
         found.notes.append(f"`{tool}` is in `{name}`, so `{key} = {json.dumps(chosen)}` goes into `[tool.roost]`")
 
 
-def lacks_project(draft: Draft, names: Iterable[str]) -> bool:
+def _lacks_project(draft: Draft, names: Iterable[str]) -> bool:
     """Return whether the requirements files `names` do not install the project itself, which is a package."""
     root, inputs = draft.project.root, Inputs()
     text = "\n".join(line for name in names for line in tool_places.lines(f"{root}/{name}", inputs))
     return is_package(root, draft.project.tables, inputs) and not _PROJECT_LINE.search(text)
 
 
-def written(text: str, wanted: dict[str, list[str]]) -> str | None:
+def written(text: str, wanted: dict[str, Any]) -> str | None:
     """Return `pyproject.toml` with `wanted` in `[tool.roost]`. None where its layout does not allow a text edit."""
     lines = "".join(f"{key} = {json.dumps(value)}\n" for key, value in wanted.items())
     ending = "\r\n" if "\r\n" in text else "\n"

@@ -8,6 +8,7 @@ session imports only what a warm start needs.
 import contextlib
 import functools
 import os
+import shutil
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +19,7 @@ from nox.virtualenv import ALL_VENVS, InterpreterNotFound, VirtualEnv, uv_instal
 
 from roost import environment, warm
 from roost.environment import Environment
-from roost.errors import NoInterpreterError, RoostError
+from roost.errors import CommandNotFoundError, NoInterpreterError, RoostError
 from roost.system import files, paths
 from roost.system.paths import absolute, real, relative
 from roost.warm import Selection
@@ -237,6 +238,24 @@ class RoostEnv(VirtualEnv):
             return self.read(args, options)
         return None
 
+    def require(self, args: Sequence[Any], options: dict[str, Any]) -> None:
+        """Fail with roost's sentence where nox would find no program, since its own names no cure.
+
+        Raises:
+            CommandFailed: the command `args` is neither in the venv nor on PATH.
+        """
+        if callable(args[0]) or options.get("external") is True:
+            return
+        command = [os.fspath(word) for word in args]
+        path = (options.get("env") or {}).get("PATH") or ""
+        places = [*self.bin_paths, path, os.environ.get("PATH", os.defpath)]
+        if paths.is_path(command[0]) or shutil.which(command[0], path=os.pathsep.join(places)):
+            return
+        from roost import missing_command  # noqa: PLC0415 - not where the command is there
+
+        with _reported(self.interpreter):
+            raise CommandNotFoundError(missing_command.explain(command, self._selection(), os.curdir))
+
     def lacks(self, change: "Change") -> bool:
         """Return whether the shared venv, in which the session still runs, lacks something that `change` installs."""
         if self._own is not None or change.needs_own:
@@ -317,6 +336,8 @@ def _run_unless_shared(session: Session, *args: Any, **options: Any) -> Any:
     venv = session.virtualenv
     change = venv.read(args, options) if isinstance(venv, RoostEnv) else None
     if change is None or not isinstance(venv, RoostEnv):
+        if isinstance(venv, RoostEnv):
+            venv.require(args, options)
         return _run(session, *args, **options)
     if not change.changes:
         return _run(session, *change.args, **change.options)

@@ -42,8 +42,8 @@ def newest(store: Store, state: State, than: Marker | None = None) -> Marker | N
     folders = sorted({venv.folder for venv in venvs.all_in(store)})
     found = [one for one in (marker.load(f"{folder}/complete")[0] for folder in folders) if one and not one.session]
     found = [one for one in found if _is_of(one, state) and (than is None or one.at < than.at)]
-    minor = str(state.interpreter).rpartition(".")[0]
-    alike = [one for one in found if one.python.rpartition(".")[0] == minor]
+    minor = _minor(str(state.interpreter))
+    alike = [one for one in found if _minor(one.python) == minor]
     return max(alike or found, key=lambda one: one.at, default=None)
 
 
@@ -74,6 +74,20 @@ def parts(before: Mapping[str, str], now: Mapping[str, str]) -> list[str]:
 _PLAIN = frozenset(
     {"interpreter path", "interpreter version", "interpreter implementation", "installer", "project path"}
 )
+
+
+def first(store: Store, state: State) -> str | None:
+    """Return that a venv would be the environment's first one, or the first one for its Python; else None."""
+    before = newest(store, state)
+    python = _minor(str(state.interpreter))
+    if before and _minor(before.python) != python:
+        return f"the first one for {python}"
+    return None if before else "the first one"
+
+
+def _minor(python: str) -> str:
+    """Return the implementation and minor version in a text such as `Python 3.12.4`."""
+    return python.rpartition(".")[0]
 
 
 def summary(store: Store, state: State, *, with_packages: bool = False) -> str | None:

@@ -1,0 +1,24 @@
+"""A session that runs a program which its environment lacks."""
+
+from tests.lib.nox_sessions import nox, session, write_noxfile
+from tests.lib.projects import Project
+
+
+def test_missing_program_is_answered_with_where_to_add_it(project: Project) -> None:
+    write_noxfile(project, session("tests", "session.run('no-such-tool', '-q')"))
+    got = nox(project)
+    assert got.returncode == 1
+    assert "Program no-such-tool not found" not in got.stderr
+    text = (
+        "roost: `no-such-tool` is not in the environment `default`: add the package that brings it to the group `dev`"
+    )
+    assert text in got.stderr
+    assert "Traceback" not in got.stderr
+
+
+def test_program_from_elsewhere_is_left_to_nox(project: Project) -> None:
+    lines = ["session.run('sh', '-c', 'echo out')", "session.run('nowhere', external=True)"]
+    write_noxfile(project, session("tests", *lines))
+    got = nox(project)
+    assert got.stdout == "out\n"
+    assert "Program nowhere not found" in got.stderr
