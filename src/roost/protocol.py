@@ -206,7 +206,9 @@ def _build_if_needed(request: Request, lock: locks.BuildLock, wait: Wait) -> Hel
             if failure:
                 raise RoostError(failure)
             done = build.publish(store, state, made)
-            collection.collect(store, state.settings.keep)
+            for verdict in collection.collect(store, state.settings.keep):
+                if verdict.failed:
+                    messages.warning(f"an old venv stays: {verdict.keeps}")
             return Held(store, state, done, made.lease_descriptor, built=True)
     message = f"`{changed}` changed during each of {TRIES} builds: start again when nothing writes it"
     raise RoostError(message)

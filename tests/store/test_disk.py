@@ -245,3 +245,23 @@ def test_read_only_disk(states: States) -> None:
         states.go(0)
         got = run(place.inside(root, ROOST, "run", "python", "-c", "import sys; print(sys.prefix)"))
         assert (got.returncode, got.stdout, got.stderr) == (0, states.first, "")
+
+
+@pytest.mark.parametrize("call", ["unlinkat", "renameat"])
+def test_clean_up_that_fails_does_not_fail_the_build(project: Project, strace: str, call: str) -> None:
+    """As with an old venv that is immutable (`chattr +i`)."""
+    project.edit("pyproject.toml", "[tool.roost]", "[tool.roost]\nkeep = 1")
+    assert project.roost("sync").returncode == 0
+    (old,) = project.venvs()
+    project.edit("pyproject.toml", "[tool.roost]", "[tool.mine]\nx = 1\n[tool.roost]")
+    assert project.roost("sync").returncode == 0  # the link leads to its venv
+    project.age()
+    project.edit("pyproject.toml", "x = 1", "x = 2")
+    faulty = [strace, "-qq", "-o", "/dev/null", "-e", f"trace=/^{call}", "-e", f"inject=/^{call}:error=EPERM"]
+    got = run([*faulty, ROOST, "run", "python", "-c", "print(1)"], cwd=project.root)
+    assert (got.returncode, got.stdout) == (0, "1\n"), got.stderr
+    path = old.parent / "complete" if call == "unlinkat" else old
+    assert (
+        got.stderr.count(f"roost: warning: an old venv stays: `{path}` cannot be removed: Operation not permitted") == 1
+    )
+    assert old in project.venvs()

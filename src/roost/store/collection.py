@@ -23,6 +23,8 @@ class Verdict(NamedTuple):
     complete: bool
     keeps: str | None
     """Why it stays; None where it can be removed."""
+    failed: bool = False
+    """Whether it stays because its removal failed."""
 
 
 def is_attempt(venv: Venv) -> bool:
@@ -85,23 +87,30 @@ def _last_used(venv: Venv) -> float:
 def collect(store: Store, keep: int, recent: float = RECENT) -> list[Verdict]:
     """Move what can be removed into the trash. Returns a verdict for each venv; `keeps` is None for the removed ones.
 
-    What was used in the last `recent` seconds stays.
+    What was used in the last `recent` seconds stays. Best effort: a venv that cannot be moved stays, too.
 
     Raises:
-        OSError: a venv cannot be moved.
+        FileNotFoundError: the store was removed meanwhile.
     """
-    done = []
-    for verdict in list(examine(store, keep, recent)):
-        if verdict.keeps is None:
-            if venvs.remove(store, verdict.venv, marker=verdict.complete):
-                folder = os.path.basename(verdict.venv.folder)
-                journal.write(store, "removal", fingerprint=folder, venv=verdict.venv.name)
-            else:
-                verdict = verdict._replace(keeps="in use")  # noqa: PLW2901 - the same verdict, corrected
-        done.append(verdict)
-    venvs.sweep(store, time.time() - RECENT)
+    done = [one if one.keeps else _remove(store, one) for one in list(examine(store, keep, recent))]
+    with contextlib.suppress(OSError):
+        venvs.sweep(store, time.time() - RECENT)
     remove_first_format(store)
     return done
+
+
+def _remove(store: Store, verdict: Verdict) -> Verdict:
+    """Remove the venv of `verdict`. Returns the verdict, corrected where the venv stays."""
+    try:
+        removed = venvs.remove(store, verdict.venv, marker=verdict.complete)
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        return verdict._replace(keeps=f"`{error.filename}` cannot be removed: {error.strerror}", failed=True)
+    if not removed:
+        return verdict._replace(keeps="in use")
+    journal.write(store, "removal", fingerprint=os.path.basename(verdict.venv.folder), venv=verdict.venv.name)
+    return verdict
 
 
 def remove_first_format(store: Store) -> None:

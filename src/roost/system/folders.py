@@ -5,6 +5,7 @@ import os
 import re
 import shutil
 import sys
+from collections.abc import Iterator
 from types import TracebackType
 from typing import Self
 
@@ -93,7 +94,10 @@ def disk_usage(folder: str) -> tuple[int, int]:
 
 
 class Folder:
-    """An open folder. Its operations follow no link, whatever replaces the path meanwhile."""
+    """An open folder. Its operations follow no link, whatever replaces the path meanwhile.
+
+    Their errors name whole paths.
+    """
 
     def __init__(self, path: str, within: "Folder | None" = None) -> None:
         """Open the folder `path`, or the folder of that name `within` another.
@@ -101,7 +105,17 @@ class Folder:
         Raises:
             OSError: there is no such folder, or it is a link.
         """
-        self.descriptor: int = _open_folder(path, within.descriptor if within else None)
+        self.path: str = f"{within.path}/{path}" if within else path
+        with self._named():
+            self.descriptor: int = _open_folder(path, within.descriptor if within else None)
+
+    @contextlib.contextmanager
+    def _named(self, name: str = "") -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            error.filename, error.filename2 = f"{self.path}/{name}".rstrip("/"), None
+            raise
 
     def names(self) -> list[str]:
         """Return the names in it."""
@@ -109,7 +123,8 @@ class Folder:
 
     def stat(self, name: str) -> os.stat_result:
         """Return the stat result of the entry `name` itself."""
-        return os.stat(name, dir_fd=self.descriptor, follow_symlinks=False)
+        with self._named(name):
+            return os.stat(name, dir_fd=self.descriptor, follow_symlinks=False)
 
     def open(self, name: str) -> int | None:
         """Return a descriptor of the regular file `name`; None for anything else, and where it is gone."""
@@ -117,20 +132,22 @@ class Folder:
             if self.stat(name).st_mode & 0o170000 != 0o100000:
                 return None
             flags = os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-            return os.open(name, flags, dir_fd=self.descriptor)
+            with self._named(name):
+                return os.open(name, flags, dir_fd=self.descriptor)
         except FileNotFoundError:
             return None
 
     def unlink(self, name: str) -> None:
         """Remove the file `name`."""
-        os.unlink(name, dir_fd=self.descriptor)
+        with self._named(name):
+            os.unlink(name, dir_fd=self.descriptor)
 
     def move(self, name: str, to: "Folder") -> bool:
         """Move `name` into another folder, under a new random name; one that is gone is left.
 
         Returns False where the operating system does not move what a program has open.
         """
-        with contextlib.suppress(FileNotFoundError):
+        with contextlib.suppress(FileNotFoundError), self._named(name):
             os.rename(name, f"{name}-{os.urandom(4).hex()}", src_dir_fd=self.descriptor, dst_dir_fd=to.descriptor)
         return True
 

@@ -89,8 +89,9 @@ def take_lease(path: str, inode: int, *, exclusive: bool = False) -> int | None:
     Raises:
         OSError: flock does not work here.
     """
+    mode = os.O_RDWR if exclusive else os.O_RDONLY  # on NFS an exclusive flock needs a descriptor for writing
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        descriptor = os.open(path, mode | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except FileNotFoundError:
         return None
     try:
