@@ -155,6 +155,8 @@ def build_lock(request: Request, answer: Answer, wait: Wait) -> Iterator[locks.B
         yield None
         return
     try:
+        with store.guarded():
+            store.claim()
         yield lock
     finally:
         lock.release()

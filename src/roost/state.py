@@ -65,7 +65,7 @@ class State(NamedTuple):
     @property
     def folder(self) -> str:
         """The name of its folder in the store: the fingerprint, and for a session the same in every state."""
-        return warm.session_folder(self.session) if self.session else self.fingerprint
+        return warm.session_folder(self.project.root, self.session) if self.session else self.fingerprint
 
 
 class Draft(NamedTuple):

@@ -260,7 +260,7 @@ class Trial:
 
         A clean-up must leave the venv that is in use, also when it looks old.
         """
-        marker = self.store / ".venv/.v2/envs" / warm.session_folder(SESSION) / "complete"
+        marker = self.store / ".venv/.v2/envs" / warm.session_folder(str(self.root), SESSION) / "complete"
         named = json.loads(marker.read_text())["venv"] if marker.exists() else None
         own = session_venv.reuse(request(self.root, session=SESSION))
         if own is None:

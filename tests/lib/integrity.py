@@ -56,7 +56,7 @@ def leftovers(store: Path) -> list[str]:
     complete = {Path(json.loads(path.read_text())["venv"]) for path in store.glob(".venv/.v2/envs/*/complete")}
     data = store / ".venv/.v2"
     expected = {store / name for name in (".gitignore", "CACHEDIR.TAG", ".venv", ".venv/.lock", ".venv/default")}
-    expected |= {data, *(data / name for name in ("index", "python", "envs", "trash", "journal", "journal.1"))}
+    expected |= {data, *(data / name for name in ("index", "python", "envs", "trash", "first", "journal", "journal.1"))}
     complete |= {Path(os.readlink(link)) for link in store.glob(".venv/*") if link.is_symlink()}  # which is spared
     expected |= {data / "index/default", data / "python/default", *data.glob("python/default:*")}
     expected |= {path for note in data.glob("envs/*/shared") for path in (note, note.parent)}  # of a nox session

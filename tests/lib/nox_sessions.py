@@ -60,7 +60,7 @@ def with_other_python() -> dict[str, str]:
 
 def own_venvs(project: Project, name: str) -> list[Path]:
     """Return the venvs that the session `name` has of its own."""
-    folder = project.store / ".venv/.v2/envs" / warm.session_folder(f".nox/{name}")
+    folder = project.store / ".venv/.v2/envs" / warm.session_folder(str(project.root), f".nox/{name}")
     return sorted(path for path in folder.glob("venv-*") if path.is_dir())
 
 

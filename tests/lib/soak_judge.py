@@ -157,7 +157,7 @@ class Judge:
         known: dict[str, dict[str, str]] = {}
         for name in names:
             probe = self.probes[name]
-            if "/.roost/" in probe["prefix"] and f"/{OWN}/" not in probe["prefix"]:
+            if "/.roost/" in probe["prefix"] and f"/{OWN}" not in probe["prefix"]:
                 fingerprint = Path(probe["prefix"]).parent.name
                 if known.setdefault(fingerprint, probe["first"]) != probe["first"]:
                     self.found.append((probe["began"], f"{fingerprint} is {known[fingerprint]} and {probe['first']}"))

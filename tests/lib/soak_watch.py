@@ -7,11 +7,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from roost import warm
 from tests.lib import integrity
 
-OWN = warm.session_folder(".nox/own")
-"""The folder for the own venvs of the nox session `own`, whose leases are exclusive."""
+OWN = "session-"
+"""How the folders for the own venvs of nox sessions begin, whose leases are exclusive."""
 FULL = 5  # every so many looks at a session each file of its venv is hashed
 
 
@@ -64,7 +63,7 @@ class Watcher:
         inodes |= {info.st_ino for info in _opened(_parent(pid), f"{venv}.lease")}  # nox holds it for its children
         if not inodes:
             return ["runs without a lease"]
-        kind = "WRITE" if Path(venv).parent.name == OWN else "READ"
+        kind = "WRITE" if Path(venv).parent.name.startswith(OWN) else "READ"
         if not any(inodes & _locked(kind) for _ in range(3)):  # a list that changes may be read with a gap
             return ["its lease is not locked"]
         try:

@@ -57,7 +57,7 @@ def ready(project: Project) -> Ready:
     assert chosen is not None
     state = draft.with_interpreter(chosen)
     venv = str(project.venvs()[0])
-    files = [store.marker(state.folder), store.index("default"), store.python("default", draft.request.text)]
+    files = [store.marker(state.folder), f"{store.view}/index/default", store.python("default", draft.request.text)]
     files += [f"{venv}/{inventory.FILE}", f"{store.data}/journal"]
     return Ready(project, store, state, venv, *(Path(path).read_bytes() for path in files))
 
@@ -74,7 +74,7 @@ def test_index(ready: Ready, soak: float) -> None:
         for fuzzed in (names[:1], names[1:], names):
             for start in (ready.store.project, f"{ready.store.project}/none"):
                 for name in names:
-                    Path(ready.store.index(name)).write_bytes(data if name in fuzzed else ready.indexed)
+                    Path(f"{ready.store.view}/index/{name}").write_bytes(data if name in fuzzed else ready.indexed)
                 found = warm.start(start, "default")
                 assert found or names[0] in fuzzed
                 if found:
@@ -215,7 +215,7 @@ def test_marker_of_a_session_venv(ready: Ready, soak: float) -> None:
     request = Request(ready.store.project, Selection(), 5.0, "a test", session=".nox/one", name="venv-aaaaaa")
     made = session_venv.make(request)
     os.close(made._held.lease_descriptor)
-    path = Path(ready.store.marker(warm.session_folder(request.session)))
+    path = Path(ready.store.marker(warm.session_folder(ready.store.project, request.session)))
     original = path.read_bytes()
 
     def check(data: bytes) -> None:

@@ -120,7 +120,7 @@ def _explicit(store: Store) -> list[Selection]:
     keys: set[str] = set()
     for folder in ("index", "python"):
         with contextlib.suppress(OSError):
-            keys |= {name.partition(paths.STATE)[0] for name in os.listdir(f"{store.data}/{folder}")}
+            keys |= {name.partition(paths.STATE)[0] for name in os.listdir(f"{store.view}/{folder}")}
     found = (warm.parse(key) for key in sorted(keys))
     return [one for one in found if one and one.key != one.env]
 

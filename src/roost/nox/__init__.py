@@ -135,7 +135,7 @@ class RoostEnv(VirtualEnv):
         there before the session gets a venv of its own.
         """
         self._session = relative(absolute(self.folder), project)
-        self._own_folder = f"{warm.folder(project)}/{warm.INNER}/envs/{warm.session_folder(self._session)}"
+        self._own_folder = f"{warm.folder(project)}/{warm.INNER}/envs/{warm.session_folder(project, self._session)}"
         self._own_name = f"venv-{os.urandom(3).hex()}"
         self.location = f"{self._own_folder}/{self._own_name}"
 

@@ -43,8 +43,9 @@ def newest(store: Store, state: State, than: Marker | None = None) -> Marker | N
     found = [one for one in (marker.load(f"{folder}/complete")[0] for folder in folders) if one and not one.session]
     found = [one for one in found if _is_of(one, state) and (than is None or one.at < than.at)]
     minor = _minor(str(state.interpreter))
-    alike = [one for one in found if _minor(one.python) == minor]
-    return max(alike or found, key=lambda one: one.at, default=None)
+    own = [one for one in found if one.parts.get("project path") == store.project] or found
+    alike = [one for one in own if _minor(one.python) == minor]
+    return max(alike or own, key=lambda one: one.at, default=None)
 
 
 def _is_of(one: Marker, state: State) -> bool:

@@ -14,6 +14,7 @@ from roost.store.venvs import Venv
 from roost.system import locks
 
 RECENT = 3600.0  # seconds; nox closes descriptors in its children, so a lease can end before everything that runs there
+ABANDONED = 30 * 86400.0  # seconds after which a venv of another path of the checkout need not be kept
 
 
 class Verdict(NamedTuple):
@@ -46,15 +47,19 @@ def _marker(venv: Venv) -> Marker | None:
 def examine(store: Store, keep: int, recent: float = RECENT) -> Iterator[Verdict]:
     """Yield a verdict for each venv, as if no process used any. What was used in the last `recent` seconds stays."""
     found = {venv: _marker(venv) for venv in venvs.all_in(store)}
-    newest: dict[tuple[str, str, str], list[str]] = {}
+    newest: dict[tuple[str, ...], list[str]] = {}
     for one in sorted((one for one in found.values() if one), key=lambda one: one.at, reverse=True):
         newest.setdefault(_kind(one), []).append(one.venv)
-    linked = links.targets(store).values()
+    linked = links.all_targets(store)
     for venv, named in found.items():
         age = time.time() - _last_used(venv)
+        other = _path(named) if named and _path(named) != store.project else ""
         count = min(keep, 1) if named and named.session else keep
+        count = max(count, 1) if other else count  # `clean --all` is for this path
         keeps = None
-        if venv.path in linked:
+        if other and age > ABANDONED:
+            pass  # of a container that is gone, or of a project that moved
+        elif venv.path in linked:
             keeps = "it is the target of a link in `.roost/.venv`"
         elif is_attempt(venv) or (named is None and _is_of_session(venv.folder)):
             pass  # its builder, or the session that uses it, holds its lease
@@ -62,6 +67,7 @@ def examine(store: Store, keep: int, recent: float = RECENT) -> Iterator[Verdict
             keeps = f"used {max(age, 0) / 60:.0f} min ago, within the hour"
         elif named and named.venv in newest[_kind(named)][:count]:
             of = f"`{named.environment}`{f' in the session `{named.session}`' if named.session else ''}"
+            of += f" under `{other}`" if other else ""
             keeps = f"one of the newest {count} of {of}" if count > 1 else f"the newest of {of}"
         yield Verdict(venv, named is not None, keeps)
 
@@ -71,9 +77,13 @@ def _is_of_session(folder: str) -> bool:
     return os.path.basename(folder).startswith("session-")
 
 
-def _kind(named: Marker) -> tuple[str, str, str]:
-    """Return the kind of venv of which `keep` are kept: each Python of a matrix is one, and each nox session."""
-    return named.environment, named.session, named.python.rpartition(".")[0]
+def _kind(named: Marker) -> tuple[str, ...]:
+    """Return the kind of venv of which `keep` are kept: each Python of a matrix is one, each nox session, each path."""
+    return _path(named), named.environment, named.session, named.python.rpartition(".")[0]
+
+
+def _path(named: Marker) -> str:
+    return named.parts.get("project path", "")
 
 
 def _last_used(venv: Venv) -> float:

@@ -15,7 +15,9 @@ if TYPE_CHECKING:
 
 def path(project: str, env: str) -> str:
     """Return the link to the current venv of the environment `env`."""
-    return f"{warm.folder(project)}/.venv/{env}"
+    if warm.first(project)[0] == project:
+        return f"{warm.folder(project)}/.venv/{env}"
+    return f"{warm.other_view(project)}/links/{env}"
 
 
 def target(project: str, env: str) -> str | None:
@@ -40,6 +42,8 @@ def point(project: str, env: str, venv: str, link: str | None) -> str | None:
     if not link or env != "default":
         return None
     wanted = f"{project}/.venv"
+    if (owner := warm.first(project)[0]) != project:
+        return f"`{wanted}` is for `{owner}`, where this checkout was first used: here, use `{current}`"
     leads_to = _target(wanted)
     if os.path.lexists(wanted) and not _is_ours(leads_to):
         return f"`{wanted}` exists and was not made by roost, so it stays: remove it to get the link"
@@ -71,12 +75,21 @@ def _is_ours(leads_to: str) -> bool:
 
 
 def targets(store: "Store") -> dict[str, str]:
-    """Return the existing venvs of `store` that its links lead to, by environment. A copied link leads elsewhere."""
-    try:
-        names = [name for name in os.listdir(store.links) if files.is_link(f"{store.links}/{name}")]
-    except FileNotFoundError:
-        return {}
-    found = {name: target(store.project, name) or "" for name in names}
+    """Return the existing venvs that the links of this path lead to, by environment. A copied link leads elsewhere."""
+    found = {name: target(store.project, name) or "" for name in _names(os.path.dirname(path(store.project, "")))}
     return {
         name: venv for name, venv in found.items() if venv.startswith(f"{store.data}/envs/") and os.path.isdir(venv)
     }
+
+
+def all_targets(store: "Store") -> set[str]:
+    """Return the venvs that any link leads to, also those of another path of the checkout, by their paths here."""
+    folders = [store.links, *(f"{folder}/links" for folder in store.other_views())]
+    return {store.here(files.read_link(f"{folder}/{name}")) for folder in folders for name in _names(folder)}
+
+
+def _names(folder: str) -> list[str]:
+    try:
+        return [name for name in os.listdir(folder) if files.is_link(f"{folder}/{name}")]
+    except OSError:
+        return []

@@ -4,12 +4,13 @@ import contextlib
 import errno
 import hashlib
 import os
+import shutil
 from collections.abc import Iterator
 
 from roost import warm
 from roost.errors import RoostError, UsageError, VanishedError
 from roost.store import trust
-from roost.system import files, folders, locks, paths
+from roost.system import files, folders, locks, paths, proc
 
 CACHEDIR_TAG = """Signature: 8a477f597d28d172789f06886806bc55
 # Made by roost: virtual environments that can be built again. See https://bford.info/cachedir/
@@ -31,13 +32,25 @@ class Store:
         inner = (f"{self.data}/{name}" for name in ("index", "python", "envs", "trash"))
         self._folders = (self.links, self.data, *inner)
 
-    def index(self, key: str) -> str:
-        """Return the path of the index called `key`."""
-        return f"{self.data}/index/{key}"
+    @property
+    def view(self) -> str:
+        """The folder with the index and the choices of this path of the checkout."""
+        return warm.view(self.project)
+
+    def other_views(self) -> list[str]:
+        """Return such folders of all paths but the one that came first."""
+        try:
+            return [f"{self.data}/at/{name}" for name in sorted(os.listdir(f"{self.data}/at"))]
+        except OSError:
+            return []
+
+    def here(self, venv: str) -> str:
+        """Return the path here of a venv in this store, which another path of the checkout names differently."""
+        return f"{self.data}/envs/{'/'.join(venv.rsplit('/', 2)[1:])}"
 
     def python(self, key: str, request: str) -> str:
         """Return the path of the record of the interpreter that was chosen for `key` and this request for a Python."""
-        return f"{self.data}/python/{key}{paths.STATE}{hashlib.sha256(os.fsencode(request)).hexdigest()[:16]}"
+        return f"{self.view}/python/{key}{paths.STATE}{hashlib.sha256(os.fsencode(request)).hexdigest()[:16]}"
 
     def folder(self, name: str) -> str:
         """Return the path of the folder with the venvs of one fingerprint, or of one nox session."""
@@ -97,6 +110,30 @@ class Store:
         if not os.environ.get("ROOST_DIR"):
             trust.refuse_tracked(self.project, self.root)
 
+    def claim(self) -> None:
+        """Make the folder of this path of the checkout, under the build lock.
+
+        The first path keeps the top of the store, where users look for links. It loses that when the project certainly
+        moved, or is a copy: when it was used in this very place, and is not the same folder there now. A container has
+        another place, and its paths say nothing about a host's.
+
+        Raises:
+            RoostError: something else than a folder is in the way.
+            OSError: it cannot be made.
+        """
+        path, place = warm.first(self.project)
+        here = proc.place()
+        if path != self.project and place == here and not _is_same(path, self.project):
+            path = self.project
+        if path == self.project:
+            if (path, here) != warm.first(self.project):
+                files.write(f"{self.data}/first", f"{here}\n{path}")
+                shutil.rmtree(warm.other_view(path), ignore_errors=True)
+            return
+        own = warm.other_view(self.project)
+        for folder in (os.path.dirname(own), own, f"{own}/index", f"{own}/python", f"{own}/links"):
+            folders.make_folder(folder)
+
     def failure(self, error: OSError) -> RoostError:
         """Return `error`, about a file of this folder, as an error with the path and what to do."""
         if isinstance(error, FileNotFoundError):
@@ -125,3 +162,10 @@ class Store:
             yield
         except OSError as error:
             raise self.failure(error) from error
+
+
+def _is_same(path: str, other: str) -> bool:
+    try:
+        return os.path.samefile(path, other)
+    except OSError:
+        return False

@@ -154,10 +154,10 @@ def empty_trash(store: Store) -> None:
             trash.delete(name)
 
 
-def _is_stale(note: str) -> bool:
+def _is_stale(store: Store, note: str) -> bool:
     """Return whether the venv that a nox session noted does not exist any more."""
     with open(note, encoding="utf-8", errors="surrogateescape") as file:
-        return not os.path.isdir(file.read())
+        return not os.path.isdir(store.here(file.read()))
 
 
 def sweep(store: Store, before: float) -> None:
@@ -166,18 +166,21 @@ def sweep(store: Store, before: float) -> None:
     Under the build lock.
     """
     inner = [store.folder(name) for name in folders.names(f"{store.data}/envs", _FOLDER)]
-    for path in (store.root, store.links, f"{store.data}/index", f"{store.data}/python", *inner):
+    views = [store.data, *store.other_views()]
+    own = [f"{view}/{name}" for view in views for name in ("index", "python", "links")]
+    for path in (store.root, store.links, store.data, *own, *inner):
         with contextlib.suppress(OSError):
             folders.remove_temporary(path, before)
     for path in inner:
         with contextlib.suppress(OSError):
-            if _is_stale(f"{path}/{NOTE}"):
+            if _is_stale(store, f"{path}/{NOTE}"):
                 os.unlink(f"{path}/{NOTE}")
         with contextlib.suppress(OSError):
             if os.listdir(path) == ["complete"]:  # a user removed its venv
                 os.unlink(f"{path}/complete")
             os.rmdir(path)
     kept = set(folders.names(f"{store.data}/envs", _FOLDER))
-    for name in folders.names(f"{store.data}/index", _INDEX_OF_STATE):
-        if name.rpartition(paths.STATE)[2] not in kept:
-            files.remove(store.index(name))
+    for view in views:
+        for name in folders.names(f"{view}/index", _INDEX_OF_STATE):
+            if name.rpartition(paths.STATE)[2] not in kept:
+                files.remove(f"{view}/index/{name}")

@@ -52,6 +52,15 @@ def state(pid: int) -> str:
     return fields[0].decode() if fields else ""
 
 
+def place() -> str:
+    """Return what distinguishes this view of the file system from others: the host's name, and the mount namespace."""
+    try:
+        namespace = os.readlink("/proc/self/ns/mnt")
+    except OSError:
+        namespace = ""
+    return f"{host()} {namespace}"
+
+
 def is_stopped(pid: int) -> bool:
     """Return whether `pid` is stopped (SIGSTOP, Ctrl-Z)."""
     return state(pid) in ("T", "t")

@@ -184,21 +184,51 @@ def _names(variable: str) -> "list[str]":
 def folder(project: str) -> str:
     """Return the folder with all files of roost for `project`, an absolute path without links."""
     elsewhere = os.environ.get("ROOST_DIR")
-    if not elsewhere:
-        return f"{project.rstrip('/')}/.roost"
+    return f"{paths.absolute(elsewhere)}/{_name(project)}" if elsewhere else f"{project.rstrip('/')}/.roost"
+
+
+def _name(project: str) -> str:
+    """Return the path `project` as one file name."""
     name = paths.quote(project)
     if len(os.fsencode(name)) > paths.NAME_LIMIT:
         import hashlib  # noqa: PLC0415 - only for a path of that length
 
         name = f"%2F{hashlib.sha256(os.fsencode(project)).hexdigest()}"
-    return f"{paths.absolute(elsewhere)}/{name}"
+    return name
 
 
-def session_folder(session: str) -> str:
-    """Return the name of the folder in the store for the own venvs of a nox session."""
+def first(project: str) -> "tuple[str, str]":
+    """Return the path under which the checkout was first used, and the place where that was; else `project` and "".
+
+    A checkout that a host and a container see under two paths has one store. The path that came first has its index,
+    its choices and its links at the top of the store, and each other path in a folder of its own, see `view`.
+    """
+    try:
+        descriptor = files.open_own(f"{folder(project)}/{INNER}/first")
+        try:
+            place, _, path = os.fsdecode(os.read(descriptor, 1 << 16)).partition("\n")
+        finally:
+            os.close(descriptor)
+    except OSError:
+        return project, ""
+    return (path, place) if path else (project, "")
+
+
+def other_view(project: str) -> str:
+    """Return the folder with the index, the choices and the links of `project` where another path came first."""
+    return f"{folder(project)}/{INNER}/at/{_name(project)}"
+
+
+def view(project: str) -> str:
+    """Return the folder with the index and the choices of this path of the checkout."""
+    return f"{folder(project)}/{INNER}" if first(project)[0] == project else other_view(project)
+
+
+def session_folder(project: str, session: str) -> str:
+    """Return the name of the folder in the store for the own venvs of a nox session in this path of the checkout."""
     import hashlib  # noqa: PLC0415 - for nox, which imports it
 
-    return f"session-{hashlib.sha256(session.encode('utf-8', 'surrogateescape')).hexdigest()[:16]}"
+    return f"session-{hashlib.sha256(f'{project}//{session}'.encode('utf-8', 'surrogateescape')).hexdigest()[:16]}"
 
 
 class Index:
@@ -282,7 +312,7 @@ class Index:
 
         text = self.text()
         for one in (f"{self.name}{paths.STATE}{fingerprint}", self.name):
-            files.write(f"{folder(self.project)}/{INNER}/index/{one}", text, accept=old_enough)
+            files.write(f"{view(self.project)}/index/{one}", text, accept=old_enough)
 
 
 def settles(changed: int) -> int:
@@ -306,17 +336,27 @@ def load(project: str, name: str) -> "Index | None":
     try:
         if not files.is_private_folder(root) or (os.environ.get("ROOST_DIR") and files.exposed(root)):
             return None  # the slow path reports it
-        descriptor = files.open_own(f"{root}/{INNER}/index/{name}")
+    except OSError:
+        return None
+    envs = f"{root}/{INNER}/envs"
+    for place in (f"{root}/{INNER}", other_view(project)):
+        index = _read(f"{place}/index/{name}")
+        # A copied project brings the index of its original, and a host may have used this checkout under another path.
+        if index and index.project == project and os.path.dirname(os.path.dirname(index.venv)) == envs:
+            return index if index.name == name.partition(paths.STATE)[0] else None
+    return None
+
+
+def _read(path: str) -> "Index | None":
+    try:
+        descriptor = files.open_own(path)
         try:
             data = os.read(descriptor, SIZE_LIMIT)
         finally:
             os.close(descriptor)
-        index = Index.parse(os.fsdecode(data))
+        return Index.parse(os.fsdecode(data))
     except (OSError, ValueError):
         return None
-    # A copied project brings the index of its original.
-    own = index.project == project and os.path.dirname(os.path.dirname(index.venv)) == f"{root}/{INNER}/envs"
-    return index if own and index.name == name.partition(paths.STATE)[0] else None
 
 
 def _find(start: str, name: str) -> "tuple[Index, str] | None":

@@ -41,7 +41,7 @@ def start(project: str, nearest: str, name: str) -> tuple[Index, int] | None:
     `nearest` is the folder of the member of `project` to look for, and `name` the name of the latest index.
     """
     try:
-        names = sorted(os.listdir(f"{warm.folder(project)}/{warm.INNER}/index"))
+        names = sorted(os.listdir(f"{warm.view(project)}/index"))
     except OSError:  # removed meanwhile
         return None
     read: dict[str, Content | None] = {}
