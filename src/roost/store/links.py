@@ -7,6 +7,7 @@ import os
 
 from roost import warm
 from roost.system import files
+from roost.warm import views
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -15,9 +16,9 @@ if TYPE_CHECKING:
 
 def path(project: str, env: str) -> str:
     """Return the link to the current venv of the environment `env`."""
-    if warm.first(project)[0] == project:
+    if views.first(project)[0] == project:
         return f"{warm.folder(project)}/.venv/{env}"
-    return f"{warm.other_view(project)}/links/{env}"
+    return f"{views.other(project)}/links/{env}"
 
 
 def target(project: str, env: str) -> str | None:
@@ -42,7 +43,10 @@ def point(project: str, env: str, venv: str, link: str | None) -> str | None:
     if not link or env != "default":
         return None
     wanted = f"{project}/.venv"
-    if (owner := warm.first(project)[0]) != project:
+    if (owner := views.first(project)[0]) != project:
+        return f"`{wanted}` is for `{owner}`, where this checkout was first used: here, use `{current}`"
+    leads_to = _target(wanted)
+    if os.path.lexists(wanted) and not _is_ours(leads_to):
         return f"`{wanted}` is for `{owner}`, where this checkout was first used: here, use `{current}`"
     leads_to = _target(wanted)
     if os.path.lexists(wanted) and not _is_ours(leads_to):

@@ -11,6 +11,7 @@ from roost import warm
 from roost.errors import RoostError, UsageError, VanishedError
 from roost.store import trust
 from roost.system import files, folders, locks, paths, proc
+from roost.warm import views
 
 CACHEDIR_TAG = """Signature: 8a477f597d28d172789f06886806bc55
 # Made by roost: virtual environments that can be built again. See https://bford.info/cachedir/
@@ -35,7 +36,7 @@ class Store:
     @property
     def view(self) -> str:
         """The folder with the index and the choices of this path of the checkout."""
-        return warm.view(self.project)
+        return views.own(self.project)
 
     def other_views(self) -> list[str]:
         """Return such folders of all paths but the one that came first."""
@@ -121,16 +122,16 @@ class Store:
             RoostError: something else than a folder is in the way.
             OSError: it cannot be made.
         """
-        path, place = warm.first(self.project)
+        path, place = views.first(self.project)
         here = proc.place()
         if path != self.project and place == here and not _is_same(path, self.project):
             path = self.project
         if path == self.project:
-            if (path, here) != warm.first(self.project):
+            if (path, here) != views.first(self.project):
                 files.write(f"{self.data}/first", f"{here}\n{path}")
-                shutil.rmtree(warm.other_view(path), ignore_errors=True)
+                shutil.rmtree(views.other(path), ignore_errors=True)
             return
-        own = warm.other_view(self.project)
+        own = views.other(self.project)
         for folder in (os.path.dirname(own), own, f"{own}/index", f"{own}/python", f"{own}/links"):
             folders.make_folder(folder)
 

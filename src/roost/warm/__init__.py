@@ -184,10 +184,10 @@ def _names(variable: str) -> "list[str]":
 def folder(project: str) -> str:
     """Return the folder with all files of roost for `project`, an absolute path without links."""
     elsewhere = os.environ.get("ROOST_DIR")
-    return f"{paths.absolute(elsewhere)}/{_name(project)}" if elsewhere else f"{project.rstrip('/')}/.roost"
+    return f"{paths.absolute(elsewhere)}/{path_name(project)}" if elsewhere else f"{project.rstrip('/')}/.roost"
 
 
-def _name(project: str) -> str:
+def path_name(project: str) -> str:
     """Return the path `project` as one file name."""
     name = paths.quote(project)
     if len(os.fsencode(name)) > paths.NAME_LIMIT:
@@ -195,33 +195,6 @@ def _name(project: str) -> str:
 
         name = f"%2F{hashlib.sha256(os.fsencode(project)).hexdigest()}"
     return name
-
-
-def first(project: str) -> "tuple[str, str]":
-    """Return the path under which the checkout was first used, and the place where that was; else `project` and "".
-
-    A checkout that a host and a container see under two paths has one store. The path that came first has its index,
-    its choices and its links at the top of the store, and each other path in a folder of its own, see `view`.
-    """
-    try:
-        descriptor = files.open_own(f"{folder(project)}/{INNER}/first")
-        try:
-            place, _, path = os.fsdecode(os.read(descriptor, 1 << 16)).partition("\n")
-        finally:
-            os.close(descriptor)
-    except OSError:
-        return project, ""
-    return (path, place) if path else (project, "")
-
-
-def other_view(project: str) -> str:
-    """Return the folder with the index, the choices and the links of `project` where another path came first."""
-    return f"{folder(project)}/{INNER}/at/{_name(project)}"
-
-
-def view(project: str) -> str:
-    """Return the folder with the index and the choices of this path of the checkout."""
-    return f"{folder(project)}/{INNER}" if first(project)[0] == project else other_view(project)
 
 
 def session_folder(project: str, session: str) -> str:
@@ -310,9 +283,11 @@ class Index:
         def old_enough(info: os.stat_result) -> bool:
             return settled < info.st_mtime_ns
 
+        from roost.warm import views  # noqa: PLC0415 - only to write
+
         text = self.text()
         for one in (f"{self.name}{paths.STATE}{fingerprint}", self.name):
-            files.write(f"{view(self.project)}/index/{one}", text, accept=old_enough)
+            files.write(f"{views.own(self.project)}/index/{one}", text, accept=old_enough)
 
 
 def settles(changed: int) -> int:
@@ -339,12 +314,14 @@ def load(project: str, name: str) -> "Index | None":
     except OSError:
         return None
     envs = f"{root}/{INNER}/envs"
-    for place in (f"{root}/{INNER}", other_view(project)):
-        index = _read(f"{place}/index/{name}")
-        # A copied project brings the index of its original, and a host may have used this checkout under another path.
-        if index and index.project == project and os.path.dirname(os.path.dirname(index.venv)) == envs:
-            return index if index.name == name.partition(paths.STATE)[0] else None
-    return None
+    index = _read(f"{root}/{INNER}/index/{name}")
+    if index is None or index.project != project:
+        from roost.warm import views  # noqa: PLC0415 - not where the latest index is of this path
+
+        index = _read(f"{views.other(project)}/index/{name}")
+    # A copied project brings the index of its original.
+    own = index and index.project == project and os.path.dirname(os.path.dirname(index.venv)) == envs
+    return index if index and own and index.name == name.partition(paths.STATE)[0] else None
 
 
 def _read(path: str) -> "Index | None":

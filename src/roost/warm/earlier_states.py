@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 from roost import warm
 from roost.system import files, paths
-from roost.warm import Index
+from roost.warm import Index, views
 
 INPUT_LIMIT = 64 << 20  # bytes of one input; the largest lock files in the field are a few MB
 
@@ -41,7 +41,7 @@ def start(project: str, nearest: str, name: str) -> tuple[Index, int] | None:
     `nearest` is the folder of the member of `project` to look for, and `name` the name of the latest index.
     """
     try:
-        names = sorted(os.listdir(f"{warm.view(project)}/index"))
+        names = sorted(os.listdir(f"{views.own(project)}/index"))
     except OSError:  # removed meanwhile
         return None
     read: dict[str, Content | None] = {}
