@@ -142,6 +142,7 @@ def drift(branches: Branches) -> None:
     """Install into the venv of B."""
     site = next(Path(branches.venvs["B"]).glob("lib/python*/site-packages"))
     (site / "banana.py").write_text("")
+    (site / "banana-1.0.dist-info").mkdir()
 
 
 def no_marker(branches: Branches) -> None:
