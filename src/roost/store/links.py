@@ -47,9 +47,6 @@ def point(project: str, env: str, venv: str, link: str | None) -> str | None:
         return f"`{wanted}` is for `{owner}`, where this checkout was first used: here, use `{current}`"
     leads_to = _target(wanted)
     if os.path.lexists(wanted) and not _is_ours(leads_to):
-        return f"`{wanted}` is for `{owner}`, where this checkout was first used: here, use `{current}`"
-    leads_to = _target(wanted)
-    if os.path.lexists(wanted) and not _is_ours(leads_to):
         return f"`{wanted}` exists and was not made by roost, so it stays: remove it to get the link"
     if link == "file":
         text = current.removeprefix(f"{project}/")
