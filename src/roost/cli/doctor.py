@@ -19,7 +19,7 @@ from roost.console import holders
 from roost.errors import RoostError, UsageError
 from roost.inputs.files import text_of
 from roost.inputs.project import Project
-from roost.store import collection, inventory, marker, venvs
+from roost.store import collection, inventory, marker, outside, venvs
 from roost.store.store import Store
 from roost.system import files, folders, locks, paths, proc, processes, variables
 from roost.system.folders import Folder
@@ -273,19 +273,11 @@ def _link(project: Project, store: Store) -> Iterator[Finding]:
 
 
 def _hooks(project: Project, store: Store) -> Iterator[Finding]:
-    del store
-    git = shutil.which("git")
-    if git is None:
-        return
-    env = variables.for_installer(os.environ)
-    got = processes.query([git, "rev-parse", "--git-path", "hooks"], env=env, cwd=project.root)
-    folder = os.path.join(project.root, got.stdout.strip())
-    if got.status or not os.path.isdir(folder):
-        return
-    installed = [name for name in sorted(os.listdir(folder)) if not name.endswith(".sample")]
-    found = [name for name in installed if _names_roost(f"{folder}/{name}")]
+    installed = outside.git_hooks(project.root)
+    found = [os.path.basename(path) for path in installed if _names_roost(path)]
     if found:
         yield Finding("ok", f"git hooks that call roost: {', '.join(found)}")
+    yield from _fixed_paths(store, installed)
     configured = [name for name in _CONFIGURATIONS if _names_roost(f"{project.root}/{name}")]
     for name in configured:
         yield Finding("ok", f"`{project.root}/{name}` has hooks that call roost")
@@ -294,9 +286,22 @@ def _hooks(project: Project, store: Store) -> Iterator[Finding]:
             yield Finding("warning", f"`{project.root}/{name}` names a venv, which others may lack", "`roost init`")
     if configured and not installed and not configured[0].startswith(".husky"):
         tool = {"prek.toml": "prek", "lefthook.yml": "lefthook"}.get(configured[0], "pre-commit")
-        yield Finding("warning", f"git has no hooks in `{folder}`, so they do not run", f"`{tool} install`")
+        yield Finding("warning", "git has no hooks for this project, so they do not run", f"`{tool} install`")
     if not found and not configured:
         yield Finding("ok", "no git hook calls roost")
+
+
+def _fixed_paths(store: Store, hooks: list[str]) -> Iterator[Finding]:
+    """Find hooks and kernels that name a venv, which is removed some time after the next change."""
+    for venv, path in outside.named(store, [*hooks, *outside.kernels()]).items():
+        fate = "which newer ones replace" if os.path.isdir(venv) else "which was removed"
+        if path not in hooks:
+            cure = "let it start `roost-run python -m ipykernel_launcher -f {connection_file}`"
+        elif "prek" in text_of(path):
+            cure = "`prek install -f --hook-command 'roost-run prek'`"
+        else:
+            cure = "`.roost/.venv/default/bin/python -m pre_commit install`"
+        yield Finding("warning", f"`{path}` names `{os.path.basename(venv)}`, {fate}", cure)
 
 
 def _names_roost(path: str) -> bool:
