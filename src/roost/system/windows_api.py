@@ -22,7 +22,7 @@ _windows: Any = ctypes  # what it has on Windows only
 _kernel = _windows.WinDLL("kernel32", use_last_error=True)
 _ntdll = _windows.WinDLL("ntdll")
 for _name in ("CreateFileW", "CreateJobObjectW", "OpenProcess", "CreateToolhelp32Snapshot", "GetStdHandle"):
-    _kernel[_name].restype = ctypes.c_void_p
+    getattr(_kernel, _name).restype = ctypes.c_void_p  # by attribute: an item is a new object each time
 _NONE = ctypes.c_void_p(-1).value
 
 

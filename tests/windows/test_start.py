@@ -1,0 +1,65 @@
+"""A command on Windows: its arguments, streams and status, in projects with unusual paths; all commands of roost."""
+
+import shutil
+import textwrap
+from pathlib import Path
+
+import pytest
+
+from tests.lib.windows import WindowsProject, lines, native
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.mark.parametrize("name", ["with a space", "mit Umläuten", "100% & ^caret"])
+def test_cold_and_warm_start(there: WindowsProject, name: str) -> None:
+    project = WindowsProject(there.root.parent / name, there.wheels)
+    for file in ("pyproject.toml", "uv.lock"):
+        shutil.copy(there.root / file, project.root)
+    cold, warm = project.run("apple"), project.run("apple")
+    assert "building `default` with uv (uv.lock), Python 3.11" in cold.stderr
+    assert (cold.returncode, warm.returncode, warm.stderr) == (0, 0, "")
+    assert lines(cold) == lines(warm) == ["apple 2.0"]
+    (venv,) = project.complete()
+    assert lines(project.roost("sync")) == [native(venv)]
+    assert len(project.journal("build")) == 1
+
+
+def test_arguments_status_and_streams(there: WindowsProject) -> None:
+    there.file("echo.py", "import sys\nprint(ascii(sys.argv[1:]), sys.stdin.read())\nsys.exit(int(sys.argv[1]))\n")
+    words = ["a b", 'say "hi"', "back\\slash\\", "", "ünïcode", "%PATH%", "^&|<>"]
+    for status in (0, 3, 255):
+        got = there.run("python", "echo.py", str(status), *words, stdin=None, input="one two")
+        assert got.returncode == status, got.stderr
+        assert lines(got) == [f"{[str(status), *words]!a} one two"]
+    got = there.run("nothing")
+    assert (got.returncode, "`nothing` is not in the environment `default`" in got.stderr) == (127, True)
+    assert there.roost("run", "--no-such-option").returncode == 2
+
+
+def test_every_command_works(there: WindowsProject) -> None:
+    for words in (["sync"], ["status"], ["status", "--json"], ["why"], ["key"], ["log"], ["clean"], ["doctor"]):
+        got = there.roost(*words)
+        assert (got.returncode, got.stdout != "") == (0, True), got.stdout + got.stderr
+    assert "flock works between processes" in got.stdout
+
+
+def test_killed_roost_takes_its_command_along(there: WindowsProject, tmp_path: Path) -> None:
+    there.file("child.py", "import sys, time\nwhile True:\n    open(sys.argv[1], 'a').write('x'); time.sleep(0.05)\n")
+    got = there.script(
+        textwrap.dedent("""\
+            import os, subprocess, sys, time
+            mark = sys.argv[1]
+            roost = subprocess.Popen([sys.executable, "-m", "roost", "run", "python", "child.py", mark])
+            while not os.path.exists(mark):
+                time.sleep(0.05)
+            roost.kill()
+            roost.wait()
+            time.sleep(0.5)
+            before = os.path.getsize(mark)
+            time.sleep(1)
+            print(os.path.getsize(mark) - before)
+            """),
+        native(tmp_path / "mark"),
+    )
+    assert lines(got) == ["0"], got.stderr
