@@ -61,7 +61,7 @@ def test_wheel_has_the_package_its_types_and_its_scripts(built: Path) -> None:
     names = set(members(built)[0])
     modules = {str(path.relative_to(REPOSITORY / "src")) for path in (REPOSITORY / "src").rglob("*.py")}
     assert modules | {"roost/py.typed"} <= names
-    assert {name.rpartition("/")[2] for name in names if ".data/scripts/" in name} == {"roost-run"}
+    assert {name.rpartition("/")[2] for name in names if ".data/scripts/" in name} == {"roost-run", "roost-run.cmd"}
     assert any(name.endswith("/entry_points.txt") for name in names)
     assert not [name for name in names if not name.startswith(("roost/", "roost-"))]
 

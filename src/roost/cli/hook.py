@@ -167,12 +167,12 @@ def _digest(body: str) -> str:
 
 def _own_command() -> str:
     """Return a path of this `roost` that stays valid: the PATH of a hook that a GUI client starts is short."""
-    prefix = sys.prefix
+    prefix = paths.slashed(sys.prefix)
     root, inside, _ = prefix.partition(f"/{warm.INNER}/")
     if inside:  # the project's own environment contains roost, and its venv will be replaced
         with contextlib.suppress(OSError):
-            current = [entry.path for entry in os.scandir(f"{root}/.venv") if entry.is_symlink()]
-            prefix = next((link for link in current if os.readlink(link) == prefix), prefix)
+            links = [link for name in os.listdir(f"{root}/.venv") if files.is_link(link := f"{root}/.venv/{name}")]
+            prefix = next((link for link in links if files.read_link(link) == prefix), prefix)
     path = paths.command(prefix, "roost")
     return path or shutil.which("roost") or f"{paths.scripts(prefix)}/roost"
 
@@ -192,6 +192,6 @@ def _put(path: str, script: str) -> bool:
         descriptor = files.create(path, 0o777)
     except FileExistsError:
         return False
-    with open(descriptor, "w", encoding="utf-8", errors="surrogateescape") as file:
+    with open(descriptor, "w", encoding="utf-8", errors="surrogateescape", newline="\n") as file:
         file.write(script)
     return True

@@ -1,0 +1,1 @@
+@"%~dp0roost.exe" run %*
