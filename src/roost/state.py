@@ -306,7 +306,7 @@ def _matching(project: Project, name: str, inputs: Inputs) -> list[str]:
     """Return the requirement files that `name` stands for, which may be a glob."""
     if not is_glob(name):
         return [name]
-    found = sorted(os.path.relpath(path, project.root) for path in set(inputs.expand(project.root, name)))
+    found = sorted(relative(path, project.root) for path in set(inputs.expand(project.root, name)))
     if not found:
         message = f"`{name}` in `tool.roost.requirements` of `{project.file}` matches no file: correct it"
         raise RoostError(message)

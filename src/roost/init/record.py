@@ -10,7 +10,7 @@ from roost.errors import RoostError
 from roost.init.plan import Edit
 from roost.store.store import Store
 from roost.system import files
-from roost.system.paths import real, relative
+from roost.system.paths import joined, real, relative
 
 _VERSION = 1
 
@@ -53,7 +53,7 @@ def undo(root: str) -> list[Undone]:
         raise RoostError(message)
     done, left = [], []
     for row in reversed(rows):
-        path = os.path.normpath(os.path.join(root, row["path"]))
+        path = joined(root, row["path"])
         restored = _restore(path, row["before"], row["after"])
         done.append(Undone(path, restored))
         left += [] if restored else [row]

@@ -72,7 +72,7 @@ def archives(lock: dict[str, Any], root: str) -> list[str]:
     for package in tables_at(lock, "packages"):  # of a `pylock.toml`
         places += [table(package, "archive"), table(package, "sdist"), *tables_at(package, "wheels")]
     paths = [place.get("url" if place.get("type") == "file" else "path") for place in places]
-    found = {os.path.normpath(os.path.join(root, path)) for path in paths if isinstance(path, str)}
+    found = {joined(root, path) for path in paths if isinstance(path, str)}
     return sorted(path for path in found if not os.path.isdir(path))
 
 
