@@ -49,6 +49,13 @@ def test_install_of_what_is_there_is_one_line(project: Project) -> None:
     assert digest(shared) == before
 
 
+def test_folder_named_like_a_package_is_no_requirement(project: Project) -> None:
+    shared, _ = _shared(project)
+    (project.root / "apple").mkdir()
+    write_noxfile(project, session("tests", "session.install('apple')", PREFIX))
+    assert nox(project).stdout == f"{shared}\n"
+
+
 def test_install_of_another_version_gets_a_venv_of_its_own(project: Project) -> None:
     shared, before = _shared(project)
     show = 'session.run("python", "-c", "import apple; print(apple.VERSION)")'

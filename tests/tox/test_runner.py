@@ -55,6 +55,14 @@ def test_environments_share_the_venv_that_roost_run_uses(project: Project) -> No
     assert not list((project.root / ".tox").glob("*/bin"))
 
 
+def test_folder_named_like_a_group_or_a_package_is_no_requirement(project: Project) -> None:
+    for name in ("dev", "apple"):
+        (project.root / name).mkdir()
+    write_tox(project, one=f"dependency_groups = dev\ndeps = apple\ncommands = {PREFIX}")
+    got = tox(project)
+    assert places(got.stdout) == [str(project.venvs()[0])], got.stdout + got.stderr
+
+
 def test_environment_that_asks_for_more_gets_its_own(project: Project) -> None:
     write_tox(project, one=f"deps = cherry\ncommands =\n  {FRUIT}\n  {PREFIX}", two=f"commands = {FRUIT}")
     got = tox(project)

@@ -116,7 +116,8 @@ def _read_uv(command: list[str], rest: list[str], options: dict[str, Any], venv:
 def _change(tool: str, verb: str, after: list[str], command: list[str], options: dict[str, Any]) -> Change:
     changes = verb in _CHANGING
     requirements = after if verb == "install" and tool in ("pip", "uv pip") else None
-    builds = any(map(folder_in, requirements or []))
+    named = zip(["", *(requirements or [])], requirements or [], strict=False)
+    builds = any(folder_in(word, editable=before in _EDITABLE) for before, word in named)
     if any(word.startswith(_FRESH) for word in requirements or []):
         # nox's own backends start with an empty venv, and uv keeps what is installed.
         command, requirements = [*command, "--reinstall"], None
@@ -161,10 +162,15 @@ def _module(words: list[str]) -> tuple[str, list[str]]:
     return (os.path.basename(words[0]), words[1:]) if words else ("", [])
 
 
-def folder_in(word: str) -> str | None:
-    """Return the folder that a word after `pip install` names, also as `-e.` or with extras, or None."""
-    path = re.sub(r"^(--editable=|-e|file://)", "", word).partition("[")[0]
-    return path if os.path.isdir(path) else None
+def folder_in(word: str, *, editable: bool = False) -> str | None:
+    """Return the folder that a word after `pip install` names, also as `-e.` or with extras, or None.
+
+    As in pip, a word without a slash is the name of a package, unless it follows `-e`.
+    """
+    bare = re.sub(r"^(--editable=|-e|file://)", "", word)
+    path = bare.partition("[")[0]
+    named = editable or bare != word or path.startswith(".") or paths.is_path(path)
+    return path if named and os.path.isdir(path) else None
 
 
 def _plain_folder(word: str) -> bool:
