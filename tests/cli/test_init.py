@@ -151,6 +151,15 @@ def test_configuration_at_the_top_of_a_repository_with_several_projects(plain: P
     assert (top / ".pre-commit-config.yaml").read_text() == config
 
 
+def test_noxfile_with_inline_metadata_gets_no_name_that_no_index_knows(plain: Project) -> None:
+    """The roost of the tests is installed from this folder."""
+    plain.file("noxfile.py", '# /// script\n# dependencies = ["nox"]\n# ///\nimport nox\n')
+    got = plain.roost("init")
+    assert '+# dependencies = ["roost"' not in got.stdout
+    assert "+    import roost.nox\n" in got.stdout
+    assert "has inline metadata: add roost to its dependencies, with the URL you have it from" in got.stderr
+
+
 def test_what_cannot_be_read_stays_and_is_named(plain: Project) -> None:
     plain.file("noxfile.py", "import nox\ndef (:\n")
     (plain.root / "lefthook.yml").write_bytes(b"a:\n  run: uv run \xff\n")

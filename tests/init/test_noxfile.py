@@ -42,6 +42,14 @@ def test_inline_metadata_gets_roost() -> None:
     assert '# dependencies = [\n#   "roost",\n#   "nox",\n# ]\n' in several
 
 
+def test_inline_metadata_stays_where_roost_has_no_index() -> None:
+    """Here roost is installed from a folder; a name that no index knows would break nox for everybody."""
+    text = '# /// script\n# dependencies = ["nox"]\n# ///\nimport nox\n'
+    assert noxfile.edit(text, in_metadata=False).startswith(text.replace("import nox", "import logging"))
+    assert noxfile.has_metadata(text)
+    assert not noxfile.has_metadata("import nox\n")
+
+
 @pytest.mark.parametrize("text", ["import nox\nimport roost.nox\n", "from roost import nox\n", "x = 1\n"])
 def test_noxfile_that_has_roost_or_no_nox_stays(text: str) -> None:
     assert noxfile.edit(text) == text

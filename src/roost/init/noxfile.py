@@ -18,8 +18,10 @@ else:
 """
 
 
-def edit(text: str) -> str:
+def edit(text: str, *, in_metadata: bool = True) -> str:
     """Return the noxfile `text` with roost's backend. Without roost, nox uses the backend that it uses now.
+
+    With `in_metadata`, roost is also added to the dependencies in inline metadata, if there are any.
 
     Raises:
         SyntaxError: it is not Python.
@@ -42,7 +44,13 @@ def edit(text: str) -> str:
     lines[last:last] = [ending, *block, *after]
     for name in missing:
         _add_import(lines, imports, name, ending)
-    return _with_dependency("".join(lines))
+    new = "".join(lines)
+    return _with_dependency(new) if in_metadata else new
+
+
+def has_metadata(text: str) -> bool:
+    """Return whether nox runs the noxfile `text` in an environment that its inline metadata describes (PEP 723)."""
+    return bool(_SCRIPT.search(text))
 
 
 def _add_import(lines: list[str], imports: Sequence[ast.stmt], name: str, ending: str) -> None:

@@ -1,5 +1,6 @@
 """What `roost init` would change in a project."""
 
+import importlib.metadata
 import os
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -124,13 +125,21 @@ def _noxfile(path: str, notes: list[str]) -> Iterator[Edit]:
     if text is None:
         return
     try:
-        new = noxfile.edit(text)
+        from_index = _is_from_index()
+        new = noxfile.edit(text, in_metadata=from_index)
     except SyntaxError as error:
         notes.append(f"`{path}` stays: {error.msg}, in line {error.lineno}")
         return
     if new != text:
         yield Edit(path, text, new)
+        if noxfile.has_metadata(text) and not from_index:
+            notes.append(f"`{path}` has inline metadata: add roost to its dependencies, with the URL you have it from")
         notes.append("the sessions keep their `session.install` lines, for people who have nox alone")
+
+
+def _is_from_index() -> bool:
+    """Return whether this roost came from an index, so that others can install it by its name (PEP 610)."""
+    return importlib.metadata.distribution("roost").read_text("direct_url.json") is None
 
 
 def _text(path: str) -> str | None:
