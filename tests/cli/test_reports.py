@@ -98,13 +98,15 @@ def test_status_counts_packages_and_bytes_once(built: Project) -> None:
 def test_status_in_a_pipe_fits_and_has_no_colour(built: Project) -> None:
     got = built.roost("status").stdout
     assert "\x1b" not in got
-    head, empty, name, path, build, used, kept = got.splitlines()
+    head, empty, name, path, build, disk, used, kept, *_ = got.splitlines()
     venv = built.complete()[0]
     assert head == f"default  ready     {venv.name}"
     assert empty == ""
     assert re.fullmatch(rf"{venv.name}  default, Python 3\.\d+\.\d+, 2 packages, \d+\.\d MiB", name)
     assert path == f"  {venv.relative_to(built.root)}"
-    assert re.fullmatch(r"  built \d{4}-\d\d-\d\d \d\d:\d\d:\d\d in \d+\.\d s by uv \(uv\.lock\).*", build)
+    assert re.fullmatch(r"  built \d{4}-\d\d-\d\d \d\d:\d\d:\d\d in \d+\.\d s by uv \(uv\.lock\)", build)
+    linked = r"linked with others: \d\.\d MiB uv's cache, \d\.\d MiB the bytecode cache"
+    assert re.fullmatch(rf"  disk: \d\.\d MiB its own, {linked}", disk)
     assert re.fullmatch(r"  last used \d{4}-\d\d-\d\d \d\d:\d\d:\d\d", used)
     assert kept == "  kept: it is the target of a link in `.roost/.venv`"
 

@@ -1,9 +1,12 @@
 """What a start costs, in what can be counted: processes, files, modules. No test asserts a time."""
 
 import os
+import shutil
 import sys
 from collections import Counter
 from pathlib import Path
+
+import pytest
 
 from tests.lib.processes import ROOST, ROOST_RUN, run
 from tests.lib.projects import Project, start_until_indexed
@@ -99,15 +102,24 @@ def test_warm_acquire_imports_no_more(project: Project) -> None:
     assert mine == {f"roost.{name}" for name in (*WARM, "errors")}
 
 
-def test_lock_change_starts_three_programs(project: Project) -> None:
-    """git, which says whether `.roost` is tracked; uv; and the new venv's Python, for its health and its bytecode."""
+@pytest.mark.parametrize("cached", [False, True])
+def test_lock_change_starts_three_programs(project: Project, *, cached: bool) -> None:
+    """git, which says whether `.roost` is tracked; uv; and the new venv's Python, for its health.
+
+    A fourth, the same Python without its packages, compiles what the bytecode cache lacks.
+    """
     run(["git", "init", "--quiet"], cwd=project.root, check=True)
     start_until_indexed(project)
     project.write(dependencies=["apple", "cherry"], groups={"dev": ["banana"]})
     project.lock()
+    if cached:
+        other = project.root.parent / "other"
+        shutil.copytree(project.root, other, ignore=shutil.ignore_patterns(".*"))
+        assert run([ROOST, "sync"], cwd=other).returncode == 0
     processes = trace([ROOST, "run", *COMMAND], project.root, "execve")
     started = [call.texts[1:] for calls in processes[1:] for call in calls if call.becomes()]
     uv = [words[1] for words in started if words[0].endswith("/uv")]
     assert uv == ["sync"]
     assert sum(words[0].endswith("/git") for words in started) == 1
-    assert [words[0].endswith("/bin/python") for words in started if words[0].startswith(f"{project.root}/")] == [True]
+    pythons = [words for words in started if words[0].startswith(f"{project.root}/")]
+    assert [("-S" in words) for words in pythons] == ([False] if cached else [False, True])

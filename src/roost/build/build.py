@@ -8,6 +8,8 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from roost.build import probe
+from roost.bytecode import compiler, provide
+from roost.bytecode.cache import Cache
 from roost.console import holders, messages, redact, waiting
 from roost.errors import RoostError
 from roost.inputs import interpreter
@@ -105,11 +107,12 @@ def build(
         reason = changes.first(store, state) or changes.summary(store, state, with_packages=True) or ""
     why = reason or "because of `--refresh`"
     what = "an empty venv" if empty else f"`{env}` with {chosen.kind} ({chosen.reason})"
+    cache = provide.cache() if state.settings.compile_bytecode else None
     messages.step(f"building {what}, {state.interpreter}: {why}")
     try:
         failure = _make_empty(store, state, made) if empty else _install(store, state, made, refresh=refresh)
         if failure is None:  # not "": on a full disk a program can fail without output
-            failure = _finish(store, state, made)
+            failure = _finish(store, state, made, cache)
     except RoostError as error:
         failure = str(error)
     except KeyboardInterrupt:
@@ -188,45 +191,62 @@ def _show(state: State, made: Attempt, log: int) -> None:
     messages.live(f"{phase}, {packages} packages, {made.seconds():.0f} s{f': {last}' if last else ''}")
 
 
-def _finish(store: Store, state: State, made: Attempt) -> str | None:
+def _finish(store: Store, state: State, made: Attempt, cache: Cache | None) -> str | None:
     """Check the venv's health, provide its bytecode and take its inventory. Returns what is wrong with it, or None."""
+    venv = made.venv.path
+    looks: provide.Looks = {}
+    records: list[inventory.Record] = []
     warnings: list[str] = []
+    wanted = state.settings.compile_bytecode
+    tag = cache.tag(state.interpreter.identity) if cache else None
+    provider = provide.Provider(venv, cache, tag) if tag else None
 
-    def take_inventory() -> None:
-        made.files = inventory.take(made.venv.path, bytecode=False)
-        warnings.extend(inventory.edited(made.venv.path, made.files))
+    def look() -> None:
+        made.files = inventory.take(venv, looks)
+        records.extend(inventory.records(venv, made.files))
+        warnings.extend(inventory.edited(venv, made.files, records))
+        if provider:
+            provider.take(made.files, looks, records)
 
-    donor = _donor(store, state) if state.settings.compile_bytecode else None
-    if failure := check_health(store, state, made, donor, take_inventory):
+    if failure := check_health(store, state, made, look):
         return failure
-    made.files |= inventory.take_bytecode(made.venv.path, made.files)
+    if wanted and made.tag:
+        if provider is None or made.tag != tag:
+            provider = provide.Provider(venv, cache, made.tag)
+            provider.take(made.files, looks, records)
+        _compile(store, state, made, provider)
+        made.files |= provider.files
     for warning in warnings:
         messages.warning(warning)
     return None
 
 
-def _donor(store: Store, state: State) -> str:
-    """Return the venv from which a new one can take bytecode, or an empty string."""
-    newest = changes.newest(store, state)
-    if newest and (newest.boot == files.boot_id() or not inventory.damage(newest.venv)):
-        return newest.venv
-    return ""
+def _compile(store: Store, state: State, made: Attempt, provider: provide.Provider) -> None:
+    """Compile what the cache lacks, and add it to the cache. A venv without bytecode works as well."""
+    complete = True
+    if provider.missing:
+        jobs = f"{made.venv.path}/.roost-sources"
+        files.write(jobs, json.dumps([f"{made.venv.path}/{path}" for path in provider.missing]))
+        command = [paths.python(made.venv.path), "-I", "-S", "-B", "-W", "ignore", compiler.__file__, jobs]
+        _, output = _run(store, state, made, command, {})
+        complete = processes.framed(output) == "true"
+        files.remove(jobs)
+    with contextlib.suppress(OSError):  # such as a full disk
+        provider.add(state.interpreter.identity, complete=complete)
 
 
-def check_health(
-    store: Store, state: State, made: Attempt, donor: str | None = None, meanwhile: Callable[[], None] | None = None
-) -> str | None:
+def check_health(store: Store, state: State, made: Attempt, meanwhile: Callable[[], None] | None = None) -> str | None:
     """Start the venv's Python as a session would. Returns what is wrong with it, or None.
 
-    With a `donor`, which may be empty, it also provides the bytecode. `meanwhile` is called while it runs.
+    `meanwhile` is called while it runs.
     """
     venv = made.venv.path
     made.installed = True
     # -I: nothing of the caller's. No -S: what the packages do at start-up is part of the check.
     command = [paths.python(venv), "-I", "-B", "-W", "ignore", probe.__file__]
-    status, output = _run(store, state, made, command if donor is None else [*command, donor], {}, meanwhile)
+    status, output = _run(store, state, made, command, {}, meanwhile)
     try:
-        prefix, version, found = json.loads(processes.framed(output))
+        prefix, version, found, made.tag = json.loads(processes.framed(output))
         made.folders = list(map(paths.slashed, found))
     except ValueError:
         return f"its Python does not start (status {status}): {output.strip()[-2000:]}"

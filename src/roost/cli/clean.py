@@ -5,6 +5,7 @@ import os
 import click
 
 from roost import warm
+from roost.bytecode.cache import Cache
 from roost.cli import options, output
 from roost.console import holders, messages
 from roost.errors import RoostError, UsageError
@@ -18,14 +19,16 @@ EPILOG = """\b
 Examples:
   roost clean          what is neither used nor kept
   roost clean --all    also the newest ones
-  roost clean --all --force    also those used within the hour"""
+  roost clean --all --force    also those used within the hour
+  roost clean --cache  the bytecode of all projects"""
 
 
 @click.command(short_help="Remove the venvs that are neither used nor kept.", epilog=EPILOG)
 @click.option("--all", "every", is_flag=True, help="Also the newest ones, which `keep` would spare.")
 @click.option("--force", is_flag=True, help="With `--all`: also what was used within the hour.")
+@click.option("--cache", is_flag=True, help="Instead the bytecode cache, which all projects of the user share.")
 @options.project
-def clean(every: bool, force: bool, project: str) -> None:
+def clean(every: bool, force: bool, cache: bool, project: str) -> None:
     """Remove the venvs that are not in use, were not used within the hour, and are not kept.
 
     With `--all --force`, only what is in use stays, and the targets of the links in `.roost/.venv`.
@@ -33,6 +36,9 @@ def clean(every: bool, force: bool, project: str) -> None:
     if force and not every:
         message = "`--force` needs `--all`"
         raise UsageError(message)
+    if cache:
+        _empty_cache()
+        return
     found = Project.at(project)
     store = Store(found.root)
     store.check()
@@ -50,6 +56,17 @@ def clean(every: bool, force: bool, project: str) -> None:
     for verdict in verdicts:
         path = verdict.venv.path
         output.result(f"kept {path}: {verdict.keeps}" if verdict.keeps else f"removed {path}", 2)
+
+
+def _empty_cache() -> None:
+    """Remove all bytecode from the cache. Venvs keep theirs."""
+    cache = Cache()
+    if fault := cache.fault():
+        message = f"the bytecode cache was not emptied: {fault}; remove it, or set `ROOST_CACHE_DIR`"
+        raise RoostError(message)
+    usage = cache.usage()
+    cache.shrink(0)
+    output.result(f"removed {usage.entries} entries, {output.mib(usage.bytes)}, from {cache.root}", 2)
 
 
 def _collect(store: Store, keep: int, recent: float) -> list[collection.Verdict]:

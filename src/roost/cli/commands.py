@@ -113,6 +113,7 @@ def cli(context: click.Context) -> None:
 @options.project
 @click.option("--directory", metavar="DIR", help="Change to this folder first.  [default: .]")
 @click.option("--external", is_flag=True, help="Take the command from PATH if the environment lacks it.")
+@options.no_cache
 @options.quiet
 @click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED, shell_complete=completion.commands)
 def run(selected: dict[str, Any], command: tuple[str, ...], **others: Any) -> None:

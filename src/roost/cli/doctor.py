@@ -14,6 +14,7 @@ from typing import Literal, NamedTuple
 import click
 
 import roost
+from roost.bytecode.cache import Cache, limit
 from roost.cli import options, output
 from roost.console import holders
 from roost.errors import RoostError, UsageError
@@ -29,7 +30,17 @@ VERSION = 1  # of the output with `--json`
 _NETWORK = ("nfs", "cifs", "smb", "9p", "fuse", "afs", "drvfs", "vboxsf", "virtiofs", "lustre", "gpfs", "ceph")
 _TOOLS = ("git", "uv", "nox", "pre-commit", "prek", "lefthook")
 _SLEEP = "import time; print('started', flush=True); time.sleep(60)"
-_VARIABLES = ("ROOST_DIR", "ROOST_ENV", "ROOST_QUIET", "ROOST_TIMEOUT", "UV_CACHE_DIR", "UV_LINK_MODE")
+_VARIABLES = (
+    "ROOST_CACHE_DIR",
+    "ROOST_CACHE_LIMIT",
+    "ROOST_DIR",
+    "ROOST_ENV",
+    "ROOST_NO_CACHE",
+    "ROOST_QUIET",
+    "ROOST_TIMEOUT",
+    "UV_CACHE_DIR",
+    "UV_LINK_MODE",
+)
 _OPTIONS = ("local_lock=", "lock", "nolock", "vers=")  # of a mount; others hold names, addresses and long paths
 _CONFIGURATIONS = (".pre-commit-config.yaml", "prek.toml", "lefthook.yml", ".husky/pre-commit", ".husky/pre-push")
 _READY = 10.0  # seconds that a process of ours gets to take a lock
@@ -69,6 +80,7 @@ def examine(start: str) -> list[Finding]:
         _names,
         _clock,
         _hard_links,
+        _bytecode,
         _link,
         _hooks,
         _leftovers,
@@ -263,6 +275,32 @@ def _hard_links(project: Project, store: Store) -> Iterator[Finding]:
     else:
         cure = "set `UV_CACHE_DIR` to a folder on the disk of the project"
         yield Finding("warning", f"no links from uv's cache `{cache}` work, so each venv is a full copy{each}", cure)
+
+
+def _bytecode(project: Project, store: Store) -> Iterator[Finding]:
+    del project
+    cache = Cache()
+    cure = "set `ROOST_CACHE_DIR` to a folder of your own, on the disk of the project"
+    if fault := cache.fault():
+        yield Finding("warning", f"the bytecode cache is not used: {fault}", cure)
+        return
+    try:
+        cache.prepare()
+        path = f"{cache.root}/doctor.{os.getpid()}"
+        os.close(files.create(path))
+        try:
+            works = folders.supports_hard_links(path, f"{store.data}/doctor.{os.getpid()}")
+        finally:
+            files.remove(path)
+    except OSError as error:
+        yield Finding("warning", f"the bytecode cache `{cache.root}` cannot be written: {error.strerror}", cure)
+        return
+    usage = cache.usage()
+    size = f"{output.mib(usage.bytes)} of at most {output.mib(limit())}"
+    if works:
+        yield Finding("ok", f"new venvs link their bytecode from `{cache.root}` ({size})")
+    else:
+        yield Finding("warning", f"no links from the bytecode cache `{cache.root}` work: each venv has copies", cure)
 
 
 def _link(project: Project, store: Store) -> Iterator[Finding]:

@@ -1,6 +1,7 @@
 """Options that several commands have."""
 
 import functools
+import os
 import shlex
 from collections.abc import Callable
 from typing import Any
@@ -59,3 +60,18 @@ def selection(command: Callable[..., None]) -> Callable[..., None]:
         else:
             wrapped = click.option(flag, field, metavar=_METAVARS.get(field, "G"), multiple=True, help=text)(wrapped)
     return env(wrapped)
+
+
+def _without_cache(context: click.Context, parameter: click.Parameter, value: bool) -> None:
+    del context, parameter
+    if value:
+        os.environ["ROOST_NO_CACHE"] = "1"
+
+
+no_cache = click.option(
+    "--no-cache",
+    is_flag=True,
+    expose_value=False,
+    callback=_without_cache,
+    help="Compile all bytecode of a new venv, without the cache.",
+)

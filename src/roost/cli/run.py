@@ -54,6 +54,8 @@ def parse(words: list[str]) -> Arguments | None:
         name, equals, value = word.partition("=")
         if word == "--external":
             arguments.external = True
+        elif word == "--no-cache":
+            os.environ["ROOST_NO_CACHE"] = "1"
         elif word in ("-q", "--quiet"):
             arguments.quiet = True
         elif name in WITH_VALUE and (equals or rest):

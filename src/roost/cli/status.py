@@ -9,6 +9,7 @@ from typing import Any, Literal, NamedTuple
 import click
 
 from roost import protocol, warm
+from roost.bytecode.cache import Cache, limit
 from roost.cli import options, output
 from roost.console import holders, messages
 from roost.errors import UsageError
@@ -61,11 +62,23 @@ class VenvStatus(NamedTuple):
     """On disk, a file with several names counted once."""
     shared: int
     """How many of these bytes have another name, such as in uv's cache."""
+    bytecode: int
+    """How many of the shared bytes are bytecode, from the bytecode cache."""
     used: str
     """When it was last leased, in ISO 8601."""
     users: list[Process]
     keeps: str | None
     """Why `roost clean` leaves it, or None."""
+
+
+class CacheStatus(NamedTuple):
+    """The user's bytecode cache, which all projects share."""
+
+    path: str
+    entries: int
+    """One for each distribution and Python."""
+    bytes: int
+    limit: int
 
 
 class Status(NamedTuple):
@@ -75,15 +88,17 @@ class Status(NamedTuple):
     store: str
     environments: list[EnvStatus]
     venvs: list[VenvStatus]
+    cache: CacheStatus
 
     def as_json(self) -> dict[str, Any]:
-        """Return the object that `--json` prints: `version`, `project`, `store`, `environments` and `venvs`."""
+        """Return what `--json` prints: `version`, `project`, `store`, `environments`, `venvs`, `cache`."""
         return {
             "version": VERSION,
             "project": self.project,
             "store": self.store,
             "environments": [one._asdict() for one in self.environments],
             "venvs": [one._asdict() | {"users": [user._asdict() for user in one.users]} for one in self.venvs],
+            "cache": self.cache._asdict(),
         }
 
 
@@ -108,7 +123,14 @@ def look(start: str, selection: Selection | None = None) -> Status:
         store.root,
         [_env(start, one, building) for one in asked],
         [_venv(verdict, using[verdict.venv.lease_file]) for verdict in verdicts],
+        _cache(),
     )
+
+
+def _cache() -> CacheStatus:
+    cache = Cache()
+    usage = cache.usage()
+    return CacheStatus(cache.root, usage.entries, usage.bytes, limit())
 
 
 def _is_building(verdict: collection.Verdict, using: dict[str, list[Process]]) -> bool:
@@ -155,7 +177,7 @@ def _not_built(selection: Selection) -> str:
 def _venv(verdict: collection.Verdict, using: list[Process]) -> VenvStatus:
     venv = verdict.venv
     found = marker.load(venv.marker)[0] if verdict.complete else None
-    total, shared = folders.disk_usage(venv.path)
+    disk = folders.disk_usage(venv.path)
     return VenvStatus(
         path=venv.path,
         environment=found.environment if found else "",
@@ -167,8 +189,9 @@ def _venv(verdict: collection.Verdict, using: list[Process]) -> VenvStatus:
         built=found.built if found else "",
         seconds=found.seconds if found else 0.0,
         packages=len(_installed(found)),
-        bytes=total,
-        shared=shared,
+        bytes=disk.total,
+        shared=disk.shared,
+        bytecode=disk.bytecode,
         used=_used(venv),
         users=using,
         keeps="in use" if using else verdict.keeps,
@@ -214,6 +237,10 @@ def status(selected: dict[str, Any], as_json: bool, project: str) -> None:
         click.secho(messages.printable(head), bold=True)
         for line in lines:
             output.result(f"  {line}", 4)
+    if cache := found.cache.entries and found.cache:
+        click.echo()
+        size = f"{output.mib(cache.bytes)} of at most {output.mib(cache.limit)}"
+        output.result(f"bytecode cache of all projects: {size}, {cache.path}", 4)
 
 
 def _name(one: EnvStatus) -> str:
@@ -234,8 +261,12 @@ def _venv_lines(venv: VenvStatus, found: Status) -> list[str]:
         head = f"{name}  {_owner(venv)}, {venv.python}, {venv.packages} packages, {output.mib(venv.bytes)}"
     lines = [head, relative(venv.path, found.project)]
     if venv.complete:
-        shared = f"; {output.mib(venv.shared)} of it shared with uv's cache by hard links" if venv.shared else ""
-        lines.append(f"built {output.time(venv.built)} in {venv.seconds:.1f} s by {venv.installer}{shared}")
+        parts = {"its own": venv.bytes - venv.shared, "uv's cache": venv.shared - venv.bytecode}
+        parts["the bytecode cache"] = venv.bytecode
+        own, *linked = [f"{output.mib(size)} {name}" for name, size in parts.items() if size or name == "its own"]
+        disk = f"{own}, linked with others: {', '.join(linked)}" if linked else own
+        lines.append(f"built {output.time(venv.built)} in {venv.seconds:.1f} s by {venv.installer}")
+        lines.append(f"disk: {disk}")
         lines.append(f"last used {output.time(venv.used)}")
     lines += [f"pid {user.pid} since {output.time(user.since)}: {holders.shorten(user.command)}" for user in venv.users]
     lines.append(f"kept: {venv.keeps}" if venv.keeps else "not kept: the next build or `roost clean` removes it")

@@ -22,6 +22,7 @@ Examples:
 @options.python
 @click.option("--all", "every", is_flag=True, help="All environments of the project, one after another.")
 @click.option("--refresh", is_flag=True, help="Build again, even if there is a valid venv.")
+@options.no_cache
 @options.quiet
 @options.project
 def sync(selected: dict[str, Any], every: bool, refresh: bool, quiet: bool, project: str) -> None:

@@ -53,6 +53,11 @@ class Interpreter(NamedTuple):
         """Its path without links. Its own `path` is the one to watch: an upgrade lets a link lead to another file."""
         return paths.real(self.path)
 
+    @property
+    def identity(self) -> str:
+        """What tells its bytecode apart from that of others, wherever it is."""
+        return f"{self.implementation} {self.version} {self.build} {self.file}"
+
     def __str__(self) -> str:
         """Return its name and version, such as `Python 3.12.4`."""
         name = {"cpython": "Python", "pypy": "PyPy", "graalpy": "GraalPy"}.get(self.implementation, self.implementation)

@@ -8,7 +8,7 @@ substitute: they do not list bytecode.
 import csv
 import json
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from roost.errors import RoostError
@@ -18,19 +18,21 @@ from roost.system.paths import normal
 FILE = ".roost-files"
 
 
-class Recorded(NamedTuple):
-    """One line of a `RECORD` file, written by an installer."""
+class Record(NamedTuple):
+    """A `RECORD` file, in which an installer listed the files of one distribution."""
 
     distribution: str
     """Name and version, such as `click 8.1.8`."""
-    path: str
-    size: str
+    folder: str
+    """Its `site-packages`, below the venv, with a final slash."""
+    rows: list[list[str]]
+    """For each file: path below `folder`, hash, size."""
 
 
-def take(venv: str, within: Iterable[str] = ("",), *, bytecode: bool = True) -> dict[str, int | str]:
-    """Return the files in `venv`, or in its folders `within` (with a final slash): path to size, or a link's target."""
+def take(venv: str, looks: dict[str, os.stat_result] | None = None) -> dict[str, int | str]:
+    """Return the files in `venv`: path to size, or a link's target. `looks` gets the stat results of Python sources."""
     found: dict[str, int | str] = {}
-    folders = list(within)
+    folders = [""]
     while folders:
         below = folders.pop()
         with os.scandir(f"{venv}/{below}") as entries:
@@ -39,30 +41,27 @@ def take(venv: str, within: Iterable[str] = ("",), *, bytecode: bool = True) -> 
                 if entry.is_symlink():
                     found[path] = system_files.read_link(entry.path)
                 elif entry.is_dir():
-                    if bytecode or entry.name != "__pycache__":
-                        folders.append(f"{path}/")
+                    folders.append(f"{path}/")
                 elif path != FILE:
                     try:
-                        found[path] = entry.stat().st_size
+                        look = entry.stat(follow_symlinks=False)
                     except FileNotFoundError:  # removed by a program that starts with the venv's Python
                         continue
+                    found[path] = look.st_size
+                    if looks is not None and path.endswith(".py"):
+                        looks[path] = look if look.st_ino else os.lstat(entry.path)  # which Windows leaves out
     return found
 
 
-def take_bytecode(venv: str, files: Iterable[str]) -> dict[str, int | str]:
-    """Return what `take` leaves out without `bytecode`: the files in the `__pycache__` folders beside `files`."""
-    folders = {path.rpartition("/")[0] for path in files if path.endswith(".py")}
-    caches = [f"{folder}/__pycache__/" for folder in folders]
-    return take(venv, [cache for cache in caches if os.path.isdir(f"{venv}/{cache}")])
-
-
 def write(venv: str, files: dict[str, int | str]) -> None:
-    """Write the inventory `files` into `venv`, and to the disk, before a marker names the venv.
+    """Write the inventory `files` into `venv`, before a marker names the venv.
+
+    It is not flushed to the disk: after a power cut, an inventory that cannot be read counts as damage.
 
     Raises:
         OSError: the disk is full, or fails.
     """
-    system_files.write(f"{venv}/{FILE}", json.dumps(files), flush=True)
+    system_files.write(f"{venv}/{FILE}", json.dumps(files))
 
 
 def damage(venv: str) -> str | None:
@@ -82,7 +81,7 @@ def damage(venv: str) -> str | None:
     return None
 
 
-def edited(venv: str, files: dict[str, int | str]) -> list[str]:
+def edited(venv: str, files: dict[str, int | str], records: Iterable[Record]) -> list[str]:
     """Return a warning for each distribution in `venv` with a file in `files` of another size than in its `RECORD`.
 
     uv links files from its cache into every venv: an edit in place changes all of them, and the cache.
@@ -91,17 +90,22 @@ def edited(venv: str, files: dict[str, int | str]) -> list[str]:
         RoostError: a file is empty that should not be, as in a cache after a power cut.
     """
     found: dict[str, str] = {}
-    for one in _recorded(venv, files):
-        size = files.get(one.path.removeprefix(f"{venv}/"))
-        if one.distribution in found or not one.size.isdecimal() or not isinstance(size, int) or str(size) == one.size:
-            continue
-        if one.path.endswith("/RECORD"):
-            continue  # uv may add it to itself, with the size before that
-        name = one.distribution.partition(" ")[0]
-        cure = f"if it was edited or damaged in uv's cache, `uv cache clean {name}` and `roost sync --refresh`"
-        found[one.distribution] = f"`{one.path}` has {size} bytes, not the {one.size} that `{name}` came with: {cure}"
-        if size == 0:
-            raise RoostError(found[one.distribution])
+    for record in records:
+        for below, _, expected in record.rows:
+            path = f"{record.folder}{below}"
+            if below.startswith("."):  # only these: normalizing every path would double the time
+                path = normal(path)
+            size = files.get(path)
+            if not isinstance(size, int) or str(size) == expected or not expected.isdecimal():
+                continue
+            if path.endswith("/RECORD"):
+                continue  # uv may add it to itself, with the size before that
+            name = record.distribution.partition(" ")[0]
+            cure = f"if it was edited or damaged in uv's cache, `uv cache clean {name}` and `roost sync --refresh`"
+            text = f"`{venv}/{path}` has {size} bytes, not the {expected} that `{name}` came with: {cure}"
+            if size == 0:
+                raise RoostError(text)
+            found.setdefault(record.distribution, text)
     return list(found.values())
 
 
@@ -115,17 +119,16 @@ def read(venv: str) -> dict[str, int | str]:
         return dict(json.load(file))
 
 
-def _recorded(venv: str, files: Iterable[str]) -> Iterator[Recorded]:
+def records(venv: str, files: Iterable[str]) -> list[Record]:
+    """Return the content of the `RECORD` files among `files`; one that cannot be read is left out."""
+    found = []
     for path in sorted(path for path in files if path.endswith(".dist-info/RECORD")):
-        folder, name, _ = f"{venv}/{path}".rsplit("/", 2)
+        folder, name, _ = path.rsplit("/", 2)
         distribution = name.removesuffix(".dist-info").replace("-", " ", 1)
         try:
             with open(f"{venv}/{path}", encoding="utf-8", errors="surrogateescape", newline="") as file:
                 rows = [row for row in csv.reader(file) if len(row) == 3]
         except (OSError, csv.Error):
             continue
-        for below, _, size in rows:
-            where = f"{folder}/{below}"
-            if below.startswith("."):  # only these: normalizing every path would double the time
-                where = normal(where)
-            yield Recorded(distribution, where, size)
+        found.append(Record(distribution, f"{folder}/", rows))
+    return found

@@ -7,7 +7,7 @@ import shutil
 import sys
 from collections.abc import Iterator
 from types import TracebackType
-from typing import Self
+from typing import NamedTuple, Self
 
 from roost.errors import RoostError
 
@@ -56,6 +56,14 @@ def names(folder: str, pattern: re.Pattern[str]) -> list[str]:
         return []
 
 
+def names_in(folder: str) -> list[str]:
+    """Return the names in `folder`; none where it cannot be read."""
+    try:
+        return os.listdir(folder)
+    except OSError:
+        return []
+
+
 def remove_temporary(path: str, before: float) -> None:
     """Remove the temporary files in the folder `path` that were last changed before `before` (seconds since 1970).
 
@@ -68,12 +76,19 @@ def remove_temporary(path: str, before: float) -> None:
                 folder.unlink(name)
 
 
-def disk_usage(folder: str) -> tuple[int, int]:
-    """Return the bytes that the files in `folder` take on disk, and how many of these have another name elsewhere.
+class Usage(NamedTuple):
+    """The bytes that files take on disk."""
 
-    A file with several names counts once.
-    """
-    total = shared = 0
+    total: int
+    shared: int
+    """How many of these have another name elsewhere."""
+    bytecode: int
+    """How many of the shared bytes are bytecode."""
+
+
+def disk_usage(folder: str) -> Usage:
+    """Return the bytes that the files in `folder` take on disk. A file with several names counts once."""
+    total = shared = bytecode = 0
     seen = set()
     folders = [folder]
     while folders:
@@ -88,9 +103,11 @@ def disk_usage(folder: str) -> tuple[int, int]:
             info = os.lstat(entry.path)  # on Windows, `entry.stat` knows no inode
             if info.st_ino not in seen:
                 seen.add(info.st_ino)
-                total += size_on_disk(info)
-                shared += size_on_disk(info) if info.st_nlink > 1 else 0
-    return total, shared
+                size = size_on_disk(info)
+                total += size
+                shared += size if info.st_nlink > 1 else 0
+                bytecode += size if info.st_nlink > 1 and entry.name.endswith(".pyc") else 0
+    return Usage(total, shared, bytecode)
 
 
 class Folder:
