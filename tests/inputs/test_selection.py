@@ -1,6 +1,8 @@
 """Selections: an environment by what it holds, by options, variables, nox and Python; the same one is the same venv."""
 
 import os
+import shutil
+import sys
 from pathlib import Path
 
 import pytest
@@ -9,7 +11,7 @@ import roost
 from roost import warm
 from roost.warm import Selection
 from tests.lib.packages import package, uv_table
-from tests.lib.processes import ROOST_RUN, run
+from tests.lib.processes import ROOST, ROOST_RUN, all_at_once, finish, run
 from tests.lib.projects import Project, builds, starts_warm
 
 LOCKED = pytest.mark.parametrize("locked", [True, False], ids=["locked", "unlocked"])
@@ -65,6 +67,28 @@ def test_same_selection_is_the_same_venv_however_it_was_asked_for(several: Proje
     assert venv in got.stdout, got.stderr
     assert builds(several) == 1
     assert "`docs` is ready" in several.roost("why", "--env", "docs").stdout
+
+
+def test_six_doors_at_once_build_once(several: Project, tmp_path: Path) -> None:
+    several.lock()
+    code = "import sys; print(sys.prefix)"
+    in_python = f"import roost; print(roost.acquire({str(several.root)!r}, groups=['docs'], extras=[]).venv)"
+    variable = ["env", "ROOST_GROUPS=docs"]
+    doors = (
+        [ROOST, "run", "--group", "docs", "python", "-c", code],
+        [ROOST, "run", "--env=docs", "python", "-c", code],
+        [*variable, ROOST_RUN, "python", "-c", code],
+        [*variable, ROOST, "run", "python", "-c", code],
+        [ROOST, "sync", "-q", "--group=docs", "--group=dev"],
+        [sys.executable, "-c", in_python],
+    )
+    for turn in range(2):
+        children = all_at_once(len(doors), tmp_path, lambda number: doors[number], cwd=several.root)
+        ends = [finish(child) for child in children]
+        assert [status for status, _, _ in ends] == [0] * len(doors), ends
+        assert len({out for _, out, _ in ends}) == 1
+        assert builds(several) == 1 + turn
+        shutil.rmtree(several.store / ".venv/.v2/envs")
 
 
 NOXFILE = """

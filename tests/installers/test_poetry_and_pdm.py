@@ -56,6 +56,19 @@ def test_groups_and_extras_are_those_of_the_settings(locked: Project, tool: str,
     assert (locked.root / f"{tool}.lock").read_bytes() == lock
 
 
+OPTIONS = [
+    (["--no-group", "dev"], "apple 2.0 cherry 1.0 project 1.0"),
+    (["--only-group", "docs"], "cherry 1.0"),
+    (["--group", "docs"], ALL),
+]
+
+
+@pytest.mark.slow
+@pytest.mark.normally(tool=["pdm"])
+def test_options_select_groups(locked: Project) -> None:
+    assert [installed(locked, *options) for options, _ in OPTIONS] == [expected for _, expected in OPTIONS]
+
+
 @pytest.mark.slow
 def test_without_named_groups_pdm_installs_what_it_chooses_itself(
     plain: Project, add_tool: AddTool, open_index: Index
