@@ -146,7 +146,9 @@ class Store:
             )
             return RoostError(message)
         cure = "make it writable, or set `ROOST_DIR` to a folder that is"
-        if error.errno in _NOT_OURS:
+        if error.errno == errno.ENAMETOOLONG:
+            cure = "use a shorter name"
+        elif error.errno in _NOT_OURS:
             cure = "roost did not put it there, so remove it"
         path = error.filename2 or error.filename or self.root
         return RoostError(f"`{path}` cannot be used: {error.strerror}; {cure}")

@@ -107,9 +107,14 @@ def stem(program: str) -> str:
     return name[:-4] if name.lower().endswith(_PROGRAMS or ("/",)) else name
 
 
-def quote(text: str) -> str:
-    """Return `text` as one file name: a version request such as `>=3.12`, or the path of a project."""
-    return "".join([f"%{ord(char):02X}" if char in _RESERVED else char for char in text])
+def quote(text: str, limit: int = NAME_LIMIT) -> str:
+    """Return `text` as one file name: a version request such as `>=3.12`, or a path; above `limit` bytes, a hash."""
+    name = "".join([f"%{ord(char):02X}" if char in _RESERVED else char for char in text])
+    if len(os.fsencode(name)) > limit:
+        import hashlib  # noqa: PLC0415 - only for a text of that length
+
+        name = f"%2F{hashlib.sha256(os.fsencode(text)).hexdigest()}"
+    return name
 
 
 def is_inside(path: str, folder: str) -> bool:

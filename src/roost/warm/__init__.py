@@ -42,6 +42,7 @@ BREAK = "\t"  # the line that ends a paragraph
 INNER = ".venv/.v2"  # build backends, formatters and linters skip a folder named `.venv` at any depth
 SIZE_LIMIT = 16 << 20  # bytes of an index
 BLUR = 20_000_000  # nanoseconds by which a time stamp may lag: two ticks of a kernel with HZ=100
+PYTHON_LIMIT = 100  # bytes of the Python in the same name
 NAME_LIMIT = 120  # bytes of a selection's name: with the Python and the fingerprint it is the name of a file
 LISTS = ("groups", "only_groups", "no_groups", "extras", "packages")
 FLAGS = ("all_extras", "frozen")
@@ -110,7 +111,7 @@ class Selection:
         python = self.python
         if python and paths.is_path(python):
             python = paths.absolute(python)  # relative to the current folder, which another start need not have
-        return f"@{paths.quote(python)}" if python else ""
+        return f"@{paths.quote(python, PYTHON_LIMIT)}" if python else ""
 
 
 def option(field: str) -> str:
@@ -184,17 +185,7 @@ def _names(variable: str) -> "list[str]":
 def folder(project: str) -> str:
     """Return the folder with all files of roost for `project`, an absolute path without links."""
     elsewhere = os.environ.get("ROOST_DIR")
-    return f"{paths.absolute(elsewhere)}/{path_name(project)}" if elsewhere else f"{project.rstrip('/')}/.roost"
-
-
-def path_name(project: str) -> str:
-    """Return the path `project` as one file name."""
-    name = paths.quote(project)
-    if len(os.fsencode(name)) > paths.NAME_LIMIT:
-        import hashlib  # noqa: PLC0415 - only for a path of that length
-
-        name = f"%2F{hashlib.sha256(os.fsencode(project)).hexdigest()}"
-    return name
+    return f"{paths.absolute(elsewhere)}/{paths.quote(project)}" if elsewhere else f"{project.rstrip('/')}/.roost"
 
 
 def session_folder(project: str, session: str) -> str:

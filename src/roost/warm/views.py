@@ -6,7 +6,7 @@ They share the store, its lock and its journal. Each has its own links, index an
 import os
 
 from roost import warm
-from roost.system import files
+from roost.system import files, paths
 
 
 def first(project: str) -> "tuple[str, str]":
@@ -28,7 +28,7 @@ def first(project: str) -> "tuple[str, str]":
 
 def other(project: str) -> str:
     """Return the folder with the index, the choices and the links of `project` where another path came first."""
-    return f"{warm.folder(project)}/{warm.INNER}/at/{warm.path_name(project)}"
+    return f"{warm.folder(project)}/{warm.INNER}/at/{paths.quote(project)}"
 
 
 def own(project: str) -> str:
