@@ -285,6 +285,7 @@ class RoostEnv(VirtualEnv):
             if change.builds:
                 with _reported(self.interpreter):
                     stack.enter_context(session_venv.building_in_tree(self._request()))
+                    stack.enter_context(self._own.lend(f"{self._label}: {change.words}"))
             yield
         with _reported(self.interpreter):
             self._own.complete()

@@ -11,13 +11,13 @@ from collections.abc import Iterator
 from roost import protocol
 from roost import state as states
 from roost.build import build
-from roost.console import messages
+from roost.console import holders, messages
 from roost.console.waiting import Wait
 from roost.inputs import interpreter
 from roost.protocol import Held, Request
 from roost.store import inventory, marker
 from roost.store.venvs import Attempt, Venv
-from roost.system import files
+from roost.system import files, locks
 
 
 class SessionVenv:
@@ -48,9 +48,39 @@ class SessionVenv:
         if warning := marker.publish(self._venv.marker, marker.describe(self._held.state, done)):
             messages.warning(warning)
 
+    @contextlib.contextmanager
+    def lend(self, label: str) -> Iterator[None]:
+        """Let the commands that start meanwhile hold the lease, too: the next build waits for an orphan (rule 9).
+
+        nox closes all descriptors of its children but the standard ones. So the lease takes the place of standard
+        input, of which an installer reads nothing. Its file has a record, like that of a build.
+
+        Raises:
+            OSError: the record cannot be written.
+        """
+        lease, path = self._held.lease_descriptor, self._venv.lease_file
+        _write_record(path, holders.record(label))
+        os.lseek(lease, 0, os.SEEK_END)
+        before = os.dup(0)
+        os.dup2(lease, 0)
+        try:
+            yield
+        finally:
+            os.dup2(before, 0)
+            os.close(before)
+            _write_record(path, "")
+
     @property
     def _venv(self) -> Venv:
         return Venv(*os.path.split(self.path))
+
+
+def _write_record(path: str, text: str) -> None:
+    descriptor = os.open(path, os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    try:
+        locks.write_record(descriptor, text)
+    finally:
+        os.close(descriptor)
 
 
 def look(request: Request) -> tuple[str, bool]:

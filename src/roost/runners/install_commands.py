@@ -9,6 +9,7 @@ import shutil
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+from roost.inputs.files import text_of
 from roost.system import paths, processes
 from roost.system.paths import absolute
 
@@ -33,6 +34,7 @@ _MENTIONED = re.compile(
     r"|\bsetup\.py\b"
 )
 _EDITABLE = ("-e", "--editable")
+_NO_SOURCE = {"conda", "ensurepip", "mamba", "micromamba"}  # of these, those that never build the project in its tree
 _FRESH = ("--exclude-newer", "--no-binary", "--resolution")  # may select other files than those that satisfy by version
 
 
@@ -72,7 +74,14 @@ def read(args: Sequence[Any], options: dict[str, Any], venv: str, scripts: str) 
     tool, rest = _tool(command, scripts)
     if tool in _OTHERS:
         words = " ".join([tool, *rest[:1]])
-        return Change(command, _with_env(options, _target(venv)), words, changes=True, requirements=None, builds=False)
+        return Change(
+            command,
+            _with_env(options, _target(venv)),
+            words,
+            changes=True,
+            requirements=None,
+            builds=tool not in _NO_SOURCE,
+        )
     if tool == "pip":
         return _read_pip(command, rest, options, venv, scripts)
     if tool == "uv":
@@ -116,8 +125,7 @@ def _read_uv(command: list[str], rest: list[str], options: dict[str, Any], venv:
 def _change(tool: str, verb: str, after: list[str], command: list[str], options: dict[str, Any]) -> Change:
     changes = verb in _CHANGING
     requirements = after if verb == "install" and tool in ("pip", "uv pip") else None
-    named = zip(["", *(requirements or [])], requirements or [], strict=False)
-    builds = any(folder_in(word, editable=before in _EDITABLE) for before, word in named)
+    builds = _builds(requirements or [])
     if any(word.startswith(_FRESH) for word in requirements or []):
         # nox's own backends start with an empty venv, and uv keeps what is installed.
         command, requirements = [*command, "--reinstall"], None
@@ -175,6 +183,31 @@ def folder_in(word: str, *, editable: bool = False) -> str | None:
 
 def _plain_folder(word: str) -> bool:
     return not word.startswith("-") and folder_in(word) is not None
+
+
+def _builds(words: Sequence[str]) -> bool:
+    """Return whether the words after `pip install` name a folder, which is built in place, also in a `-r` file."""
+    pending, seen = list(words), set()
+    word = ""
+    while pending:
+        before, word = word, pending.pop(0)
+        found = re.fullmatch(r"(?:-r|--requirement)(?:=?(.+))?", word)
+        if found is None:
+            if folder_in(word, editable=before in _EDITABLE):
+                return True
+            continue
+        path = found[1] or (pending.pop(0) if pending else "")
+        if path not in seen and os.path.isfile(path):
+            seen.add(path)
+            lines = (line.partition(" #")[0].split() for line in text_of(os.path.abspath(path)).splitlines())
+            nested = [part for line in lines for part in line if not line[0].startswith("#")]
+            pending += [_beside(path, one, before) for before, one in zip(["", *nested], nested, strict=False)]
+    return False
+
+
+def _beside(path: str, word: str, before: str) -> str:
+    """Return `word` of the requirement file `path`: a nested file's name starts in its folder, any other path here."""
+    return os.path.join(os.path.dirname(path), word) if before in ("-r", "--requirement") else word
 
 
 def _has_pip(options: Mapping[str, Any], scripts: str) -> bool:

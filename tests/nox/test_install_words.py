@@ -1,0 +1,35 @@
+"""Which commands of a session build the project in its source tree, and so need the build lock."""
+
+from pathlib import Path
+
+import pytest
+
+from roost.runners import install_commands
+
+
+@pytest.mark.parametrize(
+    ("words", "builds"),
+    [
+        ("pip install .", True),
+        ("pip install -e .[docs]", True),
+        ("pip install -r dev.txt", True),
+        ("uv pip install --requirement=deep/nested.txt", True),
+        ("pip install -rnone.txt", False),
+        ("pip install -r plain.txt apple", False),
+        ("maturin develop", True),
+        ("python setup.py develop", True),
+        ("conda install apple", False),
+    ],
+)
+def test_commands_that_build_in_the_tree(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: str, builds: bool
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "deep").mkdir()
+    (tmp_path / "dev.txt").write_text("apple  # a fruit\n.\n")
+    (tmp_path / "deep/nested.txt").write_text("-r more.txt\n")
+    (tmp_path / "deep/more.txt").write_text("-e .\n")
+    (tmp_path / "plain.txt").write_text("# . is not installed\napple>=1\n-r plain.txt\n")
+    change = install_commands.read(words.split(), {}, "/own", "/shared/bin")
+    assert change is not None
+    assert change.builds == builds
