@@ -18,6 +18,8 @@ from roost.runners import install_commands
         ("pip install -r plain.txt apple", False),
         ("maturin develop", True),
         ("python setup.py develop", True),
+        ("poetry install", True),
+        ("hatch run roost-run pytest", False),
         ("conda install apple", False),
     ],
 )

@@ -34,7 +34,9 @@ _MENTIONED = re.compile(
     r"|\bsetup\.py\b"
 )
 _EDITABLE = ("-e", "--editable")
-_NO_SOURCE = {"conda", "ensurepip", "mamba", "micromamba"}  # of these, those that never build the project in its tree
+_IN_TREE = {"flit", "maturin", "setup.py"}  # of these, those that build the project where it is, whatever the command
+_NO_SOURCE = {"conda", "ensurepip", "mamba", "micromamba"}  # and those that never do
+_INSTALLS = (["install"], ["sync"])
 _FRESH = ("--exclude-newer", "--no-binary", "--resolution")  # may select other files than those that satisfy by version
 
 
@@ -80,7 +82,7 @@ def read(args: Sequence[Any], options: dict[str, Any], venv: str, scripts: str) 
             words,
             changes=True,
             requirements=None,
-            builds=tool not in _NO_SOURCE,
+            builds=tool in _IN_TREE or (rest[:1] in _INSTALLS and tool not in _NO_SOURCE),
         )
     if tool == "pip":
         return _read_pip(command, rest, options, venv, scripts)
