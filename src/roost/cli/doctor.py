@@ -27,7 +27,7 @@ from roost.system.folders import Folder
 from roost.system.paths import real
 
 VERSION = 1  # of the output with `--json`
-_NETWORK = ("nfs", "cifs", "smb", "9p", "fuse", "afs", "drvfs", "vboxsf", "virtiofs", "lustre", "gpfs", "ceph")
+_NETWORK = tuple("nfs cifs smb 9p fuse afs drvfs vboxsf virtiofs fakeowner lustre gpfs ceph".split())
 _TOOLS = ("git", "uv", "nox", "pre-commit", "prek", "lefthook")
 _SLEEP = "import time; print('started', flush=True); time.sleep(60)"
 _VARIABLES = (
@@ -43,6 +43,7 @@ _VARIABLES = (
 )
 _OPTIONS = ("local_lock=", "lock", "nolock", "vers=")  # of a mount; others hold names, addresses and long paths
 _CONFIGURATIONS = (".pre-commit-config.yaml", "prek.toml", "lefthook.yml", ".husky/pre-commit", ".husky/pre-push")
+_TRIAL = 1.5  # seconds; on Docker Desktop's bind mounts a flock excludes for as long as a second (docker/for-mac#7004)
 _READY = 10.0  # seconds that a process of ours gets to take a lock
 
 
@@ -119,11 +120,16 @@ def _version(path: str) -> str:
     return first if name in first else f"{name} {first}".strip()
 
 
+def _mount(store: Store) -> list[str] | None:
+    """Return the mount with the store: its folder, the kind of file system, and its options."""
+    fits = [mount for mount in proc.mounts() if f"{store.root}/".startswith(f"{mount[0].rstrip('/')}/")]
+    return max(fits, key=lambda mount: len(mount[0]), default=None)
+
+
 def _file_system(project: Project, store: Store) -> Iterator[Finding]:
     del project
-    fits = [mount for mount in proc.mounts() if f"{store.root}/".startswith(f"{mount[0].rstrip('/')}/")]
-    if fits:
-        where, kind, options = max(fits, key=lambda mount: len(mount[0]))
+    if found := _mount(store):
+        where, kind, options = found
         network = kind.startswith(_NETWORK)
         cure = "locks there depend on a server; if anything below fails, set `ROOST_DIR` to a local folder"
         words = [word for word in options.split(",") if "=" not in word or word.startswith(_OPTIONS)]
@@ -197,7 +203,13 @@ def _flock(project: Project, store: Store) -> Iterator[Finding]:
 def _try_locks(store: Store, cure: str) -> Iterator[Finding]:
     with _scratch(store) as path:
         with _holder(path, exclusive=True) as child:
-            if _can_remove(path) or _can_lease(path):
+            mount = _mount(store)
+            end = time.monotonic() + (_TRIAL if mount and mount[1].startswith(_NETWORK) else 0)
+            while apart := not (_can_remove(path) or _can_lease(path)):
+                if time.monotonic() > end:
+                    break
+                time.sleep(0.1)
+            if not apart:
                 yield Finding("error", "flock does not keep two processes apart", cure)
                 return
             child.kill()
