@@ -279,6 +279,7 @@ def _write_index(request: Request, held: Held) -> None:
     index.project, index.name = state.project.root, name
     index.venv, index.lease_inode = held.marker.venv, held.marker.lease_inode
     index.boot, index.members, index.link = files.boot_id(), list(state.project.members), state.settings.link
+    index.variables = {name: warm.value(name) for name in state.installer.variables}
     index.paths = list(seen)
     index.expected = "\n".join(f"{signature} {path}" for path, signature in seen.items() if signature != files.ABSENT)
     index.digests = state.inputs.digests()

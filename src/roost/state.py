@@ -7,12 +7,12 @@ from named parts, so that roost can report which one changed.
 import hashlib
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 from roost import warm
 from roost.errors import RoostError, UsageError
-from roost.inputs import interpreter, local_projects, lock_files, requirements_txt, settings
+from roost.inputs import interpreter, local_projects, lock_files, requirements_txt, settings, uv_settings
 from roost.inputs.files import Inputs, is_glob
 from roost.inputs.groups import groups_of, included, normalize
 from roost.inputs.interpreter import Interpreter
@@ -98,6 +98,8 @@ class Draft(NamedTuple):
         yield "setting compile-bytecode", str(wanted.compile_bytecode)
         yield from _of_pyproject(project, wanted, self.installer)
         yield from _of_installer(wanted, self.installer)
+        if self.installer.variables:
+            yield from _of_uv(project, self.installer.variables, self.inputs)
         for path in dict.fromkeys(self.installer.files):
             yield from _of_file(project.root, path, self.inputs)
         yield from _of_build(project.root, project.root, project.tables, self.inputs)
@@ -203,6 +205,16 @@ def _of_installer(wanted: Settings, installer: Installer) -> Iterator[tuple[str,
             yield "setting groups removed", " ".join(wanted.groups_removed)
     if wanted.lock == "frozen" and isinstance(installer, UvSync | PdmSync):
         yield "setting lock", "frozen"
+
+
+def _of_uv(project: Project, names: Sequence[str], inputs: Inputs) -> Iterator[tuple[str, str]]:
+    """Yield what uv reads besides the files of its projects."""
+    for name, value in uv_settings.values(names):
+        yield f"environment variable {name}", _hash(value)
+    for path in uv_settings.files(project, names):
+        yield from _of_file(project.root, path, inputs)
+    for where, content in uv_settings.above(project, inputs):
+        yield os.path.relpath(where, project.root), _hash(content)
 
 
 def _of_glob(root: str, folder: str, pattern: str, what: str, inputs: Inputs) -> Iterator[tuple[str, str]]:

@@ -21,7 +21,7 @@ JUNK: dict[str, Callable[[str], str]] = {
     "cut in the head": lambda text: text[:40],
     "cut in the middle": lambda text: text[: len(text) // 2],
     "cut at a line": lambda text: text[: text.rstrip("\n").rindex("\n") + 1],
-    "another format": lambda text: text.replace("roost index 3", "roost index 2"),
+    "another format": lambda text: text.replace("roost index 4", "roost index 3"),
     "another project": lambda text: text.replace("project /", "project /x/"),
     "another venv": lambda text: text.replace("\nvenv /", "\nvenv /x/"),
     "another lease": lambda text: text.replace("\nlease ", "\nlease 1"),
@@ -31,5 +31,5 @@ JUNK: dict[str, Callable[[str], str]] = {
     "null in a path": lambda text: text[:-2] + "\0\n",
     "null in the venv": lambda text: text.replace("\nvenv /", "\nvenv /\0"),
     "head alone": lambda text: text.partition("\n\t\n")[0] + "\n\t\n",
-    "no fields": lambda _: "roost index 3\n\t\n\t\n\t\n",
+    "no fields": lambda _: "roost index 4\n\t\n\t\n\t\n",
 }

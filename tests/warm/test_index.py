@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from roost import warm
+from roost.system import files
 from tests.lib.indexes import JUNK
 from tests.lib.namespaces import namespace
 from tests.lib.processes import ROOST, run
@@ -102,11 +103,11 @@ def test_index_is_not_written_beside_a_young_input(ready: Project) -> None:
     assert index is not None
     index.name = "young"
     now = time.time_ns()
-    index.write("0" * 16, warm.settles(now))
+    index.write("0" * 16, files.settles(now))
     assert not path.exists()
-    index.write("0" * 16, warm.settles(now - warm.BLUR // 2))
+    index.write("0" * 16, files.settles(now - files.BLUR // 2))
     assert not path.exists()
-    index.write("0" * 16, warm.settles(now - 10 * warm.BLUR))
+    index.write("0" * 16, files.settles(now - 10 * files.BLUR))
     assert path.read_text() == (path.parent / f"young:{'0' * 16}").read_text() == index.text()
     assert list(path.parent.glob(".young*")) == []
 

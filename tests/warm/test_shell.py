@@ -135,7 +135,7 @@ CHANGES: dict[str, Callable[[Project], object]] = {
     "request for a Python appears": lambda project: project.file(".python-version", "3"),
     "folder of roost's is open to others": lambda project: project.store.chmod(0o777),
     "index of another boot": _edit_index("\nboot ", "\nboot x"),
-    "index of another format": _edit_index("roost index 3\n", "roost index 0\n"),
+    "index of another format": _edit_index("roost index 4\n", "roost index 0\n"),
     "index of another project": _edit_index("\nproject ", "\nproject /x"),
     "index with a paragraph too many": _edit_index("\n\t\n", "\n\t\nx\n\t\n"),
     "index removed": _remove(".roost/.venv/.v2/index/default"),

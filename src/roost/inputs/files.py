@@ -13,7 +13,6 @@ from typing import Any
 
 import tomli
 
-from roost import warm
 from roost.errors import RoostError
 from roost.system import files
 from roost.warm.earlier_states import INPUT_LIMIT, digest
@@ -71,7 +70,7 @@ class Inputs:
         self.folders: dict[
             str, str
         ] = {}  # listed for globs: only the index compares them, since a build may write there
-        self.settled = 0  # ns, when the last of them settles (`warm.settles`)
+        self.settled = 0  # ns, when the last of them settles (`files.settles`)
         self.variables: set[str] = set()  # environment variables: no `stat` notices a change of one
         self._listings = 0  # for one pattern: several `**` reach a folder on many paths
         self._contents: dict[str, bytes | None] = {}
@@ -129,7 +128,7 @@ class Inputs:
             message = f"`{path}` {fault}"
             raise RoostError(message)
         self.signatures[path] = files.describe(info)
-        self.settled = max(self.settled, warm.settles(files.changed_at(info)))
+        self.settled = max(self.settled, files.settles(files.changed_at(info)))
         return open(descriptor, "rb")
 
     def toml(self, path: str) -> dict[str, Any] | None:
@@ -205,7 +204,7 @@ class Inputs:
             self.folders[path] = files.ABSENT
             return []
         self.folders[path] = files.describe(info)
-        self.settled = max(self.settled, warm.settles(files.changed_at(info)))
+        self.settled = max(self.settled, files.settles(files.changed_at(info)))
         if max(len(self.folders), self._listings // 2) > COUNT_LIMIT:  # a warm start compares each
             what = f"more than {COUNT_LIMIT} folders, such as `{path}`"
             message = f"the pattern `{pattern}` leads through {what}: narrow it"
@@ -220,7 +219,7 @@ class Inputs:
             self.folders[path] = files.ABSENT
             return False
         self.folders[path] = files.describe(info)
-        self.settled = max(self.settled, warm.settles(files.changed_at(info)))
+        self.settled = max(self.settled, files.settles(files.changed_at(info)))
         return stat.S_ISDIR(info.st_mode)
 
     def digests(self) -> list[str]:

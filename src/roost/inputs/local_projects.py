@@ -77,7 +77,7 @@ def archives(folders: list[str], inputs: Inputs) -> list[str]:
 def read_by_a_build(folder: str, tables: dict[str, Any], inputs: Inputs) -> list[str]:
     """Return the files that can change the metadata of the project in `folder`, whose `pyproject.toml` is `tables`."""
     backend = str(table(tables, "build-system").get("build-backend", "")).partition(":")[0]
-    names = ["setup.py", "setup.cfg", "hatch.toml", *_METADATA_FILES.get(backend, ()), *dynamic(folder, tables, inputs)]
+    names = ["setup.py", "setup.cfg", *_METADATA_FILES.get(backend, ()), *dynamic(folder, tables, inputs)]
     crate = table(tables, "tool", "maturin").get("manifest-path")
     if isinstance(crate, str):
         names += [crate, f"{os.path.dirname(crate) or '.'}/Cargo.lock"]
@@ -97,9 +97,11 @@ def dynamic(folder: str, tables: dict[str, Any], inputs: Inputs) -> list[str]:
         if key != "readme" and isinstance(entry, dict):
             files = entry.get("file")
             found += files if isinstance(files, list) else [files]
-    own = inputs.toml(f"{folder}/hatch.toml")  # hatchling lays it over `[tool.hatch]`, key by key
-    hook = table(table(tables, "tool", "hatch") | (own or {}), "metadata", "hooks", "requirements_txt")
-    found += ["hatch.toml"] if own else []
+    hatch = table(tables, "tool", "hatch")
+    if "hatchling" in str(table(tables, "build-system")):
+        own = inputs.toml(f"{folder}/hatch.toml")  # hatchling lays it over `[tool.hatch]`, key by key
+        hatch, found = hatch | (own or {}), [*found, *(["hatch.toml"] if own is not None else [])]
+    hook = table(hatch, "metadata", "hooks", "requirements_txt")
     found += [hook.get("filename")]
     for files in (hook.get("files"), *table(hook, "optional-dependencies").values()):
         found += files if isinstance(files, list) else []

@@ -61,6 +61,11 @@ class Installer(Protocol):
         ...
 
     @property
+    def variables(self) -> Sequence[str]:
+        """The names of uv's variables that change what it installs; none where uv only creates the virtualenv."""
+        ...
+
+    @property
     def sources(self) -> Sequence[str]:
         """The folders besides the project's root that it installs from: absolute paths."""
         ...

@@ -11,6 +11,7 @@ from roost.inputs.project import Project
 from roost.inputs.settings import Settings
 from roost.installers.base import Run, Target, active
 from roost.system.paths import is_path, joined
+from roost.system.variables import OF_BUILDS, OF_RESOLUTIONS
 
 _USUAL = (  # what a command most likely installs from, without naming it
     *("uv.lock", "pylock*.toml", "poetry.lock", "pdm.lock", "Pipfile", "Pipfile.lock", "conda-lock.yml"),
@@ -23,6 +24,7 @@ class CommandInstall:
 
     kind: Literal["command"] = "command"
     makes_venv = False
+    variables = (*OF_BUILDS, *OF_RESOLUTIONS)
 
     def __init__(self, project: Project, settings: Settings, inputs: Inputs) -> None:
         """Note the words, and which of them are files of the project.

@@ -18,6 +18,7 @@ class PdmSync:
 
     kind: Literal["pdm"] = "pdm"
     makes_venv = False
+    variables: tuple[str, ...] = ()
 
     def __init__(self, project: Project, inputs: Inputs, reason: str) -> None:
         """Follow the local dependencies.

@@ -14,6 +14,7 @@ class PoetrySync:
 
     kind: Literal["poetry"] = "poetry"
     makes_venv = False
+    variables: tuple[str, ...] = ()
 
     def __init__(self, project: Project, inputs: Inputs, reason: str) -> None:
         """Follow the path dependencies.

@@ -12,6 +12,7 @@ from roost.inputs.settings import Settings
 from roost.installers.base import Run, Target, is_package
 from roost.installers.uv import fresh_builds, uv_pip
 from roost.system.paths import joined
+from roost.system.variables import OF_BUILDS
 from roost.warm import Selection
 
 
@@ -20,6 +21,7 @@ class PylockSync:
 
     kind: Literal["pylock"] = "pylock"
     makes_venv = False
+    variables = OF_BUILDS
 
     def __init__(self, project: Project, inputs: Inputs, name: str, reason: str) -> None:
         """Read the lock file called `name`."""

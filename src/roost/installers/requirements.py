@@ -10,6 +10,7 @@ from roost.inputs.project import Project
 from roost.inputs.settings import Settings
 from roost.installers.base import Run, Target, is_package
 from roost.installers.uv import fresh_builds, uv_pip
+from roost.system.variables import OF_BUILDS, OF_RESOLUTIONS
 
 
 class RequirementsInstall:
@@ -17,6 +18,7 @@ class RequirementsInstall:
 
     kind: Literal["requirements"] = "requirements"
     makes_venv = False
+    variables = (*OF_BUILDS, *OF_RESOLUTIONS)
 
     def __init__(self, project: Project, settings: Settings, inputs: Inputs, names: list[str]) -> None:
         """Follow the files called `names`.

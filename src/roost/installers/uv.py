@@ -14,6 +14,7 @@ from roost.inputs.settings import Settings
 from roost.installers.base import Run, Target, is_package
 from roost.system.paths import normal, relative
 from roost.system.processes import find_uv, uv_to_type
+from roost.system.variables import OF_BUILDS, OF_RESOLUTIONS
 
 _ROUTINE = ("Using ", "Creating virtual environment ", "Resolved ")  # lines that do not explain a failure
 
@@ -44,6 +45,7 @@ class UvSync:
 
     kind: Literal["uv"] = "uv"
     makes_venv = True
+    variables = OF_BUILDS
 
     def __init__(self, project: Project, inputs: Inputs, reason: str) -> None:
         """Read which folders the lock file names."""
@@ -97,6 +99,7 @@ class UvInstall:
 
     kind: Literal["uv"] = "uv"
     makes_venv = False
+    variables = (*OF_BUILDS, *OF_RESOLUTIONS)
 
     def __init__(self, project: Project, inputs: Inputs, reason: str) -> None:
         """Follow the local dependencies."""

@@ -8,6 +8,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 ABSENT = "absent"  # the signature of a file that does not exist
+BLUR = 20_000_000  # nanoseconds by which a time stamp may lag: two ticks of a kernel with HZ=100
+COARSE_BLUR = 2_000_000_000  # the same where stamps are whole seconds (HFS+, ext3) or even ones (FAT)
 
 
 def describe(info: os.stat_result) -> str:
@@ -30,6 +32,15 @@ def signature(path: str) -> str:
 def changed_at(info: os.stat_result) -> int:
     """Return when a file was last changed, in nanoseconds: its ctime, which no program can set."""
     return info.st_ctime_ns
+
+
+def settles(changed: int) -> int:
+    """Return the time after which an edit moves the time stamp `changed`, both in nanoseconds.
+
+    An edit within the same tick leaves the stamp as it was; git calls such an entry racy. Each file is judged by its
+    own stamp: with `ROOST_DIR`, or with path dependencies, the inputs and the index are on several file systems.
+    """
+    return changed + (BLUR if changed % 10**9 else COARSE_BLUR)
 
 
 def boot_id() -> str:

@@ -45,13 +45,22 @@ _CALLERS_OWN = frozenset(
         "UV_NO_DEV",
         "UV_NO_EDITABLE",
         "UV_NO_GROUP",
+        "UV_NO_INSTALLER_METADATA",
+        "UV_NO_INSTALL_LOCAL",
+        "UV_NO_INSTALL_PROJECT",
+        "UV_NO_INSTALL_WORKSPACE",
         "UV_NO_PROJECT",
         "UV_NO_SYNC",
+        "UV_ONLY_INSTALL_LOCAL",
+        "UV_ONLY_INSTALL_PROJECT",
+        "UV_ONLY_INSTALL_WORKSPACE",
         "UV_PROJECT",
         "UV_PROJECT_ENVIRONMENT",
         "UV_PYTHON",
         "UV_SYSTEM_PYTHON",
         "UV_VENV_CLEAR",
+        "UV_VENV_RELOCATABLE",
+        "UV_VENV_SEED",
         "UV_WORKING_DIR",
         "UV_WORKING_DIRECTORY",
         "VIRTUAL_ENV",
@@ -59,6 +68,20 @@ _CALLERS_OWN = frozenset(
         "__PYVENV_LAUNCHER__",
     }
 )
+
+# uv's variables that change what it installs, and are the user's to set: they are inputs. `hooks/roost-run` names all
+# of them. The other variables of uv change nothing in a venv; a test compares the lists with what uv documents.
+OF_BUILDS = (
+    *("UV_BUILD_CONSTRAINT", "UV_CONFIG_FILE", "UV_GIT_LFS", "UV_NO_BINARY", "UV_NO_BINARY_PACKAGE", "UV_NO_BUILD"),
+    *("UV_NO_BUILD_ISOLATION", "UV_NO_BUILD_PACKAGE", "UV_NO_CONFIG", "UV_NO_SOURCES", "UV_NO_SOURCES_PACKAGE"),
+    *("UV_NO_SYSTEM_CONFIG", "UV_NO_VERIFY_HASHES", "UV_PREVIEW", "UV_PREVIEW_FEATURES", "UV_TORCH_BACKEND"),
+)
+OF_RESOLUTIONS = (  # of no effect with a lock file: uv refuses one that was made with other values
+    *("UV_AMD_GPU_ARCHITECTURE", "UV_CONSTRAINT", "UV_CUDA_DRIVER_VERSION", "UV_DEFAULT_INDEX", "UV_EXCLUDE"),
+    *("UV_EXCLUDE_NEWER", "UV_EXTRA_INDEX_URL", "UV_FIND_LINKS", "UV_FORK_STRATEGY", "UV_INDEX", "UV_INDEX_STRATEGY"),
+    *("UV_INDEX_URL", "UV_OVERRIDE", "UV_PRERELEASE", "UV_RESOLUTION"),
+)
+FILES = ("UV_BUILD_CONSTRAINT", "UV_CONFIG_FILE", "UV_CONSTRAINT", "UV_EXCLUDE", "UV_OVERRIDE")  # those that name files
 
 
 def for_installer(environ: Mapping[str, str], **more: str) -> dict[str, str]:

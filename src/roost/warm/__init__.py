@@ -2,7 +2,7 @@
 
 An index is lines of text, so that a shell script can use it too (`hooks/roost-run`)::
 
-    roost index 3
+    roost index 4
     project /home/me/project
     name default
     venv /home/me/project/.roost/.venv/.v2/envs/3f9c2a7be1d04c55/venv-k3x9q2
@@ -10,6 +10,8 @@ An index is lines of text, so that a shell script can use it too (`hooks/roost-r
     boot 0a1b2c3d-4e5f-6789-abcd-ef0123456789
     member /home/me/project/packages/a
     link .venv
+    set UV_PREVIEW 6b86b273ff34fce19d6b804eff5a3f5747ada4eaa22f1d49c01e52ddb7875b4b
+    unset UV_NO_BINARY UV_NO_BUILD
     <tab>
     /home/me/pyproject.toml
     /home/me/project/pyproject.toml
@@ -37,17 +39,15 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from typing import Any
 
-FORMAT = "roost index 3"
+FORMAT = "roost index 4"
 BREAK = "\t"  # the line that ends a paragraph
 INNER = ".venv/.v2"  # build backends, formatters and linters skip a folder named `.venv` at any depth
 SIZE_LIMIT = 16 << 20  # bytes of an index
-BLUR = 20_000_000  # nanoseconds by which a time stamp may lag: two ticks of a kernel with HZ=100
 PYTHON_LIMIT = 100  # bytes of the Python in the same name
 NAME_LIMIT = 120  # bytes of a selection's name: with the Python and the fingerprint it is the name of a file
 LISTS = ("groups", "only_groups", "no_groups", "extras", "packages")
 FLAGS = ("all_extras", "frozen")
 _TRUE = ("1", "true", "t", "yes", "y", "on")  # as uv reads its variables
-COARSE_BLUR = 2_000_000_000  # the same where stamps are whole seconds (HFS+, ext3) or even ones (FAT)
 
 
 class Selection:
@@ -198,7 +198,10 @@ def session_folder(project: str, session: str) -> str:
 class Index:
     """An index: what a venv's validity rests on, and the signatures that it had."""
 
-    __slots__ = ("boot", "digests", "expected", "lease_inode", "link", "members", "name", "paths", "project", "venv")
+    __slots__ = (
+        *("boot", "digests", "expected", "lease_inode", "link", "members", "name", "paths", "project", "variables"),
+        "venv",
+    )
 
     project: str
     name: str
@@ -211,6 +214,8 @@ class Index:
     """Folders of workspace members."""
     link: "str | None"
     """The setting `link`."""
+    variables: "dict[str, str]"
+    """The environment variables that count, with what `value` returned for each."""
     paths: "list[str]"
     expected: str
     """What `stat` printed."""
@@ -238,6 +243,8 @@ class Index:
         found.boot = boot.removeprefix("boot ")
         found.members = [line[7:] for line in others if line.startswith("member ")]
         found.link = next((line[5:] for line in others if line.startswith("link ")), None)
+        found.variables = {name: "" for line in others if line.startswith("unset ") for name in line.split(" ")[1:]}
+        found.variables |= dict(line[4:].split(" ") for line in others if line.startswith("set "))
         found.paths = listed.split("\n")
         found.digests = digests.split("\n")
         return found
@@ -254,17 +261,24 @@ class Index:
         ]
         head += [f"member {path}" for path in self.members]
         head += [f"link {self.link}"] if self.link else []
+        head += [f"set {name} {digest}" for name, digest in self.variables.items() if digest]
+        unset = [name for name, digest in self.variables.items() if not digest]
+        head += [f"unset {' '.join(unset)}"] if unset else []
         paragraphs = ["\n".join(head), "\n".join(self.paths), self.expected, "\n".join(self.digests), ""]
         return f"\n{BREAK}\n".join(paragraphs)
 
     def holds(self) -> bool:
-        """Return whether every path has the signature it had, or is still missing, and the machine did not restart."""
-        return stat(self.paths) == self.expected and files.boot_id() == self.boot
+        """Return whether every path has the signature it had, or is still missing, and the machine did not restart.
+
+        The variables are the same, too.
+        """
+        same = all(value(name) == digest for name, digest in self.variables.items())
+        return same and stat(self.paths) == self.expected and files.boot_id() == self.boot
 
     def write(self, fingerprint: str, settled: int) -> None:
         """Write it for the state `fingerprint`, and as the latest one of its name, unless an input is too young.
 
-        `settled` is when the last of the inputs settles (see `settles`), in nanoseconds. The next start hashes again
+        `settled` is when the last of the inputs settles (`files.settles`), in nanoseconds. The next start hashes again
         where that is not over yet.
 
         Raises:
@@ -281,13 +295,14 @@ class Index:
             files.write(f"{views.own(self.project)}/index/{one}", text, accept=old_enough)
 
 
-def settles(changed: int) -> int:
-    """Return the time after which an edit moves the time stamp `changed`, both in nanoseconds.
+def value(name: str) -> str:
+    """Return a hash of the value of an environment variable, which may contain a password; empty where it has none."""
+    text = os.environ.get(name)
+    if not text:
+        return ""
+    import hashlib  # noqa: PLC0415 - most users set none of these variables
 
-    An edit within the same tick leaves the stamp as it was; git calls such an entry racy. Each file is judged by its
-    own stamp: with `ROOST_DIR`, or with path dependencies, the inputs and the index are on several file systems.
-    """
-    return changed + (BLUR if changed % 10**9 else COARSE_BLUR)
+    return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()
 
 
 def stat(names: "Iterable[str]") -> str:

@@ -27,7 +27,7 @@ class Content(NamedTuple):
     signature: str
     digest: str
     settled: int
-    """When it settles (`warm.settles`), in nanoseconds."""
+    """When it settles (`files.settles`), in nanoseconds."""
 
 
 def digest(content: bytes) -> str:
@@ -91,6 +91,6 @@ def _read(path: str) -> Content | None:
             info = os.fstat(file.fileno())
             if not stat.S_ISREG(info.st_mode) or info.st_size > INPUT_LIMIT:
                 return None
-            return Content(files.describe(info), digest(file.read()), warm.settles(files.changed_at(info)))
+            return Content(files.describe(info), digest(file.read()), files.settles(files.changed_at(info)))
     except OSError:
         return None
