@@ -16,13 +16,22 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks import change, commit, fanout, plot, results, sessions, switch, tools, warm
+from benchmarks import change, commit, fanout, large, plot, results, sessions, switch, tools, warm, worktrees
 from benchmarks.bench import Bench
 from benchmarks.project import Workshop, recipe
 from benchmarks.results import Part
 
-PARTS = {"warm": warm, "fanout": fanout, "switch": switch, "change": change, "sessions": sessions, "commit": commit}
-ROUNDS = {"warm": 40, "fanout": 5, "switch": 15, "change": 7, "sessions": 5, "commit": 9}
+PARTS = {
+    "warm": warm,
+    "fanout": fanout,
+    "switch": switch,
+    "change": change,
+    "worktree": worktrees,
+    "large": large,
+    "sessions": sessions,
+    "commit": commit,
+}
+ROUNDS = {"warm": 40, "fanout": 5, "switch": 15, "change": 7, "worktree": 7, "large": 5, "sessions": 5, "commit": 9}
 BEGIN, END = "<!-- results: written by `python -m benchmarks` -->", "<!-- end of the results -->"
 FIGURES = "<!-- figures: written by `python -m benchmarks` -->", "<!-- end of the figures -->"  # in the README
 CAPTION = "Medians; shorter is better. Each panel has its own scale."

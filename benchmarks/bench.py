@@ -62,6 +62,7 @@ class Bench:
             "PATH": os.pathsep.join(path),
             "TMPDIR": str(work / "tmp"),
             "UV_CACHE_DIR": str(work / "uv-cache"),  # on the file system of the venvs, so that uv can link
+            "ROOST_CACHE_DIR": str(work / "roost-cache"),
             "UV_PYTHON_DOWNLOADS": "never",
             "UV_PYTHON_PREFERENCE": "only-system",
             "GIT_CONFIG_GLOBAL": str(work / "gitconfig"),

@@ -20,6 +20,15 @@ REMOVED = ["babel", "networkx"]
 OTHERWISE = """
     attrs<25 click<8.2 docutils<0.22 filelock<3.19 packaging<25 platformdirs<4.4 pyparsing<3.2 rich<14
 """.split()
+# With their requirements some 190 distributions, like those that a web framework is developed with.
+LARGE = """
+    starlette<0.51 pydantic typing-extensions annotated-doc fastapi-cli[standard] httpx jinja2 python-multipart
+    itsdangerous pyyaml ujson orjson email-validator uvicorn[standard] pydantic-settings pydantic-extra-types playwright
+    prek black cairosvg griffe-typingdoc griffe-warnings-deprecated jieba markdown-include-variants mdx-include
+    mkdocs-macros-plugin mkdocs-material mkdocs-redirects mkdocstrings[python] pillow python-slugify typer ruff
+    anyio[trio] coverage dirty-equals flask inline-snapshot mypy pwdlib[argon2] pyjwt pytest<9 pytest-codspeed sqlmodel
+    strawberry-graphql<1 types-orjson types-ujson gitpython pydantic-ai==0.4.10 pygithub
+""".split()
 FEW = "click docutils pluggy requests ruff".split()
 LOT = """
 import contextlib, importlib, importlib.metadata
@@ -89,6 +98,10 @@ class Workshop:
     def _locked(self, name: str, dependencies: Sequence[str]) -> State:
         folder = self.bench.work / name
         folder.mkdir()
+        return self.locked(folder, dependencies)
+
+    def locked(self, folder: Path, dependencies: Sequence[str]) -> State:
+        """Let the project in `folder` have these dependencies, and lock them."""
         quoted = ", ".join(f'"{item}"' for item in dependencies)
         lines = ["[project]", 'name = "bench"', 'version = "1.0"', 'requires-python = ">=3.11"']
         text = "\n".join([*lines, f"dependencies = [{quoted}]", self.recipe.tables, ""])
