@@ -17,6 +17,7 @@ from hatchling.plugin import hookimpl
 
 from roost import environment, warm
 from roost.errors import NoInterpreterError, RoostError
+from roost.runners import mentions
 from roost.system import paths
 
 if TYPE_CHECKING:
@@ -110,8 +111,6 @@ class RoostEnvironment(VirtualEnvironment):
 
     def _needs_own(self) -> str:
         """Return why no shared venv can be used, or an empty string."""
-        from roost.runners import install_commands  # noqa: PLC0415 - hatch loads every plugin
-
         if self.builder:
             return "it builds the project"
         if not self.skip_install and not self.dev_mode:
@@ -121,7 +120,7 @@ class RoostEnvironment(VirtualEnvironment):
         for key in ("system-packages", "path", "pre-install-commands", "post-install-commands"):
             if self.config.get(key):
                 return f"`{key}` is set"
-        found = install_commands.mentioned(str(self.config.get("scripts", "")))
+        found = mentions.installer(str(self.config.get("scripts", "")))
         return f"`{found}` in its scripts" if found else ""
 
     def _acquire(self, *, build: bool) -> "Environment | None":
@@ -175,12 +174,12 @@ class RoostEnvironment(VirtualEnvironment):
 
     def run_shell_command(self, command: str, **options: Any) -> Any:
         """Run a command, but never let an installer change the shared venv."""
-        if self._shared:
+        if self._shared and mentions.installer(command):
             self._refuse_installer(command, self._shared.venv)
         return super().run_shell_command(command, **options)
 
     def _refuse_installer(self, command: str, venv: str) -> None:
-        from roost.runners import install_commands  # noqa: PLC0415 - not in a venv of its own
+        from roost.runners import install_commands  # noqa: PLC0415 - not without an installer
 
         try:
             words = shlex.split(command)

@@ -22,6 +22,7 @@ from tox.version import version as tox_version
 
 from roost import warm
 from roost.errors import NoInterpreterError, RoostError
+from roost.runners import mentions
 from roost.system import paths
 
 if TYPE_CHECKING:
@@ -173,8 +174,8 @@ class RoostRunner(VirtualEnvRunner):
         Raises:
             Fail: it would.
         """
-        if self.shared:
-            from roost.runners import install_commands  # noqa: PLC0415 - not in a venv of its own
+        if self.shared and mentions.installer(" ".join(map(str, cmd))):
+            from roost.runners import install_commands  # noqa: PLC0415 - not without an installer
 
             change = install_commands.read(cmd, {}, self.shared.venv, paths.scripts(self.shared.venv))
             if change and change.changes:
@@ -208,8 +209,6 @@ class RoostRunner(VirtualEnvRunner):
 
     def _needs_own(self) -> str:
         """Return why no shared venv can be used, or an empty string."""
-        from roost.runners import install_commands  # noqa: PLC0415 - tox loads every plugin
-
         if getattr(self.options, "devenv_path", None):
             return "`tox devenv` creates one"
         if self.pkg_type not in ("skip", "editable", "deps-only"):
@@ -218,7 +217,7 @@ class RoostRunner(VirtualEnvRunner):
             if self._raw(key).strip().lower() not in ("", "false", "[]"):
                 return f"`{key}` is set"
         for key in ("commands_pre", "commands", "commands_post"):
-            if found := install_commands.mentioned(self._raw(key)):
+            if found := mentions.installer(self._raw(key)):
                 return f"`{found}` in `{key}`"
         return ""
 

@@ -29,10 +29,6 @@ _OTHERS = {
     "poetry",
     "setup.py",
 }
-_MENTIONED = re.compile(
-    r"\b(conda|flit|hatch|maturin|pdm|pip[\d.]*|pipenv|poetry|uv)\b[^\n]*\b(add|install|remove|run|sync|uninstall)\b"
-    r"|\bsetup\.py\b"
-)
 _EDITABLE = ("-e", "--editable")
 _IN_TREE = {"flit", "maturin", "setup.py"}  # of these, those that build the project where it is, whatever the command
 _NO_SOURCE = {"conda", "ensurepip", "mamba", "micromamba"}  # and those that never do
@@ -89,12 +85,6 @@ def read(args: Sequence[Any], options: dict[str, Any], venv: str, scripts: str) 
     if tool == "uv":
         return _read_uv(command, rest, options, venv, scripts)
     return None
-
-
-def mentioned(text: str) -> str:
-    """Return the first command of an installer that a setting mentions, or an empty string."""
-    found = _MENTIONED.search(text)
-    return found[0] if found else ""
 
 
 def _read_pip(command: list[str], rest: list[str], options: dict[str, Any], venv: str, scripts: str) -> Change | None:
