@@ -261,7 +261,7 @@ def test_help_fits_and_its_summaries_are_whole() -> None:
     summaries = lines[lines.index("Commands:") + 1 :]
     summaries = summaries[: summaries.index("")]
     assert [line.split()[0] for line in summaries] == sorted(
-        "clean completion doctor hook key log nox run status sync why".split()
+        "clean completion doctor hook init key log nox run status sync uv why".split()
     )
     assert not [line for line in summaries if not line.endswith(".") or line.endswith("...")]
 

@@ -155,7 +155,8 @@ def test_keep_counts_for_each_python(project: Project) -> None:
         project.age()
         assert nox(project, env=with_other_python()).returncode == 0
     project.age()
-    (project.store / ".venv/default").unlink()
+    for name in project.links():
+        (project.store / ".venv" / name).unlink()
     cleaned = project.roost("clean").stdout
     assert cleaned.count("the newest of `default`") == 2, cleaned
 

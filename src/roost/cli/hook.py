@@ -44,7 +44,7 @@ def hook() -> None:
     epilog="""\b
 Examples:
   roost hook install
-  roost hook install --project backend    a project in a subfolder, besides any others"""
+  roost hook install --project backend    a project in a subfolder"""
 )
 @options.project
 def install(project: str) -> None:
