@@ -59,7 +59,7 @@ class SessionVenv:
             OSError: the record cannot be written.
         """
         lease, path = self._held.lease_descriptor, self._venv.lease_file
-        _write_record(path, holders.record(label))
+        locks.rewrite_record(path, holders.record(label))
         os.lseek(lease, 0, os.SEEK_END)
         before = os.dup(0)
         os.dup2(lease, 0)
@@ -68,19 +68,11 @@ class SessionVenv:
         finally:
             os.dup2(before, 0)
             os.close(before)
-            _write_record(path, "")
+            locks.rewrite_record(path, "")
 
     @property
     def _venv(self) -> Venv:
         return Venv(*os.path.split(self.path))
-
-
-def _write_record(path: str, text: str) -> None:
-    descriptor = os.open(path, os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
-    try:
-        locks.write_record(descriptor, text)
-    finally:
-        os.close(descriptor)
 
 
 def look(request: Request) -> tuple[str, bool]:

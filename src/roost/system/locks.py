@@ -161,6 +161,19 @@ def write_record(descriptor: int, text: str) -> None:
     os.pwrite(descriptor, text.encode(errors="replace"), 0)
 
 
+def rewrite_record(path: str, text: str) -> None:
+    """Replace the text in the lease file `path`, on which this process has a lease that only reads.
+
+    Raises:
+        OSError: the file is gone, or the disk is full.
+    """
+    descriptor = os.open(path, os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    try:
+        write_record(descriptor, text)
+    finally:
+        os.close(descriptor)
+
+
 def read_record(path: str) -> str:
     """Return the text in a lock or lease file; empty where there is none."""
     try:
@@ -259,6 +272,7 @@ if sys.platform == "win32":
     claim = windows_files.claim
     create_lease = windows_files.create_lease
     read_record = windows_files.read_record
+    rewrite_record = windows_files.rewrite_record
     take_lease = windows_files.take_lease
     write_record = windows_files.write_record
     become = windows_processes.become

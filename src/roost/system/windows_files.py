@@ -319,19 +319,12 @@ def take_lease(path: str, inode: int, *, exclusive: bool = False) -> int | None:
     else:
         return None
     info = os.fstat(descriptor)
-    if info.st_ino == inode and stat.S_ISREG(info.st_mode) and _is_at(info, path):
+    if info.st_ino == inode and stat.S_ISREG(info.st_mode) and os.path.lexists(path) and os.lstat(path).st_ino == inode:
         with contextlib.suppress(OSError):  # the mtime says when the venv was last used
             os.utime(path)
         return descriptor
     os.close(descriptor)
     return None
-
-
-def _is_at(info: os.stat_result, path: str) -> bool:
-    try:
-        return os.lstat(path).st_ino == info.st_ino
-    except OSError:
-        return False
 
 
 def create_lease(path: str, record: str, *, exclusive: bool = False) -> int | None:
@@ -382,6 +375,11 @@ def write_record(descriptor: int, text: str) -> None:
     if text:
         os.lseek(descriptor, 0, os.SEEK_SET)
         os.write(descriptor, f"\n{text}".encode(errors="replace"))
+
+
+def rewrite_record(path: str, text: str) -> None:
+    """Do nothing: an exclusive lease shares nothing, so nobody else can read the record."""
+    del path, text
 
 
 def read_record(path: str) -> str:
