@@ -133,7 +133,7 @@ def test_example_that_is_wrong_would_be_noticed(bare: Project) -> None:
 
 def test_variables_are_those_that_the_code_reads() -> None:
     code = [*(REPOSITORY / "src/roost").rglob("*.py"), *(REPOSITORY / "hooks").iterdir()]
-    found = {name for path in code for name in re.findall(r"(?<!\w)ROOST_[A-Z]+", path.read_text())}
+    found = {name for path in code for name in re.findall(r"(?<!\w)ROOST_[A-Z_]+", path.read_text())}
     table = {quoted(row[0])[0]: row for row in rows("Variables")}
     assert table.keys() == found
     assert table["ROOST_TIMEOUT"][2] == f"`{waiting.timeout(os.environ):.0f}`"  # in a test it is not set
