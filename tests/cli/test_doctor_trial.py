@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from roost.cli import doctor
+from roost.cli import trials
 from roost.store.store import Store
 
 
@@ -18,7 +18,7 @@ def test_lock_that_excludes_for_a_second_only_is_found(tmp_path: Path, monkeypat
         looks.append(path)
         return len(looks) > 8
 
-    monkeypatch.setattr(doctor, "_mount", lambda _: ["/work", "fakeowner", "rw"])
-    monkeypatch.setattr(doctor, "_can_remove", can_remove)
-    (found,) = doctor._try_locks(store, "the cure")
-    assert found == doctor.Finding("error", "flock does not keep two processes apart", "the cure")
+    monkeypatch.setattr(trials, "_mount", lambda _: ["/work", "fakeowner", "rw"])
+    monkeypatch.setattr(trials, "_can_remove", can_remove)
+    (found,) = trials._try_locks(store, "the cure")
+    assert found == trials.Finding("error", "flock does not keep two processes apart", "the cure")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from roost.cli import doctor
+from roost.cli import trials
 from roost.store import venvs
 from roost.store.store import Store
 from roost.system import locks
@@ -63,5 +63,5 @@ def test_doctor_tries_what_the_code_does(project: Project, nfs: list[str], monke
         monkeypatch.setattr(locks, name, noted)
     store = Store(str(project.root))
     store.prepare()
-    assert [one.level for one in doctor._try_locks(store, "")] == ["ok"]
+    assert [one.level for one in trials._try_locks(store, "")] == ["ok"]
     assert {"take_lease", "take_lease exclusive", "claim"} <= set(called)
