@@ -77,6 +77,7 @@ def test_another_project_links_what_the_first_compiled(project: Project) -> None
         assert bytecode(first, name).stat().st_nlink == 3  # both venvs, and the cache
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not OTHER_PYTHON, reason="there is one Python alone")
 def test_projects_of_two_pythons_and_worktrees_at_once(project: Project, tmp_path: Path, cache: Path) -> None:
     """All of them fill and use the cache at the same time."""
@@ -195,6 +196,7 @@ FAULTS: list[Callable[[Path], None]] = [
 ]  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fault", FAULTS)
 @pytest.mark.parametrize("compiled", [False, True])
 @pytest.mark.paired("fault", "compiled")
@@ -313,6 +315,7 @@ def test_sigkill_at_every_step_of_writing(tmp_path: Path, cache: Path, before: s
     assert [path.name for path in cache.glob("bytecode-v1/*/*")] == ["a" * 40]
 
 
+@pytest.mark.slow
 def test_clean_up_while_others_link(project: Project, tmp_path: Path) -> None:
     projects = [another(project, f"tree-{number}") for number in range(4)]
     built(project)

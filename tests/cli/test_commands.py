@@ -126,6 +126,7 @@ def test_link_never_replaces_what_is_not_roosts(project: Project, tmp_path: Path
         link.unlink()
 
 
+@pytest.mark.slow
 def test_clean_keeps_what_is_recent_current_newest_or_in_use(project: Project) -> None:
     project.edit("pyproject.toml", "[tool.roost]\n", "[tool.roost]\nkeep = 1\n")
     current = variant(project, 0)

@@ -9,6 +9,7 @@ from tests.lib.processes import ROOST, run
 from tests.lib.projects import Project, refused
 
 
+@pytest.mark.slow
 def test_command_that_another_group_or_an_extra_brings(plain: Project) -> None:
     plain.edit("pyproject.toml", "[tool.uv]", "test = ['cherry>=1; python_version > \"3\"']\n[tool.uv]")
     plain.edit(

@@ -127,6 +127,7 @@ SETTINGS = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("change", "sentence"), [case[1:] for case in SETTINGS], ids=[case[0] for case in SETTINGS])
 def test_wrong_setting_is_named_with_what_would_be_valid(
     ready: Project, change: Callable[[Project], object], sentence: str

@@ -111,6 +111,7 @@ def test_status_in_a_pipe_fits_and_has_no_colour(built: Project) -> None:
     assert kept == "  kept: it is the target of a link in `.roost/.venv`"
 
 
+@pytest.mark.slow
 def test_status_tells_a_superseded_venv_from_what_a_killed_build_left(slow_project: SlowProject) -> None:
     slow_project.file("slow.txt", "0")
     slow_project.roost("sync")

@@ -33,13 +33,13 @@ def test_messages_name_the_uv_that_can_be_typed(project: Project, folder_with: P
     path = os.environ["PATH"]
 
     def said(**more: str) -> str:
-        return refused(project, env=dict(os.environ) | more).rpartition("run `")[2]
+        return refused(project, env=dict(os.environ) | more).rpartition("run `")[2].partition("`")[0]
 
     with_uv = os.pathsep.join([path, str(folder_with)])
-    assert said() == "roost uv lock`\n"
+    assert said() == "roost uv lock"
     assert "warning  uv is not on PATH: `roost uv lock`" in project.roost("doctor").stdout
     (folder_with / "uv").symlink_to(UV)
-    assert said(PATH=with_uv) == "uv lock`\n"
+    assert said(PATH=with_uv) == "uv lock"
     assert "uv is not on PATH" not in project.roost("doctor", env=dict(os.environ) | {"PATH": with_uv}).stdout
 
 
@@ -48,7 +48,7 @@ def test_hook_of_a_framework_names_what_the_users_shell_has(project: Project, fo
     project.write(dependencies=["cherry"])
     path = os.pathsep.join([os.path.dirname(ROOST), os.environ["PATH"]])
     hook = dict(os.environ) | {"PATH": path, "PRE_COMMIT": "1"}
-    assert refused(project, env=hook).endswith(f"run `{UV} lock`\n")
+    assert f"run `{UV} lock`, or" in refused(project, env=hook)
     (folder_with / "roost").symlink_to(ROOST)
     hook["PATH"] += os.pathsep + str(folder_with)
-    assert refused(project, env=hook).endswith("run `roost uv lock`\n")
+    assert "run `roost uv lock`, or" in refused(project, env=hook)

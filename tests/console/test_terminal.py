@@ -208,6 +208,7 @@ def test_quiet_from_the_environment_for_hooks(project: Project) -> None:
     assert "building" in run([ROOST, "sync", "--refresh"], cwd=project.root, env=env).stderr
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("env", "terminal", "pipe"),
     [

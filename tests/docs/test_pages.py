@@ -288,6 +288,7 @@ def _fields(value: Any, name: str = "") -> Iterator[tuple[str, str]]:
         yield from _fields(item, f"{name}.{key}" if name else key)
 
 
+@pytest.mark.slow
 def test_json_is_as_documented(sample: Project) -> None:
     sample.roost("run", "python", "-c", "pass")
     sample.edit("pyproject.toml", '"ruff"', '"attrs"')

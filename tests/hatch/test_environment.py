@@ -11,6 +11,8 @@ from tests.lib.nox_sessions import HERE_PYTHON, NOX, OTHER_FOLDER, OTHER_PYTHON,
 from tests.lib.processes import ROOST, all_at_once, finish, run
 from tests.lib.projects import Project, SlowProject
 
+pytestmark = pytest.mark.slow
+
 if TYPE_CHECKING:
     import subprocess
 

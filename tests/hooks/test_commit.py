@@ -89,6 +89,7 @@ def test_options_of_run_and_roost_env_choose_the_environment(hooked: HookedProje
     assert "banana: True" in hooked.commit().stdout
 
 
+@pytest.mark.slow
 @BOTH
 @pytest.mark.normally(program=[PRE_COMMIT])
 def test_commit_with_the_short_path_of_a_gui_client_gets_the_venv_of_the_terminal(

@@ -43,6 +43,7 @@ def warnings(project: Project) -> str:
     return " ".join(f"{one['text']}: {one['cure']}" for one in found if one["level"] == "warning")
 
 
+@pytest.mark.slow
 def test_venv_that_a_git_hook_names_stays_and_doctor_says_so(committed: Project) -> None:
     """The hook is written by prek itself, in the way that suggests itself and in the way that doctor shows."""
     (venv,) = committed.complete()

@@ -102,6 +102,7 @@ def test_project_below_the_top_is_what_the_hooks_sync(hooked: HookedProject) -> 
     assert run(["git", "checkout", "HEAD~1"], cwd=hooked.root).returncode == 0  # where it is not there yet
 
 
+@pytest.mark.slow
 def test_several_projects_of_one_repository(hooked: HookedProject) -> None:
     names = ["back end's", "front", "."]
     for name in names[:2]:

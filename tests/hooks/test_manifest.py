@@ -159,6 +159,7 @@ def test_lock_file_that_changes_starts_a_type_checker(hooked: HookedProject, pro
     assert "`mypy` is not in the environment" in hooked.commit().stdout
 
 
+@pytest.mark.slow
 @BOTH
 @pytest.mark.normally(program=[PREK])
 def test_nox_sessions_run_in_the_projects_environment(hooked: HookedProject, program: Path) -> None:

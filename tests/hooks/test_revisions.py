@@ -11,6 +11,7 @@ BOTH = pytest.mark.parametrize("program", [PRE_COMMIT, PREK], ids=["pre-commit",
 CODE = "import apple, sys; print(sys.prefix)"
 
 
+@pytest.mark.slow
 @BOTH
 @pytest.mark.normally(program=[PREK])
 def test_try_repo(hooked: HookedProject, program: Path) -> None:
@@ -38,6 +39,7 @@ def test_autoupdate_to_the_newest_tag(hooked: HookedProject, program: Path) -> N
     assert len(hooked.journal("build")) == 1
 
 
+@pytest.mark.slow
 @BOTH
 @pytest.mark.normally(program=[PREK])
 def test_two_revisions_at_once_share_one_venv(hooked: HookedProject, program: Path) -> None:

@@ -74,6 +74,7 @@ def current(project: HookedProject) -> str:
     return str(run([project.store / ".venv/default/bin/python", "-c", code]).stdout).strip()
 
 
+@pytest.mark.slow
 def test_checkout_switches_and_says_one_line(moving: HookedProject) -> None:
     for branch, version in (("old", "1.0"), ("main", "2.0"), ("old", "1.0")):
         (line,) = said(moving, "checkout", branch)
@@ -82,6 +83,7 @@ def test_checkout_switches_and_says_one_line(moving: HookedProject) -> None:
     assert len(moving.journal("build")) == 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("program", [PRE_COMMIT, PREK], ids=lambda path: path.name)
 def test_frameworks_add_one_line_to_a_checkout_that_needs_nothing(hooked: HookedProject, program: Path) -> None:
     """It is the hook's name and result, which no setting turns off."""
@@ -100,6 +102,7 @@ def test_frameworks_add_one_line_to_a_checkout_that_needs_nothing(hooked: Hooked
     assert current(hooked) == "1.0"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("program", [PRE_COMMIT, PREK], ids=lambda path: path.name)
 def test_checkout_of_a_commit_without_a_configuration_succeeds(hooked: HookedProject, program: Path) -> None:
     """With the option that `docs/hooks.md` names; without it, `git switch` ends with status 1."""
@@ -127,6 +130,7 @@ def test_checkout_that_needs_no_other_venv_says_and_does_nothing(moving: HookedP
     assert moving.store.joinpath(".venv/default").lstat().st_ino == before
 
 
+@pytest.mark.slow
 def test_merge_of_another_lock_file_syncs(moving: HookedProject) -> None:
     (line,) = said(moving, "merge", "--no-edit", "old")
     assert line.startswith("roost: `default`: switched back to `venv-")
@@ -173,6 +177,7 @@ def test_rebase_that_stops_and_is_aborted_does_nothing(moving: HookedProject) ->
     assert os.readlink(moving.store / ".venv/default") == before
 
 
+@pytest.mark.slow
 @pytest.mark.normally(way=["core.hooksPath"])
 def test_bisect_and_cherry_pick_do_nothing(moving: HookedProject) -> None:
     said(moving, "checkout", "old")

@@ -19,6 +19,7 @@ DOORS = [
 ]
 
 
+@pytest.mark.slow
 def test_variable_chooses_the_environment_at_every_door(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     project.edit("pyproject.toml", "[tool.roost]\n", "[tool.roost]\n[tool.roost.envs.bare]\ngroups = []\n")
     write_noxfile(project, session("one", 'session.run("python", "-c", "import sys; print(sys.prefix)")'))
@@ -47,6 +48,7 @@ def test_variable_chooses_the_environment_at_every_door(project: Project, monkey
         roost.acquire(project.root)
 
 
+@pytest.mark.slow
 def test_option_comes_before_the_variable_at_every_door(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     project.edit("pyproject.toml", "[tool.roost]\n", "[tool.roost]\n[tool.roost.envs.bare]\ngroups = []\n")
     body = session("one", PREFIX, options="venv_params=['--env', 'bare']") + session("two", PREFIX)

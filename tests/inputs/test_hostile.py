@@ -94,6 +94,7 @@ DOORS = (
 STRIDE = 9  # in the normal suite, of all cells every so many
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", INPUTS)
 def test_odd_input(tmp_path: Path, wheels: Path, name: str, soak: float) -> None:
     """What no environment can be made from is refused by all commands, at once; the rest gives a fingerprint."""

@@ -42,6 +42,7 @@ def holds(project: Project, *options: str, **more: str) -> set[str]:
     return set(got.stdout.split()) - {"several"}
 
 
+@pytest.mark.slow
 @LOCKED
 def test_options_select_groups_and_extras(several: Project, locked: bool) -> None:
     if locked:
@@ -69,6 +70,7 @@ def test_same_selection_is_the_same_venv_however_it_was_asked_for(several: Proje
     assert "`docs` is ready" in several.roost("why", "--env", "docs").stdout
 
 
+@pytest.mark.slow
 def test_six_doors_at_once_build_once(several: Project, tmp_path: Path) -> None:
     several.lock()
     code = "import sys; print(sys.prefix)"
@@ -193,6 +195,7 @@ def workspace(tmp_path: Path, wheels: Path) -> Project:
     return made
 
 
+@pytest.mark.slow
 @LOCKED
 def test_package_is_that_member_with_its_dependencies(workspace: Project, locked: bool) -> None:
     if locked:

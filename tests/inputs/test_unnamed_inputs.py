@@ -24,6 +24,7 @@ def backends(tmp_path: Path) -> Project:
     return Project(tmp_path / "work" / "project", folder)
 
 
+@pytest.mark.slow
 def test_hatch_toml_counts_and_is_built_anew(backends: Project) -> None:
     """The backend lays it over `[tool.hatch]`. uv does not compare it before it uses an earlier build again."""
     text = "[build-system]\nrequires = ['hatchling']\nbuild-backend = 'hatchling.build'\n"
@@ -44,6 +45,7 @@ def test_hatch_toml_counts_and_is_built_anew(backends: Project) -> None:
     assert builds(backends) == 3
 
 
+@pytest.mark.slow
 def test_requirement_files_that_a_setup_py_reads_count(backends: Project) -> None:
     setup = "import setuptools\nsetuptools.setup(name='project', version='1.0', py_modules=[], "
     setup += "install_requires=open('requirements/base.txt').read().split())\n"

@@ -126,6 +126,7 @@ def test_renewed_login_of_an_index_builds_nothing(plain: Project, monkeypatch: p
 PLACES = {"uv.toml": "", "pyproject.toml": "[tool.uv]\n", "user": "", "system": ""}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("place", PLACES)
 def test_settings_of_uv_outside_the_project_count(
     tmp_path: Path, wheels: Path, monkeypatch: pytest.MonkeyPatch, place: str

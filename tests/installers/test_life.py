@@ -53,6 +53,7 @@ def test_cold_warm_changed_warm(ready: Project, kind: Kind) -> None:
     assert set(before) < set(ready.complete())  # the one before is still whole, and beside it
 
 
+@pytest.mark.slow
 @pytest.mark.normally(kind=[*KINDS[:2], KINDS[6]])
 def test_cold_starts_at_once_make_one_venv(ready: Project, kind: Kind, tmp_path: Path, soak: float) -> None:
     count = MANY if soak else SOME

@@ -144,6 +144,7 @@ def test_one_venv_for_each_python_shared_by_all_sessions_that_ask_for_it(project
     assert len(project.venvs()) == 2
 
 
+@pytest.mark.slow
 @needs_another_python
 def test_keep_counts_for_each_python(project: Project) -> None:
     """A matrix of Pythons must not push its own venvs out."""
@@ -245,6 +246,7 @@ def test_install_only_skips_runs_and_no_venv_uses_none(project: Project) -> None
     assert nox(project, "--force-venv-backend", "none").stdout == "none\n"
 
 
+@pytest.mark.slow
 def test_no_install_skips_what_nox_skips_once_the_environment_is_known(project: Project) -> None:
     write_noxfile(project, session("tests", "session.run_install('python', '-c', 'print(1)')"))
     assert nox(project, "-R").stdout == "1\n"  # nothing to reuse yet

@@ -53,6 +53,7 @@ def test_inexact_sync_keeps_what_the_environment_has(project: Project) -> None:
     assert project.venvs() == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("words", ["'.'", "'apple>=1', '--resolution=lowest-direct'", "'-e', '.', './other'"])
 def test_install_that_no_shared_venv_answers_builds_none(slow_project: SlowProject, words: str) -> None:
     slow_project.file("slow.txt", "0")

@@ -69,6 +69,7 @@ def test_installs_of_the_source_tree_never_build_in_it_at_once(
     assert slow_project.overlaps() == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("words", ["'.'", "'-r', 'dev.txt'"])
 def test_next_build_waits_for_the_installer_of_a_killed_nox(slow_project: SlowProject, words: str) -> None:
     """Its installer still builds in the source tree, by itself. Before that come the shared venv, and the session's."""
@@ -123,6 +124,7 @@ def test_four_parallel_sessions_in_each_of_three_nox_and_hooks_beside(
     assert len(project.journal("build")) == len(project.venvs()) <= len(pythons) + 1
 
 
+@pytest.mark.slow
 def test_killed_builder_leaves_the_others_unharmed(slow_project: SlowProject, tmp_path: Path, many: int) -> None:
     slow_project.file("slow.txt", "1")
     write_noxfile(slow_project, session("first", SHOW))

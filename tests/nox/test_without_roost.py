@@ -40,6 +40,7 @@ def test_nox_alone_falls_back_to_its_own_backend_with_one_line(documented: Proje
     assert not documented.store.exists()
 
 
+@pytest.mark.slow
 def test_uvx_brings_roost_along(documented: Project, offline: Path) -> None:
     got = run([UV, "tool", "run", "--with", offline, "nox"], cwd=documented.root, env=dict(os.environ))
     assert got.returncode == 0, got.stderr

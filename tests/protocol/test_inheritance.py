@@ -118,6 +118,7 @@ def _doors(project: Project, daemon: Daemon) -> dict[str, list[str]]:
     }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("door", ["roost run", "roost run, which builds", "roost-run", "acquire"])
 def test_daemon_of_a_session_keeps_its_lease_and_nothing_else(
     project: Project, daemon: Daemon, tmp_path: Path, door: str, soak: float
@@ -153,6 +154,7 @@ def test_daemon_of_a_session_keeps_its_lease_and_nothing_else(
     assert f"removed {venv}" in project.roost("clean", "--all").stdout
 
 
+@pytest.mark.slow
 def test_daemon_of_an_installer_keeps_the_venv_and_stands_in_nobodys_way(
     caching_project: SlowProject, daemon: Daemon
 ) -> None:

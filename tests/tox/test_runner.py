@@ -14,6 +14,8 @@ from tests.lib.nox_sessions import HERE_PYTHON, OTHER_FOLDER, OTHER_PYTHON, dige
 from tests.lib.processes import ROOST, all_at_once, finish, run
 from tests.lib.projects import Project, SlowProject
 
+pytestmark = pytest.mark.slow
+
 if TYPE_CHECKING:
     import subprocess
 

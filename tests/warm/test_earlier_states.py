@@ -170,6 +170,7 @@ def no_python(branches: Branches) -> None:
         record.unlink()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("damage", [drift, no_marker, no_lease, other_boot, no_python])
 def test_what_is_not_as_it_was_goes_the_long_way(branches: Branches, damage: Callable[[Branches], None]) -> None:
     damage(branches)

@@ -272,6 +272,7 @@ def test_index_that_is_junk_is_handed_over(warm: Project, shell: Shell) -> None:
             assert shell.handed_over(), what
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "name", ["with space", 'it\'s "quoted"', "-n", "ünï", "$HOME `id` *", "back\\slash", "new\nline", "a\ttab"]
 )
