@@ -89,7 +89,7 @@ class Draft(NamedTuple):
         project, wanted = self.project, self.settings
         yield "project path", project.root
         yield "installer", self.installer.kind
-        yield "setting groups", " ".join(sorted(map(normalize, wanted.groups)))
+        yield "setting groups", " ".join(_not_included(project, wanted, self.installer))
         yield "setting extras", " ".join(sorted(map(normalize, wanted.extras)))
         if wanted.only_groups:
             yield "setting only-groups", "True"
@@ -182,6 +182,21 @@ def _with_included(groups: dict[str, Any], names: tuple[str, ...]) -> list[str]:
             found.append(name)
             pending += included(groups[name])
     return found
+
+
+def _not_included(project: Project, wanted: Settings, installer: Installer) -> list[str]:
+    """Return the names of the groups, without those that another one includes in each member that has them."""
+    names = sorted(map(normalize, wanted.groups))
+    if installer.kind != "uv":  # a lock file, or a table of another tool, may not record what a group includes
+        return names
+    members = [groups_of(tables) for tables in project.all_tables.values()]
+
+    def is_included(name: str) -> bool:
+        others = tuple(other for other in names if other != name)
+        found = [name in _with_included(groups, others) for groups in members if name in groups]
+        return bool(found) and all(found)
+
+    return [name for name in names if not is_included(name)]
 
 
 def _of_file(root: str, path: str, inputs: Inputs) -> Iterator[tuple[str, str]]:

@@ -70,6 +70,24 @@ def test_same_selection_is_the_same_venv_however_it_was_asked_for(several: Proje
     assert "`docs` is ready" in several.roost("why", "--env", "docs").stdout
 
 
+@LOCKED
+def test_group_that_another_one_includes_changes_nothing(several: Project, locked: bool) -> None:
+    """`uv run --group typing` became `roost run --group typing`, and `dev` includes `typing`."""
+    several.edit("pyproject.toml", "[dependency-groups]\n", "[dependency-groups]\nall = [{include-group = 'more'}]\n")
+    several.edit("pyproject.toml", "[dependency-groups]\n", "[dependency-groups]\nmore = [{include-group = 'docs'}]\n")
+    if locked:
+        several.lock()
+    venv = several.roost("sync", "--group", "all").stdout
+    for options in (["--group=all", "--group=Docs"], ["--group=docs", "--group=more", "--group=all"]):
+        assert several.roost("sync", *options).stdout == venv
+    assert builds(several) == 1
+    key = several.roost("key", "--group", "all").stdout
+    assert several.roost("key", "--group", "docs").stdout != key
+    assert several.roost("key", "--group", "docs", "--group", "all", "--no-group", "all").stdout != key
+    assert several.roost("key", "--only-group", "all", "--only-group", "docs").stdout != key
+    assert holds(several, "--group", "all") == {"apple", "banana", "cherry"}
+
+
 @pytest.mark.slow
 def test_six_doors_at_once_build_once(several: Project, tmp_path: Path) -> None:
     several.lock()
@@ -218,3 +236,10 @@ def test_package_is_that_member_with_its_dependencies(workspace: Project, locked
     got = workspace.roost("key")
     assert got.returncode == 125
     assert f"there is no package `green` in `{workspace.root}/pyproject.toml`: it has `blue`, `red`" in got.stderr
+
+
+def test_group_that_is_included_in_one_member_alone_is_another_venv(workspace: Project) -> None:
+    """`red` has all of `docs` in `dev`, and `blue` has a `docs` of its own."""
+    red = "[dependency-groups]\ndev = ['banana', {include-group = 'docs'}]\ndocs = []\n"
+    package(workspace, "packages/red", dependencies=["apple"], more=red)
+    assert workspace.roost("key", "--group", "docs").stdout != workspace.roost("key").stdout
