@@ -62,7 +62,26 @@ def test_first_as_a_diff_then_written_then_taken_back(plain: Project) -> None:
     assert (got.returncode, "nothing to undo" in got.stderr) == (125, True)
 
 
-NOTHING = "roost: there is nothing to change: no hook and no noxfile starts a tool in another way"
+NOTHING = (
+    "roost: there is nothing to change: no noxfile lacks roost, and no local hook starts a tool with "
+    "`uv run`, `poetry run`, `pdm run` or from `.venv/bin`"
+)
+OTHERS = """\
+repos:
+- repo: https://example.org/mirrors-mypy
+  rev: v1
+  hooks:
+  - {id: mypy, additional_dependencies: [attrs]}
+- repo: local
+  hooks:
+  - {id: tests, name: tests, entry: python -m pytest, language: system}
+"""
+
+
+def test_other_hooks_stay_and_the_message_says_which_commands_change(plain: Project) -> None:
+    plain.file(".pre-commit-config.yaml", OTHERS)
+    got = plain.roost("init", "--write")
+    assert (got.returncode, got.stdout, got.stderr) == (0, "", f"{NOTHING}\n")
 
 
 def test_converted_hooks_and_sessions_run_in_the_shared_venv(

@@ -45,7 +45,10 @@ def init(do: str | None, project: str) -> None:
     for note in found.notes:
         messages.step(note)
     if not found.edits:
-        messages.step("there is nothing to change: no hook and no noxfile starts a tool in another way")
+        messages.step(
+            "there is nothing to change: no noxfile lacks roost, and no local hook starts a tool with "
+            "`uv run`, `poetry run`, `pdm run` or from `.venv/bin`"
+        )
     else:
         messages.step(_NEXT[do or ""])
 
