@@ -112,6 +112,7 @@ def version(venv: Path) -> str:
     return run([venv / "bin/python", "-c", "import apple.later; print(apple.later.VERSION)"]).stdout.strip()
 
 
+@pytest.mark.slow
 def test_source_that_was_edited_in_uvs_cache(project: Project) -> None:
     """The next venv gets the edit and its bytecode. The cache keeps only the bytecode of what was published."""
     first = built(project)
@@ -228,6 +229,7 @@ def test_cache_of_another_user_is_not_used(project: Project, cache: Path) -> Non
     assert run([f"{got.stdout.strip()}/bin/python", "-I", "-c", LOADED]).stdout == ""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("place", ["/proc/roost", "/dev/full", "/dev/shm/roost-tests"])
 def test_cache_that_cannot_be_written_or_is_on_another_disk(
     project: Project, monkeypatch: pytest.MonkeyPatch, place: str
@@ -404,6 +406,7 @@ def test_limit_removes_the_entries_of_the_oldest_use(project: Project, cache: Pa
     assert [path.exists() for path in lists] == [False, True]
 
 
+@pytest.mark.slow
 def test_commands_show_and_empty_the_cache(project: Project, cache: Path) -> None:
     first = built(project)
     report = json.loads(project.roost("status", "--json").stdout)["cache"]

@@ -56,6 +56,7 @@ def dialogue(*steps: tuple[str, str]) -> Callable[[str], str | None]:
     return react
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shell", ["bash", "zsh"])
 def test_tab_completes_environments_commands_and_tools(named: Project, shell: str) -> None:
     need(shell)
@@ -95,6 +96,7 @@ def test_fish_completes_environments_commands_and_tools(named: Project) -> None:
         assert [word.split("\t")[0] for word in got.stdout.splitlines()] == expected
 
 
+@pytest.mark.slow
 def test_what_cannot_be_completed_is_no_error(named: Project, tmp_path: Path) -> None:
     """By what click prints for bash: kind and value, a line each."""
     before = sorted(named.store.rglob("*"))

@@ -246,6 +246,7 @@ def test_no_interpreter_that_satisfies_the_request(ready: Project) -> None:
     assert "no Python satisfies `3.96` (--python)" in refused(ready, "--python", "3.96")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "text",
     [

@@ -6,6 +6,7 @@ from tests.lib.nox_sessions import OTHER_FOLDER, OTHER_PYTHON, with_other_python
 from tests.lib.projects import Project
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not OTHER_FOLDER, reason="there is one Python only")
 def test_second_python_is_announced_as_the_first_one_for_it(plain: Project) -> None:
     assert plain.python("pass").stderr.splitlines()[0].endswith(": the first one")

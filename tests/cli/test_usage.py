@@ -18,6 +18,7 @@ def test_timeout_that_is_no_number_of_seconds(project: Project, text: str) -> No
     assert (got.returncode, got.stdout, got.stderr) == (2, "", said)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("state", ["cold", "warm"])
 def test_folder_that_is_not_there(project: Project, state: str) -> None:
     if state == "warm":

@@ -34,6 +34,7 @@ def recipe() -> tuple[str, str]:
     return first, mark + second
 
 
+@pytest.mark.slow
 def test_recipe_restores_the_cache_and_builds(cached: Project) -> None:
     """The second machine has neither `.roost` nor a cache: the same key leads to the archive of the first."""
     first, second = recipe()

@@ -44,6 +44,7 @@ def grape(tmp_path: Path) -> Path:
     return folder
 
 
+@pytest.mark.slow
 @BOTH
 @pytest.mark.normally(program=[PRE_COMMIT])
 def test_git_dependency_cloned_during_a_hook_leaves_the_commit_alone(
@@ -121,6 +122,7 @@ def test_each_worktree_has_its_own_venv_and_imports_its_own_code(
     assert len(list(linked.glob(".roost/.venv/.v2/envs/*/complete"))) == len(hooked.complete()) == 1
 
 
+@pytest.mark.slow
 @BOTH
 @pytest.mark.normally(program=[PRE_COMMIT])
 def test_commit_after_ctrl_c_in_a_hook_that_builds_works(hooked: HookedProject, wheels: Path, program: Path) -> None:

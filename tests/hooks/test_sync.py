@@ -202,6 +202,7 @@ def test_files_restored_are_no_checkout(moving: HookedProject) -> None:
     assert os.readlink(moving.store / ".venv/default") == before
 
 
+@pytest.mark.slow
 @pytest.mark.normally(way=["roost hook install"])
 def test_checkout_of_a_state_that_cannot_be_built_succeeds(moving: HookedProject) -> None:
     moving.git("checkout", "--quiet", "-b", "broken")
@@ -228,6 +229,7 @@ def test_state_without_a_project_is_no_fault(moving: HookedProject) -> None:
     assert said(moving, "checkout", "empty") == []
 
 
+@pytest.mark.slow
 def test_busy_build_lock_does_not_fail_a_checkout(hooked: HookedProject) -> None:
     prepare(hooked)
     put_hooks(hooked, WAYS[0])
@@ -253,6 +255,7 @@ def test_hooks_without_roost_do_nothing(hooked: HookedProject) -> None:
     assert (got.returncode, got.stderr) == (0, "Switched to a new branch 'side'\n")
 
 
+@pytest.mark.slow
 def test_new_worktree_gets_its_own_environment(hooked: HookedProject, tmp_path: Path) -> None:
     prepare(hooked)
     put_hooks(hooked, WAYS[0])

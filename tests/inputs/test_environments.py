@@ -299,6 +299,7 @@ VERSION = "import sys; print('%d.%d' % sys.version_info[:2])"
 ASKED = ["{0}", ">={0},<={0}.99", "cpython@{0}", "cp{1}", "python{0}", "{path}", "./{link}"]
 
 
+@pytest.mark.slow
 @needs_another_python
 def test_every_way_to_ask_for_one_python_leads_to_one_venv(project: Project) -> None:
     env = with_other_python()
@@ -340,6 +341,7 @@ def test_python_that_is_not_there_is_named_with_what_would_install_it(project: P
     )
 
 
+@pytest.mark.slow
 @needs_another_python
 def test_chosen_python_stays_while_it_satisfies_the_next_requires_python_too(plain: Project) -> None:
     plain.edit("pyproject.toml", ">=3.11", f"=={OTHER_PYTHON}.*")

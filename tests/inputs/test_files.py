@@ -148,6 +148,7 @@ GLOBS = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("pattern", "name"), GLOBS)
 @pytest.mark.normally(name=[GLOBS[1][1], GLOBS[4][1]])  # which files a pattern means is tested above
 def test_glob_notices_a_file_that_comes_changes_and_goes(project: Project, pattern: str, name: str) -> None:

@@ -180,6 +180,7 @@ def test_project_path(tmp_path: Path, wheels: Path, name: str, soak: float) -> N
     assert sorted(path.name for path in project.root.parent.iterdir()) == [name]
 
 
+@pytest.mark.slow
 def test_path_that_is_no_text(tmp_path: Path, wheels: Path) -> None:
     """It is uv that refuses it; roost says so."""
     project = Project(tmp_path / "work" / os.fsdecode(b"no\xfftext"), wheels)

@@ -137,6 +137,7 @@ def test_selection_starts_warm_and_leaves_the_plain_environment_alone(several: P
     assert one.split()[:2] == ["default+group=docs", "ready"]
 
 
+@pytest.mark.slow
 def test_roost_run_never_uses_the_plain_index_for_a_selection(several: Project) -> None:
     several.lock()
     command = [ROOST_RUN, "python", "-c", LIST]
@@ -149,6 +150,7 @@ def test_roost_run_never_uses_the_plain_index_for_a_selection(several: Project) 
     assert holds(several, "--only-group", "docs", ROOST_GROUPS="dev", ROOST_EXTRAS="fast") == {"cherry"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("options", "message"),
     [

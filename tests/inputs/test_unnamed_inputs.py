@@ -63,6 +63,7 @@ def test_requirement_files_that_a_setup_py_reads_count(backends: Project) -> Non
     assert "changed: requirements-dev.txt" in said(backends)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "name", ["uv.lock", "pylock.dev.toml", "Pipfile.lock", "requirements-dev.txt", "requirements/dev.in"]
 )

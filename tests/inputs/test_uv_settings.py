@@ -76,6 +76,7 @@ def test_variables_of_a_dockerfile_never_leave_out_the_project(
     assert not list(plain.venvs()[0].glob("bin/pip*"))
 
 
+@pytest.mark.slow
 def test_variable_that_changes_the_resolution_makes_another_venv(
     plain: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:

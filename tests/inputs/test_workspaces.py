@@ -83,6 +83,7 @@ def test_member_that_comes_goes_or_is_excluded_is_noticed(virtual: Project, lock
     assert then.changed() == ["packages/rose/pyproject.toml", "pyproject.toml [tool.uv]"]
 
 
+@pytest.mark.slow
 def test_member_that_moved_is_named_with_what_locks_it_anew(virtual: Project) -> None:
     """To `uv lock` it is an error, too: it looks for the member where it was."""
     virtual.lock()
@@ -95,6 +96,7 @@ def test_member_that_moved_is_named_with_what_locks_it_anew(virtual: Project) ->
     assert installed(virtual) == "banana 1.0 blue 1.0 red 1.0"
 
 
+@pytest.mark.slow
 def test_member_that_comes_is_installed(virtual: Project) -> None:
     said(virtual)
     start_until_indexed(virtual)

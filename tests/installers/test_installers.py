@@ -18,6 +18,7 @@ from tests.lib.projects import Project, refused
 from tests.lib.wheels import make_wheel
 
 
+@pytest.mark.slow
 def test_order_of_choice_and_what_is_said_of_two_locks(plain: Project) -> None:
     """Each file that is added comes before those that were there; the message names the loser."""
     plain.file("requirements.txt", "cherry\n")
@@ -78,6 +79,7 @@ def test_wrong_hash_is_refused(plain: Project) -> None:
     assert "Hash mismatch" in refused(plain)
 
 
+@pytest.mark.slow
 def test_local_requirement_is_a_source(plain: Project) -> None:
     with_requirements(plain)
     backend = (LIB / "slow_backend.py").read_text().replace("project", "lib")
@@ -132,6 +134,7 @@ def test_every_way_to_name_a_wheel_leads_to_it(plain: Project, line: str) -> Non
     assert before.changed() == ["apple-2.0-py3-none-any.whl"]
 
 
+@pytest.mark.slow
 def test_variable_in_the_name_of_a_requirement_file(plain: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     """No `stat` tells of another value, so there is no index."""
     with_requirements(plain)

@@ -104,6 +104,7 @@ NEWER = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.normally(tool=["pdm"])
 def test_lock_of_a_newer_version_is_refused(locked: Project, tool: str) -> None:
     version, sentence = NEWER[tool]

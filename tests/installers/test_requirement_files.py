@@ -38,6 +38,7 @@ def test_glob_names_all_files_and_leaves_the_project_out(layered: Project) -> No
     assert "`deps/*.txt` in `tool.roost.requirements`" in refused(layered)
 
 
+@pytest.mark.slow
 def test_project_is_installed_along_as_an_editable_with_extras(layered: Project) -> None:
     configure(layered, f"{FILES}project = true\n")
     assert installed(layered) == "apple 1.0 banana 1.0 project 1.0"

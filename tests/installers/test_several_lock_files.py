@@ -75,6 +75,7 @@ def test_input_of_another_language_that_is_called_a_lock(plain: Project) -> None
     assert "changed: Cargo.lock\n" in said(plain)
 
 
+@pytest.mark.slow
 def test_lock_that_a_command_reads_says_what_changed(plain: Project) -> None:
     plain.lock()
     words = f'["{UV}", "sync", "--locked", "--active"]'

@@ -278,6 +278,7 @@ def test_conda_install_gets_the_error_of_nox(project: Project) -> None:
     assert "A session without a conda environment can not install dependencies from conda" in got.stderr
 
 
+@pytest.mark.slow
 def test_move_back_to_a_backend_of_nox_needs_no_clean_up(project: Project) -> None:
     write_noxfile(project, session("tests", "session.install('cherry')", PREFIX))
     assert nox(project).returncode == 0

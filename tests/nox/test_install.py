@@ -91,6 +91,7 @@ def test_editable_of_this_project_is_there_already(slow_project: SlowProject) ->
     assert digest(shared) == before
 
 
+@pytest.mark.slow
 def test_install_of_the_project_itself_is_no_editable(slow_project: SlowProject) -> None:
     """Whoever asks for `.` wants what gets built to be installed."""
     slow_project.file("slow.txt", "0")
@@ -144,6 +145,7 @@ def test_reuse_rules_of_nox(project: Project) -> None:
     assert own_venvs(project, "tests") == second
 
 
+@pytest.mark.slow
 def test_venv_of_its_own_is_made_anew_when_the_shared_state_changed(project: Project) -> None:
     show = 'session.run("python", "-c", "import apple, cherry; print(apple.VERSION)")'
     write_noxfile(project, session("tests", "session.install('cherry')", show))
@@ -153,6 +155,7 @@ def test_venv_of_its_own_is_made_anew_when_the_shared_state_changed(project: Pro
     assert nox(project, "-R").stdout == "1.0\n"
 
 
+@pytest.mark.slow
 def test_damaged_venv_of_its_own_is_built_again_after_a_restart(project: Project) -> None:
     """A file that was written before a power cut may exist and be empty."""
     write_noxfile(project, session("tests", "session.install('cherry')", FRUIT))
@@ -236,6 +239,7 @@ def test_installer_by_hand_leaves_the_shared_venv_as_it_was(project: Project, wa
     assert (f"{fruit}\n", prefix) == (expected, str(own_venvs(project, "tests")[0]))
 
 
+@pytest.mark.slow
 def test_uv_in_the_shared_venv_is_no_way_to_change_it(project: Project, wheels: Path) -> None:
     """A dependency of the project brings one here, so it stands first on the session's PATH."""
     del wheels

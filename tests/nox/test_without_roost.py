@@ -30,6 +30,7 @@ def offline(frameworks: Frameworks, monkeypatch: pytest.MonkeyPatch) -> Path:
     return frameworks.repository
 
 
+@pytest.mark.slow
 def test_nox_alone_falls_back_to_its_own_backend_with_one_line(documented: Project, offline: Path) -> None:
     got = run([UV, "tool", "run", "nox"], cwd=documented.root)
     assert got.returncode == 0, got.stderr

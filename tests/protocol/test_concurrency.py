@@ -26,6 +26,7 @@ def test_sixteen_cold_starts_make_one_venv(project: Project, tmp_path: Path) -> 
     assert sum("building" in err for _, _, err in ended) == 1
 
 
+@pytest.mark.slow
 def test_cold_starts_without_the_build_lock_build_many_times(project: Project, tmp_path: Path) -> None:
     """Show that the gate is a real one: with nothing but the lock taken away, several build."""
     env = without_build_lock(tmp_path)
@@ -145,6 +146,7 @@ def test_input_that_changes_and_changes_back_is_built_again(slow_project: SlowPr
     assert len(slow_project.complete()) == len(slow_project.venvs()) == 1
 
 
+@pytest.mark.slow
 def test_input_that_never_rests_is_named(slow_project: SlowProject) -> None:
     pyproject = slow_project.root / "pyproject.toml"
     text, turn = pyproject.read_text(), 0

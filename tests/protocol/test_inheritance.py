@@ -174,6 +174,7 @@ def test_daemon_of_an_installer_keeps_the_venv_and_stands_in_nobodys_way(
     assert f"kept {venv}: in use" in caching_project.roost("clean", "--all").stdout
 
 
+@pytest.mark.slow
 def test_daemon_of_a_failed_build_is_named_to_those_who_wait_for_it(
     caching_project: SlowProject, daemon: Daemon
 ) -> None:

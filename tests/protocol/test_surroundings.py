@@ -120,6 +120,7 @@ def test_closed_standard_streams(project: Project, closed: str, door: list[str])
 COMMANDS = ("sync", "status", "why", "log", "key", "clean --all", "doctor", "--help", "--version")
 
 
+@pytest.mark.slow
 def test_result_that_cannot_be_written_is_an_error(project: Project) -> None:
     """Python by itself ends with 120, and in words of its own."""
     project.python("pass")
@@ -131,6 +132,7 @@ def test_result_that_cannot_be_written_is_an_error(project: Project) -> None:
     assert project.roost("run", "python", "-c", "pass", stdout=subprocess.DEVNULL).returncode == 0
 
 
+@pytest.mark.slow
 def test_closed_output_is_no_traceback(project: Project, soak: float) -> None:
     project.python("pass")
     for number, words in enumerate(COMMANDS):
@@ -232,6 +234,7 @@ def give_away(folder: Path) -> None:
         os.chown(path, NOBODY, NOBODY, follow_symlinks=False)
 
 
+@pytest.mark.slow
 @ROOT
 def test_root_leaves_nothing_in_the_project_of_another(project: Project, tmp_path: Path) -> None:
     """That user could not remove it: not from a folder of root's that nobody else may enter."""

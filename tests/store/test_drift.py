@@ -190,6 +190,7 @@ def test_marker_that_is_junk_is_no_marker(project: Project) -> None:
         assert len(project.complete()) == 1
 
 
+@pytest.mark.slow
 def test_marker_with_wrong_content_is_no_marker(project: Project) -> None:
     project.python("pass")
     path = next(project.store.glob(".venv/.v2/envs/*/complete"))

@@ -212,6 +212,7 @@ def test_full_disk_is_an_error_and_nothing_counts(ready: Project) -> None:
     assert ready.python("pass").returncode == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("where", ["itself", "above", "by a link"])
 @pytest.mark.parametrize("fault", ["mode", "owner"])
 def test_folder_for_stores_that_others_can_replace(project: Project, tmp_path: Path, where: str, fault: str) -> None:

@@ -201,6 +201,7 @@ def test_edit_between_look_and_lease_is_noticed(branches: Branches) -> None:
     assert warm.lease(past) is None
 
 
+@pytest.mark.slow
 def test_edits_right_after_each_start_are_all_noticed(branches: Branches) -> None:
     """Without a pause: neither file is written for inputs so young that the next edit could hide in their stamp."""
     project = branches.project

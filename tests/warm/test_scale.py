@@ -73,6 +73,7 @@ for number in range(int(open("count.txt").read())):
 """
 
 
+@pytest.mark.slow
 def test_warm_start_looks_at_no_distribution(plain: Project) -> None:
     """There may be a thousand."""
     plain.file("make.py", MAKE)
