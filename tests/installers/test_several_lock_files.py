@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from tests.lib.installer_kinds import installed, said, with_command, with_pylock, with_requirements
+from tests.lib.installer_kinds import installed, said, with_pylock, with_requirements
 from tests.lib.processes import UV, run
 from tests.lib.projects import Project, builds, refused, start_until_indexed, starts_warm
 
@@ -14,7 +14,6 @@ OTHERS = {
     "uv": ORDER[1:],
     "pylock": ("uv.lock", "poetry.lock", "pdm.lock"),
     "requirements": ORDER,
-    "command": ORDER,
 }
 
 
@@ -26,7 +25,7 @@ def by(project: Project, kind: str) -> None:
         with_pylock(project)
         project.edit("pyproject.toml", "[tool.roost]\n", '[tool.roost]\ninstaller = "pylock"\n')
     else:
-        (with_requirements if kind == "requirements" else with_command)(project)
+        with_requirements(project)
 
 
 @pytest.mark.slow

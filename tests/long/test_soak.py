@@ -29,9 +29,9 @@ LONG = 100.0
 # Rules of the protocol, and how they are taken out of a copy of the source: a file, what stands there, what is put there.
 RULES = {
     "6 the lease lives as long as what runs": (
-        "cli/run.py",
-        "os.set_inheritable(found.lease_descriptor, True)",
-        "os.set_inheritable(found.lease_descriptor, False)",
+        "system/locks.py",
+        "os.set_inheritable(lease, True)",
+        "os.set_inheritable(lease, False)",
     ),
     "9 one build lock": (  # each process takes a lock of its own, beside the project
         "protocol.py",
@@ -43,7 +43,11 @@ RULES = {
         "filter(collection.is_attempt, list(venvs.all_in(store)))",
         "list[venvs.Venv]()",
     ),
-    "7 removal needs the lease": ("store/venvs.py", "not locks.try_lock(lease, exclusive=True)", "False"),
+    "7 removal needs the lease": (
+        "store/venvs.py",
+        "lease = locks.claim(folder, lease_file)",
+        "lease = folder.open(lease_file)",
+    ),
     "3 inputs still equal": ("protocol.py", "changed = changed_input(request, state, rewritten)", "changed = None"),
     "3 the marker comes last": (
         "build/build.py",
@@ -53,7 +57,11 @@ RULES = {
         "    return state.installer.install(target, run)",
     ),
     "1 drift is noticed": ("store/marker.py", "_replaced(marker) or drift(marker)", "_replaced(marker)"),
-    "5 the index is compared": ("warm/__init__.py", "return stat(self.paths) == self.expected and", "return True or"),
+    "5 the index is compared": (
+        "warm/__init__.py",
+        "return same and stat(self.paths) == self.expected and",
+        "return True or",
+    ),
     "5 look again": (
         "protocol.py",
         "if marker.check(answer.store, answer.state)[0] != answer.marker:",

@@ -60,7 +60,7 @@ OUTCOMES = {
     "lease": ("babbbbbb......", "bbbbbbbbbbbbbb"),
     "record": (".....x........", "bbbbbxbbbbbbbb"),
     "journal": ("..............", "bbbbbbbbbbbbbb"),
-    "pyvenv.cfg": ("bbbbbbbbbbbbbb", "bbbbbbbbbbbbbb"),
+    "pyvenv.cfg": ("b.bbbbbb..bbbb", "bbbbbbbbbbbbbb"),  # where only the ctime moved, the content decides
     ".roost": ("xxxxxxxxxb", "xxxxxxxxxb"),
     ".venv": ("xxxxxxx..b", "xxxxxxxbbb"),
     ".v2": ("xxxxxxx..b", "xxxxxxxbbb"),
