@@ -15,7 +15,7 @@ import zipfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-VERSION = "1"  # of the layout below; another one is made anew
+VERSION = "1"  # of the layout below; another layout is set up again
 PYTHON = "3.11"
 WINE = Path("/usr/lib/wine/wine64")
 FOLDER = Path(os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache"), "roost-wine")

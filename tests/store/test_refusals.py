@@ -216,7 +216,7 @@ def test_full_disk_is_an_error_and_nothing_counts(ready: Project) -> None:
 @pytest.mark.parametrize("where", ["itself", "above", "by a link"])
 @pytest.mark.parametrize("fault", ["mode", "owner"])
 def test_folder_for_stores_that_others_can_replace(project: Project, tmp_path: Path, where: str, fault: str) -> None:
-    """Whoever can rename a folder above a venv can put another in its place while a command runs there."""
+    """A user who can rename a folder above a venv can put another in its place while a command runs there."""
     outer = tmp_path / "shared"
     place = outer / "roost" if where == "above" else outer
     place.mkdir(parents=True)

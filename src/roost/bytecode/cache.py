@@ -10,7 +10,7 @@
 
 `KEY` is a hash of the names and hashes of the sources, and of the Python's cache tag and magic number. A number in an
 entry therefore always stands for one content of a source. An entry is written under a random name and renamed. There is
-no lock: whoever finds a file missing compiles for itself.
+no lock: a build that finds a file missing compiles it itself.
 """
 
 import contextlib

@@ -306,7 +306,7 @@ def take_lease(path: str, inode: int, *, exclusive: bool = False) -> int | None:
     Raises:
         OSError: it cannot be opened.
     """
-    for _ in range(_LEASE_TRIES):  # whoever asks for its holder opens it for a moment
+    for _ in range(_LEASE_TRIES):  # a process that asks for its holder opens it for a moment
         try:
             descriptor = (
                 _open_lease(path, _READ, 0, _OPEN_EXISTING) if exclusive else os.open(path, os.O_RDONLY | _SAFE)
@@ -378,7 +378,7 @@ def write_record(descriptor: int, text: str) -> None:
 
 
 def rewrite_record(path: str, text: str) -> None:
-    """Do nothing: an exclusive lease shares nothing, so nobody else can read the record."""
+    """Do nothing: an exclusive lease shares nothing, so no other process can read the record."""
     del path, text
 
 
