@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import stat
 from collections.abc import Iterator
 from pathlib import Path
@@ -209,6 +210,16 @@ def test_clean_leaves_what_is_not_its_own(project: Project, tmp_path: Path) -> N
     assert (elsewhere / "venv-aaaaaa/file").exists()
     assert (envs / "notes").is_dir()
     assert (gone.parent / "mine").is_dir()
+
+
+def test_clean_removes_the_rest_of_a_deleted_venv(project: Project) -> None:
+    """Its lease file and its marker, though the link `default` still leads to where it was."""
+    venv = Path(project.roost("sync").stdout.strip())
+    shutil.rmtree(venv)
+    project.age()
+    got = project.roost("clean", "--all")
+    assert (got.returncode, got.stdout) == (0, f"removed {venv}\n")
+    assert not venv.parent.exists()
 
 
 def test_clean_of_nothing(project: Project) -> None:

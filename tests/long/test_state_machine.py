@@ -29,8 +29,7 @@ from roost.warm import Selection
 from tests.lib import integrity
 from tests.lib.wheels import make_wheel
 
-# By hand: its model does not yet say when the lease file of a venv that was deleted is collected.
-pytestmark = [pytest.mark.slow, pytest.mark.soak]
+pytestmark = pytest.mark.slow
 
 STATES = {"red": "apple-1.0", "green": "apple-2.0", "blue": "cherry-1.0"}
 KEEP = 1

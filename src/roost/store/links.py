@@ -84,9 +84,10 @@ def targets(store: "Store") -> dict[str, str]:
 
 
 def all_targets(store: "Store") -> set[str]:
-    """Return the venvs that any link leads to, also those of another path of the checkout, by their paths here."""
+    """Return the existing venvs that any link leads to, also of another path of the checkout, by their paths here."""
     folders = [store.links, *(f"{folder}/links" for folder in store.other_views())]
-    return {store.here(files.read_link(f"{folder}/{name}")) for folder in folders for name in _names(folder)}
+    found = {store.here(files.read_link(f"{folder}/{name}")) for folder in folders for name in _names(folder)}
+    return {venv for venv in found if os.path.isdir(venv)}
 
 
 def _names(folder: str) -> list[str]:
