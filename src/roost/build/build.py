@@ -7,7 +7,7 @@ import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
-from roost.build import probe
+from roost.build import excerpt, probe
 from roost.bytecode import compiler, provide
 from roost.bytecode.cache import Cache
 from roost.console import holders, messages, redact, waiting
@@ -95,7 +95,7 @@ def mark_installer_finished(made: Attempt) -> None:
 def build(
     store: Store, state: State, made: Attempt, reason: str, *, refresh: bool = False, empty: bool = False
 ) -> str | None:
-    """Fill the attempt and check its health. Returns None, or why that failed, with the installer's output.
+    """Fill the attempt and check its health. Returns None, or why that failed, with what matters of the output.
 
     `reason` says why it is built, for people. With `refresh`, local projects are built again. An `empty` venv has no
     packages.
@@ -121,7 +121,8 @@ def build(
     if failure is None:
         return None
     text = redact.without_secrets(failure).strip() or "it failed and printed nothing"
-    _log(store, "failure", state, made, why=_main_line(text))
+    _log(store, "failure", state, made, why=excerpt.main_line(text)[:WHY_LIMIT])
+    text = excerpt.shorten(text, made.venv)
     separator = "\n" if "\n" in text else " "  # several lines stay together
     root = state.project.root
     return f"the environment `{env}` of `{root}` could not be built with {chosen.kind}:{separator}{text}"
@@ -272,12 +273,6 @@ def publish(store: Store, state: State, made: Attempt) -> Marker:
     _log(store, "build", state, made)
     _report(before, done)
     return done
-
-
-def _main_line(text: str) -> str:
-    """Return the first line of an installer's output that mentions an error, else the first line."""
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
-    return next((line for line in lines if "error" in line.lower()), lines[0])[:WHY_LIMIT]
 
 
 def _log(store: Store, event: str, state: State, made: Attempt, **more: str) -> None:

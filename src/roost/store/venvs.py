@@ -14,6 +14,7 @@ from roost.system.folders import Folder
 
 _FOLDER = re.compile(r"(?:session-)?[0-9a-f]{16}", re.ASCII)
 _VENV = re.compile(r"venv-[a-z0-9]{6}", re.ASCII)
+_LOG = re.compile(rf"{_VENV.pattern}\.log", re.ASCII)
 _INDEX_OF_STATE = re.compile(rf".+{re.escape(paths.STATE)}[0-9a-f]{{16}}", re.ASCII)
 NOTE = "shared"  # in the folder of a nox session: the shared venv that it used last
 _ALPHABET = "abcdefghijklmnopqrstuvwxyz0123456789"
@@ -34,6 +35,11 @@ class Venv(NamedTuple):
     def lease_file(self) -> str:
         """The file that is locked, shared, by every process that runs in the venv."""
         return f"{self.path}.lease"
+
+    @property
+    def log_file(self) -> str:
+        """The file with the whole output of the installer, where a failed build showed only a part of it."""
+        return f"{self.path}.log"
 
     @property
     def marker(self) -> str:
@@ -163,7 +169,7 @@ def _is_stale(store: Store, note: str) -> bool:
 
 
 def sweep(store: Store, before: float) -> None:
-    """Remove temporary files of killed processes that were last changed before `before`, and what refers to no venv.
+    """Remove logs and temporary files of killed processes, both if older than `before`, and what refers to no venv.
 
     Under the build lock.
     """
@@ -172,8 +178,10 @@ def sweep(store: Store, before: float) -> None:
     own = [f"{view}/{name}" for view in views for name in ("index", "python", "links")]
     for path in (store.root, store.links, store.data, *own, *inner):
         with contextlib.suppress(OSError):
-            folders.remove_temporary(path, before)
+            folders.remove_older(path, before)
     for path in inner:
+        with contextlib.suppress(OSError):
+            folders.remove_older(path, before, _LOG)
         with contextlib.suppress(OSError):
             if _is_stale(store, f"{path}/{NOTE}"):
                 os.unlink(f"{path}/{NOTE}")

@@ -159,7 +159,7 @@ def temporary(path: str) -> str:
     """Return a new name in the folder of `path`, for a file that will be renamed to `path`.
 
     The name is random. Process numbers are not unique here: containers may share the folder, and threads a process.
-    `folders.remove_temporary` removes what a crash leaves.
+    `folders.remove_older` removes what a crash leaves.
     """
     folder, _, name = path.rpartition("/")
     return f"{folder}/.{name}.{os.urandom(4).hex()}"

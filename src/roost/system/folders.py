@@ -64,14 +64,16 @@ def names_in(folder: str) -> list[str]:
         return []
 
 
-def remove_temporary(path: str, before: float) -> None:
-    """Remove the temporary files in the folder `path` that were last changed before `before` (seconds since 1970).
+def remove_older(path: str, before: float, pattern: re.Pattern[str] = _TEMPORARY) -> None:
+    """Remove files in the folder `path` that were last changed before `before` (seconds since 1970).
+
+    Without a `pattern` of their names, these are the temporary ones.
 
     Raises:
         OSError: the folder cannot be read.
     """
     with Folder(path) as folder:
-        for name in filter(_TEMPORARY.fullmatch, folder.names()):
+        for name in filter(pattern.fullmatch, folder.names()):
             if folder.stat(name).st_mtime < before:
                 folder.unlink(name)
 
