@@ -11,6 +11,7 @@ from roost.cli import commands as cli
 from tests.lib.processes import ROOST, ROOST_RUN, finish, run, wait_for
 from tests.lib.projects import Project
 from tests.lib.terminals import COLUMNS, in_terminal, plain, screen
+from tests.lib.wheels import make_wheel
 
 LIVE = re.compile(r"\r\x1b\[K([^\r\n\x1b]+)\r(?!\n)")
 BUILDING = r"roost: building `default` with uv \(uv\.lock\), Python 3\.\d+\.\d+: the first one"
@@ -50,6 +51,35 @@ def test_long_build_shows_phase_packages_and_time(held: Project) -> None:
     assert first.startswith("roost: building `default` with command (")
     assert re.fullmatch(r"roost: built `default` in \d+\.\d s, 0 packages", last)
     assert ran == "ran"
+
+
+def test_live_line_shows_no_json_while_compiling(tmp_path: Path) -> None:
+    """The program that checks a new venv answers in JSON; here a package keeps it running after that."""
+    waiting = "import pathlib, time; pathlib.Path('answered').touch()\n"
+    waiting += "while not pathlib.Path('go').exists():\n    time.sleep(0.02)\n"
+    files = {
+        "slow_exit.py": f"import atexit\natexit.register(lambda: exec({waiting!r}))\n",
+        "slow_exit.pth": "import slow_exit\n",
+    }
+    wheels = tmp_path / "more"
+    wheels.mkdir()
+    make_wheel(wheels, "elder", "1.0", files=files)
+    project = Project(tmp_path / "work/project", wheels)
+    project.write(dependencies=["elder"])
+    seen = 0
+
+    def react(raw: str) -> None:
+        nonlocal seen
+        if not seen and (project.root / "answered").exists():
+            seen = len(raw)
+        if seen and "compiling" in raw[seen:]:
+            (project.root / "go").touch()
+
+    status, raw = in_terminal([ROOST, "sync"], project.root, react=react)
+    assert status == 0
+    shown = [line for line in LIVE.findall(plain(raw)) if "compiling" in line]
+    assert shown
+    assert all(re.fullmatch(r"roost: compiling, 1 packages, \d+ s", line) for line in shown), shown
 
 
 def test_live_line_is_cut_to_a_narrow_terminal(held: Project) -> None:
