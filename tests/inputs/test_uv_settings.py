@@ -9,13 +9,13 @@ import pytest
 from roost.system import variables
 from tests.lib.packages import installed, package, said, uv_table
 from tests.lib.paths import REPOSITORY
-from tests.lib.processes import ROOST_RUN, UV, run
+from tests.lib.processes import ROOST, ROOST_RUN, UV, run
 from tests.lib.projects import Project, builds, start_until_indexed, starts_warm
 
 # uv's variables that change nothing in a venv: about caches, servers, downloads of Pythons (whose content counts), what
 # is printed, other commands, or what roost decides by an option; `{name}` stands for any word.
 HARMLESS = """
-UV_ASTRAL_MIRROR_URL UV_AZURE_ENDPOINT_URL UV_BREAK_SYSTEM_PACKAGES UV_CACHE_DIR UV_COMPILE_BYTECODE
+UV_ASTRAL_MIRROR_URL UV_AZURE_ENDPOINT_URL UV_BREAK_SYSTEM_PACKAGES UV_CACHE_DIR
 UV_COMPILE_BYTECODE_TIMEOUT UV_CONCURRENT_BUILDS UV_CONCURRENT_CACHE_READS UV_CONCURRENT_DOWNLOADS
 UV_CONCURRENT_INSTALLS UV_CREDENTIALS_DIR UV_CUSTOM_COMPILE_COMMAND UV_DOWNLOAD_URL UV_ENV_FILE UV_GCS_ENDPOINT_URL
 UV_GITHUB_TOKEN UV_HTTP_CONNECT_TIMEOUT UV_HTTP_RETRIES UV_HTTP_TIMEOUT UV_INDEX_{name}_PASSWORD
@@ -72,6 +72,7 @@ def test_variables_of_a_dockerfile_never_leave_out_the_project(
     plain.lock()
     monkeypatch.setenv(f"UV_NO_INSTALL_{name}", "1")
     monkeypatch.setenv("UV_VENV_SEED", "1")
+    monkeypatch.setenv("UV_COMPILE_BYTECODE", "1")
     assert installed(plain) == "apple 2.0 project 1.0"
     assert not list(plain.venvs()[0].glob("bin/pip*"))
 
@@ -150,3 +151,30 @@ def test_settings_of_uv_outside_the_project_count(
     said(project)
     path.write_text(f"{text}resolution = 'lowest'\n")
     assert bool(said(project)) == (place in folders)
+
+
+VERSION = "import importlib.metadata as m; print(m.version('apple'))"
+
+
+@pytest.mark.parametrize("door", [[ROOST, "run"], [ROOST_RUN]], ids=["python", "shell"])
+def test_other_home_with_other_settings_of_uv(plain: Project, tmp_path: Path, door: list[str]) -> None:
+    """As in a container of CI, where `HOME` depends on the step. Nothing in the project changes."""
+    other = tmp_path / "other"
+    folders = {"HOME": str(other), "XDG_CONFIG_HOME": str(other / ".config"), "XDG_CONFIG_DIRS": str(other / ".config")}
+    (other / ".config/uv").mkdir(parents=True)
+    (other / ".config/uv/uv.toml").write_text("resolution = 'lowest'\n")
+    start_until_indexed(plain)
+    for name, value in folders.items():
+        env = dict(os.environ) | {name: value}
+        got = [run([*door, "python", "-c", VERSION], cwd=plain.root, env=one).stdout for one in (env, None, env, None)]
+        assert got == ["1.0\n", "2.0\n"] * 2, name
+    assert builds(plain) == 2
+
+
+def test_other_home_without_settings_of_uv_is_warm_in_both(plain: Project) -> None:
+    start_until_indexed(plain)
+    for name in ("HOME", "XDG_CONFIG_HOME", "XDG_CONFIG_DIRS"):
+        env = dict(os.environ) | {name: "/nowhere", "PYTHONPROFILEIMPORTTIME": "1"}
+        for door in ([ROOST, "run"], [ROOST_RUN]):
+            got = run([*door, "python", "--version"], cwd=plain.root, env=env)
+            assert "roost.protocol" not in got.stderr

@@ -1,6 +1,7 @@
 """Noise on the streams of the programs that roost starts, and git when it fails: neither is taken for an answer."""
 
 import os
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -21,6 +22,20 @@ def test_what_programs_write_to_standard_error_is_no_answer(project: Project, no
     assert (got.returncode, builds(project)) == (0, 1), got.stderr
     assert "tracks" not in got.stderr
     assert "git tracks" not in project.roost("doctor", env=dict(os.environ) | noise).stderr
+
+
+@pytest.mark.parametrize("stream", ["1", "2"])
+def test_git_that_is_a_script_and_prints_more(project: Project, tmp_path: Path, stream: str) -> None:
+    git("init", "--quiet", cwd=project.root)
+    script = tmp_path / "tools/git"
+    script.parent.mkdir()
+    script.write_text(f'#!/bin/sh\necho "this git is monitored" >&{stream}\nexec {shutil.which("git")} "$@"\n')
+    script.chmod(0o755)
+    env = dict(os.environ) | {"PATH": f"{script.parent}:{os.environ['PATH']}"}
+    got = project.python("pass", env=env)
+    assert got.returncode == 0, got.stderr
+    git("add", "--force", ".roost", cwd=project.root)
+    assert "git tracks" in project.roost("sync", "--refresh", env=env).stderr
 
 
 def test_package_that_prints_when_python_starts_and_ends(project: Project, tmp_path: Path) -> None:

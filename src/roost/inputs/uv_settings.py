@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from roost import warm
 from roost.errors import RoostError
 from roost.inputs.files import Inputs
 from roost.inputs.project import Project
@@ -29,10 +30,7 @@ def files(project: Project, names: Sequence[str]) -> list[str]:
     """Return the files that the variables `names` name, and those with the settings of the user and the system."""
     named = (os.environ.get(name, "").split() for name in names if name in variables.FILES)
     found = [os.path.normpath(os.path.join(project.root, path)) for words in named for path in words]
-    own = os.environ.get("XDG_CONFIG_HOME") or os.path.expanduser("~/.config")
-    systems = os.environ.get("XDG_CONFIG_DIRS") or "/etc/xdg"
-    folders = [own, *systems.split(os.pathsep), "/etc"]
-    return [*found, *(f"{folder}/uv/uv.toml" for folder in folders if os.path.isabs(folder))]
+    return [*found, *warm.settings_of_uv()]
 
 
 def above(project: Project, inputs: Inputs) -> Iterator[tuple[str, Any]]:

@@ -76,7 +76,8 @@ def refuse_tracked(project: str, root: str) -> None:
     if git is None or not _in_repository(project):
         return
     # Without its file system monitor, a program that the repository's own configuration names.
-    command = [git, "-c", "core.fsmonitor=false", "ls-files", "--", os.path.basename(root)]
+    name = os.path.basename(root)
+    command = [git, "-c", "core.fsmonitor=false", "ls-files", "--", name]
     got = processes.query(command, env=variables.for_installer(os.environ), cwd=project)
     if got.status != 0:
         lines = got.output.strip().splitlines()
@@ -86,7 +87,8 @@ def refuse_tracked(project: str, root: str) -> None:
             "or set `ROOST_DIR` to a folder outside the repository"
         )
         raise RoostError(message)
-    if got.stdout.strip():
+    # Only paths count: a `git` on PATH may be a script that prints more.
+    if any(f"{line}/".lstrip('"').startswith(f"{name}/") for line in got.stdout.splitlines()):
         message = (
             f"git tracks `{root}`, so it may hold an environment that someone else built: "
             "`git rm -r --cached .roost`, commit, and remove the folder"

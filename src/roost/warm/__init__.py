@@ -272,8 +272,13 @@ class Index:
 
         The variables are the same, too.
         """
-        same = all(value(name) == digest for name, digest in self.variables.items())
+        same = all(value(name) == digest for name, digest in self.variables.items()) and self._has_same_settings()
         return same and stat(self.paths) == self.expected and files.boot_id() == self.boot
+
+    def _has_same_settings(self) -> bool:
+        """Return whether uv reads the same settings now, though `HOME` may be another; or none then and now."""
+        other = [path for path in settings_of_uv() if path not in self.paths] if self.variables else []
+        return not other or not ("/uv/uv.toml\n" in f"{self.expected}\n" or any(map(os.path.exists, other)))
 
     def write(self, fingerprint: str, settled: int) -> None:
         """Write it for the state `fingerprint`, and as the latest one of its name, unless an input is too young.
@@ -284,15 +289,19 @@ class Index:
         Raises:
             OSError: the folder is gone, full or read-only.
         """
-
-        def old_enough(info: os.stat_result) -> bool:
-            return settled < info.st_mtime_ns
-
         from roost.warm import views  # noqa: PLC0415 - only to write
 
-        text = self.text()
+        folder, text = f"{views.own(self.project)}/index", self.text()
         for one in (f"{self.name}{paths.STATE}{fingerprint}", self.name):
-            files.write(f"{views.own(self.project)}/index/{one}", text, accept=old_enough)
+            files.write(f"{folder}/{one}", text, accept=lambda info: settled < info.st_mtime_ns)
+
+
+def settings_of_uv() -> "list[str]":
+    """Return the files with uv's settings of the user and the system, existing or not."""
+    own = os.environ.get("XDG_CONFIG_HOME", "")
+    systems = os.environ.get("XDG_CONFIG_DIRS") or "/etc/xdg"
+    folders = [own if os.path.isabs(own) else os.path.expanduser("~/.config"), *systems.split(os.pathsep), "/etc"]
+    return [f"{folder}/uv/uv.toml" for folder in folders if os.path.isabs(folder)]
 
 
 def value(name: str) -> str:
