@@ -86,6 +86,13 @@ class Part:
         if row and against:
             self.limits.append(Limit(f"`{label}` relative to `{other}`", row.median / against.median, most))
 
+    def exceed(self, label: str, other: str, most: float) -> None:
+        """Limit by how much a row is above another row to `most`, in the unit, if both were measured."""
+        row, against = self.row(label), self.row(other)
+        if row and against:
+            above = (row.median - against.median) * self.scale()
+            self.limits.append(Limit(f"`{label}` above `{other}`, {self.unit}", above, most))
+
     def scale(self) -> float:
         """Return how many of the unit are a second."""
         return 1e3 if self.unit == "ms" else 1.0

@@ -52,10 +52,12 @@ def write_noxfiles(shop: Workshop, project: Path) -> None:
 
 
 def write_tox(shop: Workshop, project: Path) -> None:
-    """Write the same for tox, with tox-uv's runner for a project with a `uv.lock`."""
+    """Write the same for tox, with tox-uv's runner for a project with a `uv.lock`, and its first session for roost."""
     lines = [f"env_list = {list(SESSIONS)}", "no_package = true", "[env_run_base]", 'runner = "uv-venv-lock-runner"']
     for session in SESSIONS:
         lines += [f"[env.{session}]", f"commands = [{words(shop, session)}]"]
+    lines += ["[env.roost]", 'runner = "roost"', f"deps = {shop.recipe.dependencies}"]
+    lines += [f"commands = [{words(shop, SESSIONS[0])}]"]
     (project / "tox.toml").write_text("\n".join([*lines, ""]))
 
 
@@ -74,13 +76,13 @@ class Kind(NamedTuple):
 def kinds(bench: Bench, project: Path) -> list[Kind]:
     """Return the ways to run the sessions."""
     nox, tox = bench.path("nox"), bench.path("tox")
-    of_uv, of_roost = [nox, "-f", "noxfile_uv.py"], [nox, "-f", "noxfile_roost.py"]
+    of_uv, of_roost = [nox, "-f", "noxfile_uv.py"], [bench.path("nox-roost"), "-f", "noxfile_roost.py"]
     again = {"later": of_uv, "later, -r": [*of_uv, "-r"], "later, -R": [*of_uv, "-R"]}
     roost_again = {"later": of_roost, "later, -R": [*of_roost, "-R"]}
     tox_run = [tox, "run", "-q"]
     return [
         Kind("nox, backend uv", of_uv, again, [project / ".nox-uv"], ("nox",)),
-        Kind("nox, backend roost", of_roost, roost_again, [project / ".roost", project / ".nox-roost"], ("nox",)),
+        Kind("nox, backend roost", of_roost, roost_again, [project / ".roost", project / ".nox-roost"], ("nox-roost",)),
         Kind("tox, tox-uv", tox_run, {"later": tox_run}, [project / ".tox"], ("tox", "tox-uv")),
     ]
 

@@ -13,6 +13,7 @@ from benchmarks.bench import Bench
 REPOSITORY = Path(__file__).resolve().parent.parent
 PEERS = ("uv", "nox", "tox", "tox-uv", "hatch", "pre-commit", "prek")
 PLUGINS = ("tox-uv",)  # they bring no command of their own
+RUNNERS = ("nox", "tox", "hatch")  # they get another virtualenv, with roost in it
 
 
 def find_uv() -> Path:
@@ -32,7 +33,8 @@ def install(bench: Bench) -> dict[str, str]:
     """Install everything; return the versions by name.
 
     roost is a wheel of this checkout, with its bytecode compiled, in a virtualenv of its own, as users have it: the
-    `.pth` file of an editable install would cost each start something. nox gets another one, beside it.
+    `.pth` file of an editable install would cost each start something. The runners with roost get another one, as
+    `nox-roost`, `tox-roost` and `hatch-roost`: what a plugin costs its runner is part of the measurement.
 
     Raises:
         SystemExit: roost cannot be installed.
@@ -40,15 +42,19 @@ def install(bench: Bench) -> dict[str, str]:
     uv = find_uv()
     bench.do(uv, "build", "--quiet", "--wheel", "--out-dir", bench.work / "dist", REPOSITORY)
     (wheel,) = (bench.work / "dist").glob("*.whl")
-    own, peers = bench.work / "roost", bench.work / "peers"
-    for venv in (own, peers):
+    own, peers, runners = (bench.work / name for name in ("roost", "peers", "runners"))
+    for venv in (own, peers, runners):
         bench.do(uv, "venv", "--quiet", "--no-project", "--python", sys.executable, venv)
+    for venv in (own, runners):
         bench.do(*into(uv, venv), wheel)
     install_peers(bench, uv, peers)
+    for name in RUNNERS:
+        if bench.has(name) and not tried(bench, [*into(uv, runners), f"{wheel}[{name}]"]):
+            bench.add(f"{name}-roost", runners / "bin" / name)
     for name in ("roost", "roost-run"):
         bench.add(name, own / "bin" / name)
     listed = json.loads(bench.do(uv, "pip", "list", "--quiet", "--format", "json", "--python", peers / "bin/python"))
-    versions = {item["name"]: item["version"] for item in listed}
+    versions = {item["name"]: item["version"] for item in listed} | {"roost": wheel.name.split("-")[1]}
     return {name: versions[name] for name in ("roost", *PEERS) if name in versions and name not in bench.absent}
 
 

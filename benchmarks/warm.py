@@ -19,10 +19,10 @@ SESSION = "lint"
 
 
 def write_hatch(shop: Workshop, project: Path) -> None:
-    """Let hatch make an environment of the same distributions, with uv."""
-    wanted = json.dumps(shop.recipe.dependencies)
+    """Let hatch make an environment of the same distributions, with uv, and let another one ask roost for them."""
+    wanted = f"skip-install = true\ndependencies = {json.dumps(shop.recipe.dependencies)}"
     (project / "hatch.toml").write_text(
-        f'[envs.default]\nskip-install = true\ninstaller = "uv"\ndependencies = {wanted}\n'
+        f'[envs.default]\ninstaller = "uv"\n{wanted}\n[envs.roost]\ntype = "roost"\n{wanted}\n'
     )
 
 
@@ -49,8 +49,7 @@ def commands(shop: Workshop, project: Path, roost_python: Path) -> dict[str, tup
     bench, tool = shop.bench, shop.recipe.tool
     words = [tool, "--version"]
     uv, roost = bench.path("uv"), bench.path("roost")
-    nox, tox = bench.path("nox"), bench.path("tox")
-    of_uv = [nox, "-f", "noxfile_uv.py", "-s", SESSION]
+    of_uv = [bench.path("nox"), "-f", "noxfile_uv.py", "-s", SESSION]
     return {
         "python -I -S -c pass": ([bench.base, "-I", "-S", "-c", "pass"], ()),
         "python -I -c pass": ([str(roost_python), "-I", "-c", "pass"], ()),
@@ -59,11 +58,13 @@ def commands(shop: Workshop, project: Path, roost_python: Path) -> dict[str, tup
         f"roost run {tool}": ([roost, "run", *words], ()),
         f"uv run {tool}": ([uv, "run", *words], ()),
         f"uv run --no-sync {tool}": ([uv, "run", "--no-sync", *words], ()),
+        "hatch run, roost": ([bench.path("hatch-roost"), "run", f"roost:{tool}", "--version"], ("hatch-roost",)),
         f"hatch run {tool}": ([bench.path("hatch"), "run", *words], ("hatch",)),
-        "nox, backend roost": ([nox, "-f", "noxfile_roost.py", "-s", SESSION], ("nox",)),
+        "nox, backend roost": ([bench.path("nox-roost"), "-f", "noxfile_roost.py", "-s", SESSION], ("nox-roost",)),
         "nox -r, backend uv": ([*of_uv, "-r"], ("nox",)),
         "nox -R, backend uv": ([*of_uv, "-R"], ("nox",)),
-        "tox run, tox-uv": ([tox, "run", "-q", "-e", SESSION], ("tox", "tox-uv")),
+        "tox run, roost": ([bench.path("tox-roost"), "run", "-q", "-e", "roost"], ("tox-roost",)),
+        "tox run, tox-uv": ([bench.path("tox"), "run", "-q", "-e", SESSION], ("tox", "tox-uv")),
     }
 
 
@@ -110,6 +111,9 @@ def run(shop: Workshop, rounds: int) -> Part:
     )
     part.limit(f"roost-run {tool}", 0.25)
     part.limit(f"roost run {tool}", 0.8)
+    part.exceed("tox run, roost", "tox run, tox-uv", 10.0)
+    part.exceed("hatch run, roost", f"hatch run {tool}", 10.0)
+    part.exceed("nox, backend roost", "nox -r, backend uv", 3.0)
     return part
 
 

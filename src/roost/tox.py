@@ -31,8 +31,8 @@ if TYPE_CHECKING:
     from roost.environment import Environment
 
 NEEDED = (4, 22)  # the first with `dependency_groups`
-_PYTHON = re.compile(r"(?:py|python|cpython-?)?(\d)\.?(\d+)?(t?)", re.ASCII)
-_PYPY = re.compile(r"pypy-?(\d)\.?(\d+)?", re.ASCII)
+_PYTHON = r"(?a:(?:py|python|cpython-?)?(\d)\.?(\d+)?(t?))"  # compiled where an environment names a Python
+_PYPY = r"(?a:pypy-?(\d)\.?(\d+)?)"
 
 
 @impl
@@ -292,8 +292,8 @@ def as_request(base_python: str) -> str:
     """Return one of tox's names for a Python, such as `py312`, as a request for roost."""
     if paths.is_path(base_python):
         return base_python
-    if found := _PYTHON.fullmatch(base_python):
+    if found := re.fullmatch(_PYTHON, base_python):
         return f"{found[1]}.{found[2]}{found[3]}" if found[2] else found[1]
-    if found := _PYPY.fullmatch(base_python):
+    if found := re.fullmatch(_PYPY, base_python):
         return f"pypy{found[1]}.{found[2]}" if found[2] else f"pypy{found[1]}"
     return base_python
