@@ -262,17 +262,18 @@ class RoostRunner(VirtualEnvRunner):
             words += ["--editable", f"{root}[{extras}]" if extras else root]
         if not words:
             return True
-        from roost.runners import dry_run  # noqa: PLC0415 - not for an environment without requirements
-
         answer = {"venv": shared.venv, "words": words, "deps": asked}
         with suppress(_Lacks), self.cache.compare(answer, "roost") as (same, _):
-            _check(same or dry_run.satisfies(shared.venv, words, root))
+            if not same:
+                _check(shared.venv, words, root)
             return True
         return False
 
 
-def _check(satisfied: bool) -> None:
-    if not satisfied:
+def _check(venv: str, words: list[str], root: str) -> None:
+    from roost.runners import dry_run  # noqa: PLC0415 - only for the first answer
+
+    if not dry_run.satisfies(venv, words, root):
         raise _Lacks
 
 

@@ -9,7 +9,8 @@ import pytest
 
 from tests.lib.nox_sessions import HERE_PYTHON, NOX, OTHER_FOLDER, OTHER_PYTHON, digest
 from tests.lib.processes import ROOST, all_at_once, finish, run
-from tests.lib.projects import Project, SlowProject
+from tests.lib.projects import Project, SlowProject, start_until_indexed
+from tests.lib.runners import WARM, imported
 
 pytestmark = pytest.mark.slow
 
@@ -59,6 +60,14 @@ def test_environments_share_the_venv_that_roost_run_uses(project: Project) -> No
     assert (got.stdout, got.stderr) == (f"in {project.venvs()[0]}\n", "")
     assert hatch(project, "env", "find", "lint").stdout == f"{project.venvs()[0]}\n"
     assert len(project.journal("build")) == 1
+
+
+def test_later_start_imports_what_a_warm_start_needs(project: Project) -> None:
+    write_hatch(project, '[envs.default]\ntype = "roost"\nskip-install = true\ndependencies = ["apple"]\n')
+    start_until_indexed(project)
+    assert hatch(project, "run", "python", "-c", PREFIX).returncode == 0
+    got = hatch(project, "run", "python", "-c", PREFIX, env=dict(os.environ) | {"PYTHONPROFILEIMPORTTIME": "1"})
+    assert imported(got.stderr) == WARM
 
 
 def test_environment_that_asks_for_more_gets_its_own(project: Project, data: Path) -> None:

@@ -12,7 +12,8 @@ import pytest
 
 from tests.lib.nox_sessions import HERE_PYTHON, OTHER_FOLDER, OTHER_PYTHON, digest
 from tests.lib.processes import ROOST, all_at_once, finish, run
-from tests.lib.projects import Project, SlowProject
+from tests.lib.projects import Project, SlowProject, start_until_indexed
+from tests.lib.runners import WARM, imported
 
 pytestmark = pytest.mark.slow
 
@@ -55,6 +56,14 @@ def test_environments_share_the_venv_that_roost_run_uses(project: Project) -> No
     assert project.python("import sys; print(sys.prefix)").stdout == f"{shared}\n"
     assert len(project.journal("build")) == 1
     assert not list((project.root / ".tox").glob("*/bin"))
+
+
+def test_later_start_imports_what_a_warm_start_needs(project: Project) -> None:
+    write_tox(project, one=f"deps = apple\ncommands = {PREFIX}")
+    start_until_indexed(project)
+    assert tox(project).returncode == 0
+    got = tox(project, env=dict(os.environ) | {"PYTHONPROFILEIMPORTTIME": "1"})
+    assert imported(got.stderr) == WARM | {"roost.runners.shared"}
 
 
 def test_folder_named_like_a_group_or_a_package_is_no_requirement(project: Project) -> None:

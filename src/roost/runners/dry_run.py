@@ -4,8 +4,6 @@ import json
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from urllib.parse import urlsplit
-from urllib.request import url2pathname
 
 from roost.runners.install_commands import folder_in
 from roost.system import paths, processes, variables
@@ -61,6 +59,9 @@ def _by_name(venv: str, words: list[str], cwd: str) -> list[str] | None:
 
 def _editables(venv: str) -> dict[str, str]:
     """Return the names of the projects that `venv` has as editables, by folder (PEP 610)."""
+    from urllib.parse import urlsplit  # noqa: PLC0415 - they take longer than the dry run
+    from urllib.request import url2pathname  # noqa: PLC0415
+
     found = {}
     for site_packages in paths.site_packages(venv):
         for path in Path(site_packages).glob("*.dist-info/direct_url.json"):
