@@ -73,7 +73,7 @@ LOCKS = {
     "poetry.lock": "package package.name package.version package.source metadata",
     "pdm.lock": "package package.name package.version package.path metadata",
 }
-PYTHON = interpreter.Interpreter("/python", "cpython", "3.11.0", "build", "file")
+PYTHON = interpreter.Interpreter("/python", "cpython", "3.11.0", "build", "bytecode", "file")
 
 
 def understand(root: str) -> None:

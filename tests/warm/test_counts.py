@@ -102,6 +102,25 @@ def test_warm_acquire_imports_no_more(project: Project) -> None:
     assert mine == {f"roost.{name}" for name in (*WARM, "errors")}
 
 
+def test_fresh_worktree_starts_three_programs(project: Project) -> None:
+    """uv, which looks for a Python; uv, which installs; and the new venv's Python.
+
+    What the base interpreter is, and the bytecode, are known from another worktree. git would have made a `.roost` that
+    it tracks.
+    """
+    run(["git", "init", "--quiet"], cwd=project.root, check=True)
+    start_until_indexed(project)
+    other = project.root.parent / "other"
+    shutil.copytree(project.root, other, ignore=shutil.ignore_patterns(".roost"))
+    processes = trace([ROOST, "run", *COMMAND], other, "execve")
+    started = [call.texts[1:] for calls in processes[1:] for call in calls if call.becomes()]
+    own = [words for words in started if words[0].startswith(f"{other}/")]
+    assert len(own) == 1
+    assert "-S" not in own[0]
+    assert [words[1] for words in started if words[0].endswith("/uv")] == ["python", "sync"]
+    assert len([words for words in started if "ld-linux" not in words[0]]) == 3  # by which uv knows the C library
+
+
 @pytest.mark.parametrize("cached", [False, True])
 def test_lock_change_starts_three_programs(project: Project, *, cached: bool) -> None:
     """git, which says whether `.roost` is tracked; uv; and the new venv's Python, for its health.

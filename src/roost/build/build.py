@@ -198,9 +198,8 @@ def _finish(store: Store, state: State, made: Attempt, cache: Cache | None) -> s
     looks: provide.Looks = {}
     records: list[inventory.Record] = []
     warnings: list[str] = []
-    wanted = state.settings.compile_bytecode
-    tag = cache.tag(state.interpreter.identity) if cache else None
-    provider = provide.Provider(venv, cache, tag) if tag else None
+    tag = state.interpreter.bytecode
+    provider = provide.Provider(venv, cache, tag) if state.settings.compile_bytecode and tag else None
 
     def look() -> None:
         made.files = inventory.take(venv, looks)
@@ -211,10 +210,7 @@ def _finish(store: Store, state: State, made: Attempt, cache: Cache | None) -> s
 
     if failure := check_health(store, state, made, look):
         return failure
-    if wanted and made.tag:
-        if provider is None or made.tag != tag:
-            provider = provide.Provider(venv, cache, made.tag)
-            provider.take(made.files, looks, records)
+    if provider:
         _compile(store, state, made, provider)
         made.files |= provider.files
     for warning in warnings:
@@ -233,7 +229,7 @@ def _compile(store: Store, state: State, made: Attempt, provider: provide.Provid
         complete = processes.framed(output) == "true"
         files.remove(jobs)
     with contextlib.suppress(OSError):  # such as a full disk
-        provider.add(state.interpreter.identity, complete=complete)
+        provider.add(complete=complete)
 
 
 def check_health(store: Store, state: State, made: Attempt, meanwhile: Callable[[], None] | None = None) -> str | None:
@@ -247,7 +243,7 @@ def check_health(store: Store, state: State, made: Attempt, meanwhile: Callable[
     command = [paths.python(venv), "-I", "-B", "-W", "ignore", probe.__file__]
     status, output = _run(store, state, made, command, {}, meanwhile)
     try:
-        prefix, version, found, made.tag = json.loads(processes.framed(output))
+        prefix, version, found = json.loads(processes.framed(output))
         made.folders = list(map(paths.slashed, found))
     except ValueError:
         return f"its Python does not start (status {status}): {output.strip()[-2000:]}"

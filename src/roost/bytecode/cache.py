@@ -1,7 +1,6 @@
 """The bytecode cache of a user: on disk, shared by all projects and processes of the user on one machine.
 
     bytecode-v1/
-      pythons/HASH                 cache tag and magic number of a base interpreter
       entries/KEY/                 what the sources of one distribution compile to
         modules                    JSON: the boot, and the hash and size of all bytecode; in the second line, for each
                                    source, its size, mtime and inode, and the size of its bytecode
@@ -18,12 +17,11 @@ import hashlib
 import json
 import os
 import shutil
-import sys
 import time
 from typing import NamedTuple
 
 from roost.errors import UsageError
-from roost.system import files, folders
+from roost.system import files, folders, user_cache
 
 LIMIT = 2000  # MB
 FAILED = -1  # in place of the size of the bytecode: the source does not compile
@@ -52,28 +50,6 @@ class Usage(NamedTuple):
     bytes: int
 
 
-def location() -> str:
-    """Return the folder of roost's caches, which need not exist.
-
-    Raises:
-        UsageError: `ROOST_CACHE_DIR` is relative: it would be another folder in another current folder.
-    """
-    if chosen := os.environ.get("ROOST_CACHE_DIR"):
-        if not os.path.isabs(chosen):
-            message = f"`ROOST_CACHE_DIR` is `{chosen}`: it must be an absolute path"
-            raise UsageError(message)
-        return chosen
-    home = os.path.expanduser("~")
-    if sys.platform == "win32":
-        base = os.environ.get("LOCALAPPDATA") or os.path.join(home, "AppData", "Local")
-    elif sys.platform == "darwin":
-        base = f"{home}/Library/Caches"
-    else:
-        base = os.environ.get("XDG_CACHE_HOME", "")
-        base = base if os.path.isabs(base) else f"{home}/.cache"
-    return os.path.join(base, "roost")
-
-
 def limit() -> int:
     """Return the bytes that the cache may take: `ROOST_CACHE_LIMIT`, in MB.
 
@@ -91,23 +67,14 @@ class Cache:
     """The bytecode cache. Creating an instance touches no file."""
 
     def __init__(self) -> None:
-        """Use the cache in `location()`."""
-        self.root = os.path.join(location(), "bytecode-v1")
+        """Use the one in `user_cache.location()`."""
+        self.root = os.path.join(user_cache.location(), "bytecode-v1")
         self.entries = f"{self.root}/entries"
-        self.pythons = f"{self.root}/pythons"
         self.trash = f"{self.root}/trash"
 
     def fault(self) -> str | None:
         """Return why the content of the cache cannot be trusted, or None. A missing cache passes."""
-        for path in (os.path.dirname(self.root), self.root, self.entries):
-            try:
-                if not files.is_private_folder(path):
-                    return f"`{path}` belongs to another user, can be written by others, or is not a folder"
-            except FileNotFoundError:
-                return None
-            except OSError as error:
-                return f"`{path}` cannot be read ({error.strerror})"
-        return None
+        return user_cache.fault(self.root, self.entries)
 
     def prepare(self) -> None:
         """Create the folders.
@@ -115,35 +82,15 @@ class Cache:
         Raises:
             OSError: they cannot be created, or the folder above belongs to another user.
         """
-        above = os.path.dirname(self.root)
-        if not os.path.isdir(above):
-            while not os.path.isdir(above := os.path.dirname(above)):
-                pass
-            if not files.is_own(os.stat(above)):  # such as root in a user's home
-                raise PermissionError(above)
-            os.makedirs(os.path.dirname(self.root), mode=0o700, exist_ok=True)
-        for path in (self.root, self.entries, self.pythons, self.trash):
-            folders.make_folder(path)
-
-    def tag(self, interpreter: str) -> str | None:
-        """Return the cache tag and magic number of the base interpreter `interpreter`, if they are known."""
-        try:
-            with open(files.open_own(f"{self.pythons}/{_digest(interpreter)}"), encoding="ascii") as file:
-                return file.read(200)
-        except (OSError, ValueError):
-            return None
-
-    def record_tag(self, interpreter: str, tag: str) -> None:
-        """Record the cache tag and magic number of a base interpreter.
-
-        Raises:
-            OSError: they cannot be recorded.
-        """
-        files.write(f"{self.pythons}/{_digest(interpreter)}", tag)
+        user_cache.prepare(self.root, self.entries, self.trash)
 
     def read(self, key: str) -> list[Module | None] | None:
-        """Return the modules of an entry, in the order of its key; None for those that it lacks, or for no entry."""
-        path = f"{self.entries}/{key}/modules"
+        """Return the modules of an entry, in the order of its key; None for those that it lacks, or for no entry.
+
+        It lacks those whose bytecode is not as it was written, too.
+        """
+        folder = self.folder(key)
+        path = f"{folder}/modules"
         try:
             with open(files.open_own(path), "rb") as file:
                 age = time.time() - os.fstat(file.fileno()).st_mtime
@@ -156,20 +103,17 @@ class Cache:
                     _write(path, digest, size, modules)
                 elif age > _REST:
                     os.utime(path)
+            sizes = _intact(folder)
         except (OSError, ValueError, TypeError, RecursionError):
             return None
-        return modules
+        return [
+            module if module and module.bytecode == sizes.get(str(number), FAILED) else None
+            for number, module in enumerate(modules)
+        ]
 
-    def bytecode(self, key: str, number: int, module: Module) -> str | None:
-        """Return the path of the bytecode of a module in an entry, or None where it is not as it was written."""
-        path = f"{self.entries}/{key}/{number}"
-        try:
-            info = os.lstat(path)
-        except OSError:
-            return None
-        others = info.st_mode & 0o022 and os.name != "nt"  # mode bits mean nothing on Windows
-        intact = info.st_size == module.bytecode and info.st_mode & 0o170000 == 0o100000
-        return path if intact and not others and files.is_own(info) else None
+    def folder(self, key: str) -> str:
+        """Return the folder of an entry, with the bytecode of each module under its number."""
+        return f"{self.entries}/{key}"
 
     def add(self, key: str, modules: list[Module | None], paths: list[str]) -> None:
         """Write an entry, from bytecode at `paths`. It replaces an earlier one.
@@ -252,8 +196,16 @@ def _write(path: str, digest: str, size: int, modules: list[Module | None]) -> N
     files.write(path, f"{json.dumps([files.boot_id(), digest, size])}\n{json.dumps(modules)}\n")
 
 
-def _digest(text: str) -> str:
-    return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()[:32]
+def _intact(folder: str) -> dict[str, int]:
+    """Return the files in `folder` that only the current user can write to: name to size."""
+    others = 0 if os.name == "nt" else 0o022  # mode bits mean nothing on Windows
+    with folders.entries(folder) as found:
+        looks = [(entry.name, entry.stat(follow_symlinks=False)) for entry in found]
+    return {
+        name: info.st_size
+        for name, info in looks
+        if info.st_mode & 0o170000 == 0o100000 and not info.st_mode & others and files.is_own(info)
+    }
 
 
 def link_or_copy(path: str, new: str) -> None:
@@ -266,7 +218,7 @@ def link_or_copy(path: str, new: str) -> None:
     """
     try:
         os.link(path, new)
-    except FileNotFoundError:
+    except (FileNotFoundError, FileExistsError):
         raise
     except OSError:  # another file system, too many links, or a file system without links
         shutil.copyfile(path, new)

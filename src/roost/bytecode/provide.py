@@ -9,13 +9,14 @@ import base64
 import contextlib
 import hashlib
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from roost.bytecode.cache import FAILED, Cache, Module, limit, link_or_copy
 from roost.console import messages
 from roost.store.inventory import Record
 from roost.system import files as system_files
+from roost.system import user_cache
 
 Files = dict[str, int | str]
 Looks = dict[str, os.stat_result]
@@ -28,7 +29,7 @@ def cache() -> Cache | None:
         UsageError: a variable about it has a wrong value.
     """
     limit()
-    if os.environ.get("ROOST_NO_CACHE"):
+    if not user_cache.is_wanted():
         return None
     found = Cache()
     if fault := found.fault():
@@ -61,8 +62,11 @@ class Provider:
         self.missing: list[str] = []
         """Sources that have to be compiled, below the venv, the largest first."""
         self._looks: Looks = {}
+        """The sources without bytecode of their own, as they are."""
         self._known: dict[str, Module] = {}
         """The sources whose content was compared with its hash: what they were then."""
+        self._folders: set[str] = set()
+        """The folders for bytecode that are there."""
         self._changed: list[Sources] = []
         """Distributions of which the cache lacks something."""
 
@@ -72,16 +76,12 @@ class Provider:
         self._looks = {path: look for path, look in inside if self._bytecode(path) not in files}
         for sources in self._distributions(records) if self._cache else ():
             self._take(sources)
-        rest = [path for path in self._looks if self._bytecode(path) not in self.files and not self._fails(path)]
+        rest = self._looks.keys() - self._known.keys()
         self.missing = sorted(rest, key=lambda path: self._looks[path].st_size, reverse=True)
 
     def _bytecode(self, source: str) -> str:
         folder, _, name = source.rpartition("/")
         return f"{folder}/__pycache__/{name[:-3]}{self._suffix}"
-
-    def _fails(self, source: str) -> bool:
-        known = self._known.get(source)
-        return known is not None and known.bytecode == FAILED
 
     def _distributions(self, records: Iterable[Record]) -> Iterable[Sources]:
         """Yield the sources of each distribution, and at last those that no `RECORD` has a hash of."""
@@ -105,65 +105,57 @@ class Provider:
         return Sources(paths, digests, hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()[:40])
 
     def _take(self, sources: Sources) -> None:
+        """Take the bytecode of one distribution. What can take a while is done once for all of its sources."""
         assert self._cache  # noqa: S101 - for mypy
         modules = self._cache.read(sources.key) or []
         if len(modules) != len(sources.paths):
             self._changed.append(sources)
             return
         complete = True
+        folder = self._cache.folder(sources.key)
         for number, (path, module) in enumerate(zip(sources.paths, modules, strict=True)):
             look = self._looks.get(path)
-            if look is None or self._bytecode(path) in self.files:
+            if look is None or path in self._known:
                 continue
-            with contextlib.suppress(OSError):
-                if module and self._take_module(sources, number, module, look):
-                    self._known[path] = module
-                    # A source with other links is in an installer's cache, and comes again.
-                    complete = complete and (module.is_of(look) or look.st_nlink == 1)
-                    continue
-            complete = False
+            if module and self._fit(f"{folder}/{number}", path, sources.digests[number], module, look):
+                self._known[path] = module
+                # A source with other links is in an installer's cache, and comes again.
+                complete = complete and (look.st_nlink == 1 or module.is_of(look))
+            else:
+                complete = False
         if not complete:
             self._changed.append(sources)
 
-    def _take_module(self, sources: Sources, number: int, module: Module, look: os.stat_result) -> bool:
-        """Take the bytecode of one source. Returns False if the cache has none that fits."""
-        assert self._cache  # noqa: S101 - for mypy
-        path = sources.paths[number]
-        same = module.is_of(look)
-        if not same and self._hash(path) != sources.digests[number]:
-            return False
-        if module.bytecode == FAILED:
-            return True
-        cached = self._cache.bytecode(sources.key, number, module)
-        if cached is None:
-            return False
-        new = self._bytecode(path)
-        if same or (module.mtime // 10**9, module.size) == (look.st_mtime_ns // 10**9, look.st_size):
-            self._create(new, lambda: link_or_copy(cached, f"{self.venv}/{new}"))
-        else:
-            content = _with_mtime(_read(cached), look)
-            if content is None:
+    def _fit(self, cached: str, source: str, digest: str, module: Module, look: os.stat_result) -> bool:
+        """Give a source the bytecode `cached`. Returns False if that does not fit it, or cannot be had."""
+        try:
+            if not module.is_of(look) and self._hash(source) != digest:
                 return False
-            self._create(new, lambda: _write(f"{self.venv}/{new}", content))
+            if module.bytecode == FAILED:
+                return True
+            new = self._bytecode(source)
+            folder = new.rpartition("/")[0]
+            if folder not in self._folders:
+                with contextlib.suppress(FileExistsError):
+                    os.mkdir(f"{self.venv}/{folder}")
+                self._folders.add(folder)
+            if (module.mtime // 10**9, module.size) == (look.st_mtime_ns // 10**9, look.st_size):
+                link_or_copy(cached, f"{self.venv}/{new}")
+            elif content := _with_mtime(_read(cached), look):
+                _write(f"{self.venv}/{new}", content)
+            else:
+                return False
+        except OSError:
+            return False
         self.files[new] = module.bytecode
         return True
-
-    def _create(self, path: str, make: Callable[[], object]) -> None:
-        """Call `make`, which creates the file `path`; create its folder first where it is missing."""
-        try:
-            make()
-        except FileNotFoundError:
-            os.makedirs(os.path.dirname(f"{self.venv}/{path}"), exist_ok=True)
-            make()
 
     def _hash(self, path: str) -> str:
         digest = hashlib.sha256(_read(f"{self.venv}/{path}")).digest()
         return f"sha256={base64.urlsafe_b64encode(digest).decode().rstrip('=')}"
 
-    def add(self, interpreter: str, *, complete: bool) -> None:
+    def add(self, *, complete: bool) -> None:
         """Add what was compiled to `files` and to the cache. `complete` tells whether the compiler could do its work.
-
-        `interpreter` identifies the base interpreter.
 
         Raises:
             OSError: the cache cannot be written.
@@ -175,7 +167,6 @@ class Provider:
         if not (self._cache and complete and self._changed):
             return
         self._cache.prepare()
-        self._cache.record_tag(interpreter, self._tag)
         for sources in self._changed:
             modules = [self._module(*pair) for pair in zip(sources.paths, sources.digests, strict=True)]
             if any(modules):

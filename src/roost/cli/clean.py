@@ -1,6 +1,7 @@
 """`roost clean`: remove the venvs that are neither used nor kept."""
 
 import os
+import shutil
 
 import click
 
@@ -9,7 +10,7 @@ from roost.bytecode.cache import Cache
 from roost.cli import options, output
 from roost.console import holders, messages
 from roost.errors import RoostError, UsageError
-from roost.inputs import settings
+from roost.inputs import interpreter, settings
 from roost.inputs.project import Project
 from roost.store import collection, venvs
 from roost.store.store import Store
@@ -59,13 +60,14 @@ def clean(every: bool, force: bool, cache: bool, project: str) -> None:
 
 
 def _empty_cache() -> None:
-    """Remove all bytecode from the cache. Venvs keep theirs."""
+    """Remove all bytecode from the cache, and what is known of interpreters. Venvs keep theirs."""
     cache = Cache()
     if fault := cache.fault():
         message = f"the bytecode cache was not emptied: {fault}; remove it, or set `ROOST_CACHE_DIR`"
         raise RoostError(message)
     usage = cache.usage()
     cache.shrink(0)
+    shutil.rmtree(interpreter.cached_answers(), ignore_errors=True)
     output.result(f"removed {usage.entries} entries, {output.mib(usage.bytes)}, from {cache.root}", 2)
 
 

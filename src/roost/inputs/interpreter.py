@@ -4,6 +4,7 @@ A hook started by a GUI client has another PATH than a terminal. A new choice at
 venv of its own. So the choice is recorded for each request, and stays valid while the interpreter's file is the same.
 """
 
+import contextlib
 import hashlib
 import json
 import os
@@ -16,14 +17,16 @@ from roost.inputs.files import Inputs
 from roost.inputs.project import Project
 from roost.inputs.schema import table
 from roost.inputs.settings import Settings
-from roost.system import files, paths, processes, variables
+from roost.system import files, paths, processes, user_cache, variables
 from roost.system.paths import absolute
 from roost.system.processes import Answer
 
 _QUERY = """
 import json, sys, sysconfig
+from importlib._bootstrap_external import MAGIC_NUMBER
+tag = sys.implementation.cache_tag
 print("\\x1eroost %s\\x1e" % json.dumps([sys.implementation.name, "%d.%d.%d" % sys.version_info[:3], sys.version,
-    sys.implementation.cache_tag, sysconfig.get_platform(), getattr(sys, "abiflags", "")]))
+    sysconfig.get_platform(), getattr(sys, "abiflags", ""), tag and "%s %s" % (tag, MAGIC_NUMBER.hex()) or ""]))
 """
 # uv's version requests: 3, 3.12, 3.13t, 3.14rc1, >=3.11,<3.14, cpython@3.12, pypy3.10, cp312,
 # cpython-3.12.4-linux-x86_64-gnu. uv takes any other word for a program on PATH or a path, and would run it.
@@ -45,6 +48,8 @@ class Interpreter(NamedTuple):
     implementation: str
     version: str
     build: str
+    bytecode: str
+    """Cache tag and magic number of its bytecode, such as `cpython-312 cb0d0d0a`; empty if it has none."""
     file: str
     """A hash of its content. The signature differs between a host and a container over one checkout."""
 
@@ -52,11 +57,6 @@ class Interpreter(NamedTuple):
     def real_path(self) -> str:
         """Its path without links. Its own `path` is the one to watch: an upgrade lets a link lead to another file."""
         return paths.real(self.path)
-
-    @property
-    def identity(self) -> str:
-        """What tells its bytecode apart from that of others, wherever it is."""
-        return f"{self.implementation} {self.version} {self.build} {self.file}"
 
     def __str__(self) -> str:
         """Return its name and version, such as `Python 3.12.4`."""
@@ -210,6 +210,27 @@ def _unsatisfied(project: Project, asked: Request, found: Answer) -> RoostError:
 
 
 def _query(path: str, cwd: str) -> Interpreter:
+    """Return what the interpreter at `path` is. Its answer is kept for all projects, while its file is the same."""
+    answers = cached_answers()
+    name = f"{answers}/{hashlib.sha256(os.fsencode(path)).hexdigest()[:16]}"
+    usable = user_cache.is_wanted() and user_cache.fault(answers) is None
+    seen = files.signature(path)
+    if usable and (answer := _read(name)) and answer[1] == seen == files.signature(answer[2].path):
+        return answer[2]
+    found = _ask(path, cwd)
+    if usable:
+        with contextlib.suppress(OSError):  # such as a full disk, or a home of another user
+            user_cache.prepare(answers)
+            files.write(name, json.dumps(["", seen, *found]))
+    return found
+
+
+def cached_answers() -> str:
+    """Return the folder in the user's cache with the answers of interpreters, which need not exist."""
+    return os.path.join(user_cache.location(), "interpreters-v1")
+
+
+def _ask(path: str, cwd: str) -> Interpreter:
     """Ask the interpreter at `path` what it is. Of its names in one folder, that with the version is returned.
 
     uv finds `python3.12` for `3.12`, and `python3` for `>=3.12`: as two interpreters they would make two venvs.
@@ -217,7 +238,7 @@ def _query(path: str, cwd: str) -> Interpreter:
     command = [path, "-I", "-S", "-c", _QUERY]
     found = processes.query(command, env=variables.for_installer(os.environ), cwd=cwd)
     try:
-        name, version, build, *rest = json.loads(processes.framed(found.stdout))
+        name, version, build, platform, flags, bytecode = json.loads(processes.framed(found.stdout))
     except ValueError:
         message = f"the interpreter `{path}` does not run (status {found.status}): {found.output.strip()[-500:]}"
         raise RoostError(message) from None
@@ -226,7 +247,7 @@ def _query(path: str, cwd: str) -> Interpreter:
         path = named
     with open(path, "rb") as file:
         content = hashlib.file_digest(file, "sha256").hexdigest()[:32]
-    return Interpreter(path, name, version, " ".join([build.replace("\n", " "), *map(str, rest)]), content)
+    return Interpreter(path, name, version, f"{build} {platform} {flags}".replace("\n", " "), bytecode, content)
 
 
 def record(path: str, asked: Request, chosen: Interpreter) -> None:

@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from roost.errors import RoostError
 from roost.system import files as system_files
+from roost.system import folders
 from roost.system.paths import normal
 
 FILE = ".roost-files"
@@ -32,16 +33,16 @@ class Record(NamedTuple):
 def take(venv: str, looks: dict[str, os.stat_result] | None = None) -> dict[str, int | str]:
     """Return the files in `venv`: path to size, or a link's target. `looks` gets the stat results of Python sources."""
     found: dict[str, int | str] = {}
-    folders = [""]
-    while folders:
-        below = folders.pop()
-        with os.scandir(f"{venv}/{below}") as entries:
+    pending = [""]
+    while pending:
+        below = pending.pop()
+        with folders.entries(f"{venv}/{below}") as entries:
             for entry in entries:
                 path = f"{below}{entry.name}"
                 if entry.is_symlink():
-                    found[path] = system_files.read_link(entry.path)
+                    found[path] = system_files.read_link(f"{venv}/{path}")
                 elif entry.is_dir():
-                    folders.append(f"{path}/")
+                    pending.append(f"{path}/")
                 elif path != FILE:
                     try:
                         look = entry.stat(follow_symlinks=False)
@@ -49,7 +50,7 @@ def take(venv: str, looks: dict[str, os.stat_result] | None = None) -> dict[str,
                         continue
                     found[path] = look.st_size
                     if looks is not None and path.endswith(".py"):
-                        looks[path] = look if look.st_ino else os.lstat(entry.path)  # which Windows leaves out
+                        looks[path] = look if look.st_ino else os.lstat(f"{venv}/{path}")  # which Windows leaves out
     return found
 
 

@@ -92,8 +92,9 @@ class Store:
             RoostError: it cannot be trusted (see `check`), is tracked by git, or cannot be written.
         """
         self.check()
+        new = not os.path.isdir(self.root)
         try:
-            if not os.path.isdir(self.root):
+            if new:
                 if os.environ.get("ROOST_DIR"):
                     for path in reversed(paths.upwards(os.path.dirname(self.root))):
                         if not os.path.isdir(path):
@@ -108,7 +109,7 @@ class Store:
         except OSError as error:
             raise self.failure(error) from error
         self.check()
-        if not os.environ.get("ROOST_DIR"):
+        if not (new or os.environ.get("ROOST_DIR")):  # a checkout would have made what git tracks
             trust.refuse_tracked(self.project, self.root)
 
     def claim(self) -> None:

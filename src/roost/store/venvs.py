@@ -60,8 +60,6 @@ class Attempt:
         """Whether the installer has ended."""
         self.folders: list[str] = []
         """`site-packages` and the folder of the scripts, once they are known."""
-        self.tag = ""
-        """Cache tag and magic number of its Python's bytecode, likewise."""
         self.files: dict[str, int | str] = {}
         """Its inventory, once the installer has ended."""
         self.published = False

@@ -78,6 +78,25 @@ def remove_older(path: str, before: float, pattern: re.Pattern[str] = _TEMPORARY
                 folder.unlink(name)
 
 
+@contextlib.contextmanager
+def entries(folder: str) -> Iterator[Iterator["os.DirEntry[str]"]]:
+    """Provide the entries of `folder`. Only their names and what they are count: their `path` may be relative.
+
+    Raises:
+        OSError: the folder cannot be read.
+    """
+    if os.scandir not in os.supports_fd:
+        with os.scandir(folder) as found:
+            yield found
+        return
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        with os.scandir(descriptor) as found:  # the kernel need not follow the whole path for each `stat`
+            yield found
+    finally:
+        os.close(descriptor)
+
+
 class Usage(NamedTuple):
     """The bytes that files take on disk."""
 
