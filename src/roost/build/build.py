@@ -7,8 +7,8 @@ import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
-from roost.build import excerpt, probe
-from roost.bytecode import compiler, provide
+from roost.build import excerpt
+from roost.bytecode import provide
 from roost.bytecode.cache import Cache
 from roost.console import holders, messages, redact, waiting
 from roost.errors import RoostError
@@ -23,6 +23,7 @@ from roost.system import files, locks, paths, processes, variables
 from roost.system.paths import real
 from roost.system.processes import Completed
 
+_PROBE = os.path.join(os.path.dirname(__file__), "probe.py")  # a script for the venv's Python, not imported here
 WHY_LIMIT = 200  # characters of the reason for a failed build, in the journal
 
 
@@ -224,7 +225,7 @@ def _compile(store: Store, state: State, made: Attempt, provider: provide.Provid
     if provider.missing:
         jobs = f"{made.venv.path}/.roost-sources"
         files.write(jobs, json.dumps([f"{made.venv.path}/{path}" for path in provider.missing]))
-        command = [paths.python(made.venv.path), "-I", "-S", "-B", "-W", "ignore", compiler.__file__, jobs]
+        command = [paths.python(made.venv.path), "-I", "-S", "-B", "-W", "ignore", provide.COMPILER, jobs]
         _, output = _run(store, state, made, command, {})
         complete = processes.framed(output) == "true"
         files.remove(jobs)
@@ -240,7 +241,7 @@ def check_health(store: Store, state: State, made: Attempt, meanwhile: Callable[
     venv = made.venv.path
     made.installed = True
     # -I: nothing of the caller's. No -S: what the packages do at start-up is part of the check.
-    command = [paths.python(venv), "-I", "-B", "-W", "ignore", probe.__file__]
+    command = [paths.python(venv), "-I", "-B", "-W", "ignore", _PROBE]
     status, output = _run(store, state, made, command, {}, meanwhile)
     try:
         prefix, version, found = json.loads(processes.framed(output))

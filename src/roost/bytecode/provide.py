@@ -18,6 +18,7 @@ from roost.store.inventory import Record
 from roost.system import files as system_files
 from roost.system import user_cache
 
+COMPILER = os.path.join(os.path.dirname(__file__), "compiler.py")  # a script for the venv's Python, not imported here
 Files = dict[str, int | str]
 Looks = dict[str, os.stat_result]
 
