@@ -27,12 +27,18 @@ SESSION = "\n\n@nox.session\ndef tests(session): ...\n"
             f"import argparse\n\nimport nox\nX = 1{SESSION}",
             f"import argparse\nimport logging\n\nimport nox\n\n{GUARD}\nX = 1{SESSION}",
         ),
+        (
+            f"from __future__ import annotations\n\nfrom pathlib import Path\n\nimport nox\n{SESSION}",
+            "from __future__ import annotations\n\nimport logging\nfrom pathlib import Path\n\nimport nox\n\n"
+            f"{GUARD}{SESSION}",
+        ),
         ("import logging\nfrom nox import session", f"import logging\nimport nox\nfrom nox import session\n\n{GUARD}"),
     ],
 )
 def test_backend_is_added_after_the_one_that_is_there(before: str, after: str) -> None:
     assert noxfile.edit(before).rstrip("\n") == after.rstrip("\n")
     assert noxfile.edit(after) == after
+    compile(after, "noxfile.py", "exec")
 
 
 def test_inline_metadata_gets_roost() -> None:

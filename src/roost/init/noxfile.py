@@ -30,6 +30,7 @@ def edit(text: str, *, in_metadata: bool = True) -> str:
     if any(name.partition(".")[0] == "roost" for node in ast.walk(tree) for name in _imported(node)):
         return text
     imports = [node for node in tree.body if isinstance(node, ast.Import | ast.ImportFrom)]
+    imports = [node for node in imports if _imported(node) != ["__future__"]]  # nothing goes before that one
     if not imports:
         return text
     last = _last([node for node in tree.body if node in imports or _sets_backend(node)])
@@ -62,7 +63,9 @@ def _add_import(lines: list[str], imports: Sequence[ast.stmt], name: str, ending
     if after or alike:
         lines.insert(after.lineno - 1 if after else _last(alike), f"import {name}{ending}")
     else:
-        lines[imports[0].lineno - 1 : imports[0].lineno - 1] = [f"import {name}{ending}", ending]
+        first = next(iter(_imported(imports[0])), "").partition(".")[0]
+        gap = [] if (first in sys.stdlib_module_names) == (name in sys.stdlib_module_names) else [ending]
+        lines[imports[0].lineno - 1 : imports[0].lineno - 1] = [f"import {name}{ending}", *gap]
 
 
 def _imported(node: ast.AST) -> list[str]:
