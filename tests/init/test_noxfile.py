@@ -8,7 +8,7 @@ GUARD = """\
 try:
     import roost.nox
 except ModuleNotFoundError:
-    logging.getLogger("nox").warning("roost is not installed: each session gets a venv of its own")
+    logging.getLogger("nox").warning("roost is missing: using nox's own venvs")
 else:
     nox.options.default_venv_backend = roost.nox.BACKEND
 """
@@ -39,6 +39,10 @@ def test_backend_is_added_after_the_one_that_is_there(before: str, after: str) -
     assert noxfile.edit(before).rstrip("\n") == after.rstrip("\n")
     assert noxfile.edit(after) == after
     compile(after, "noxfile.py", "exec")
+
+
+def test_lines_are_short_enough_for_the_formatter_of_every_project() -> None:
+    assert max(map(len, GUARD.splitlines())) <= 79
 
 
 def test_inline_metadata_gets_roost() -> None:

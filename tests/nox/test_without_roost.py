@@ -36,7 +36,7 @@ def test_nox_alone_falls_back_to_its_own_backend_with_one_line(documented: Proje
     assert got.returncode == 0, got.stderr
     assert sorted(got.stdout.splitlines()) == sorted(["virtualenv", str(documented.root / ".nox/tests")])
     lines = [line for line in got.stderr.splitlines() if "roost" in line and "Creating virtual environment" not in line]
-    assert lines == ["nox > roost is not installed: each session gets a venv of its own"]
+    assert lines == ["nox > roost is missing: using nox's own venvs"]
     assert offline.exists()
     assert not documented.store.exists()
 

@@ -12,7 +12,7 @@ _LINES = """\
 try:
     import roost.nox
 except ModuleNotFoundError:
-    logging.getLogger("nox").warning("roost is not installed: each session gets a venv of its own")
+    logging.getLogger("nox").warning("roost is missing: using nox's own venvs")
 else:
     nox.options.default_venv_backend = roost.nox.BACKEND
 """
