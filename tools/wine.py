@@ -53,6 +53,7 @@ def variables(environ: Mapping[str, str]) -> dict[str, str]:
     programs = ";".join(windows(path) for path in (HOME, UV_EXE.parent))
     return kept | {
         "WINEPREFIX": str(FOLDER / "prefix"),
+        "TMPDIR": str(FOLDER),  # Debian's Wine has one server for each: locks and processes of two do not meet
         "WINEDEBUG": "-all",
         "WINEDLLOVERRIDES": "mscoree,mshtml=",
         "WINEPATH": programs,

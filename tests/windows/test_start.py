@@ -63,3 +63,35 @@ def test_killed_roost_takes_its_command_along(there: WindowsProject, tmp_path: P
         native(tmp_path / "mark"),
     )
     assert lines(got) == ["0"], got.stderr
+
+
+def test_command_that_never_ran_ends_with_a_killed_roost(there: WindowsProject) -> None:
+    """Windows starts it suspended; roost ends right after that, as if it was killed."""
+    there.file(
+        "killed.py",
+        textwrap.dedent("""\
+            import ctypes, os, sys
+            from roost.system import windows_api, windows_processes
+            def add(job, process):
+                with open("pid", "w") as file:
+                    file.write(str(ctypes.windll.kernel32.GetProcessId(ctypes.c_void_p(process))))
+                ctypes.windll.kernel32.TerminateProcess(ctypes.c_void_p(-1), 9)
+            windows_api.Job.add = add
+            windows_processes.become(sys.executable, ["python", "-c", "pass"], dict(os.environ))
+            """),
+    )
+    got = there.script(
+        textwrap.dedent("""\
+            import os, signal, subprocess, sys, time
+            from roost.system import windows_api
+            print(subprocess.run([sys.executable, "killed.py"], stdout=subprocess.DEVNULL).returncode)
+            pid = int(open("pid").read())
+            end = time.monotonic() + 10
+            while windows_api.is_running(pid) and time.monotonic() < end:
+                time.sleep(0.05)
+            print(windows_api.is_running(pid))
+            if windows_api.is_running(pid):
+                os.kill(pid, signal.SIGTERM)
+            """)
+    )
+    assert lines(got) == ["9", "False"], got.stderr

@@ -90,6 +90,20 @@ class Job:
         self._limit(0)
 
 
+class OwnJob(Job):
+    """A job object with this process, and so with all that it starts later."""
+
+    def __init__(self) -> None:
+        """Create it, and hold nothing yet."""
+        super().__init__()
+        self.release()
+        _kernel.AssignProcessToJobObject(self._handle, ctypes.c_void_p(-1))  # -1 is the process itself
+
+    def hold(self) -> None:
+        """Let what this process starts end with it, until `release`."""
+        self._limit(_KILL_ON_CLOSE)
+
+
 def is_running(pid: int) -> bool:
     """Return whether the process `pid` exists, and has not ended."""
     handle = ctypes.c_void_p(_kernel.OpenProcess(_SYNCHRONIZE, 0, pid))

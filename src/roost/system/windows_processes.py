@@ -5,6 +5,7 @@ object, which ends it when roost is killed. An installer is in such a job with a
 """
 
 import contextlib
+import functools
 import os
 import time
 
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from typing import Any, NoReturn
 
     from roost.system.proc import Process
-    from roost.system.windows_api import Job
+    from roost.system.windows_api import Job, OwnJob
 
 _SUSPENDED = 0x4
 _jobs: "dict[int, Job]" = {}
@@ -53,25 +54,13 @@ def become(program: str, command: "Sequence[str]", environ: dict[str, str], leas
         OSError: it cannot be run.
     """
     import signal  # noqa: PLC0415 - only here
-    import subprocess  # noqa: PLC0415
-
-    from roost.system.windows_api import Job  # noqa: PLC0415
 
     # Ctrl-C reaches all processes of the console. The command decides what it does, and roost waits for that.
     for signum in (signal.SIGINT, signal.SIGBREAK):
         signal.signal(signum, _ignore)
-    job = Job()
-    child = subprocess.Popen(
-        [program, *command[1:]],
-        executable=program,
-        env=environ,
-        stdin=_stream(0),
-        stdout=_stream(1),
-        stderr=_stream(2),
-        creationflags=_SUSPENDED,
-        **inheriting([lease] if lease >= 0 else []),
-    )
-    job.add(int(child._handle))  # noqa: SLF001 - there is no other way to it
+    streams: dict[str, Any] = {"stdin": _stream(0), "stdout": _stream(1), "stderr": _stream(2)}
+    keep = [lease] if lease >= 0 else []
+    child, job = _start([program, *command[1:]], keep, executable=program, env=environ, **streams)
     while True:
         with contextlib.suppress(KeyboardInterrupt):
             status = child.wait()
@@ -97,27 +86,52 @@ def spawn(  # noqa: PLR0913, PLR0917 - as in `processes`
     import subprocess  # noqa: PLC0415
 
     from roost.errors import RoostError  # noqa: PLC0415
-    from roost.system.windows_api import Job  # noqa: PLC0415
 
     del first
+    options: dict[str, Any] = {
+        "stdin": subprocess.DEVNULL,
+        "stdout": stdout,
+        "stderr": stderr,
+        "env": dict(env),
+        "cwd": cwd,
+    }
     try:
-        child = subprocess.Popen(
-            list(command),
-            stdin=subprocess.DEVNULL,
-            stdout=stdout,
-            stderr=stderr,
-            env=dict(env),
-            cwd=cwd,
-            creationflags=_SUSPENDED if keep else 0,
-            **inheriting(keep),
-        )
+        if not keep:
+            return subprocess.Popen(list(command), **options)
+        child, job = _start(list(command), keep, **options)
+        _jobs[child.pid] = job
     except OSError as error:
         message = f"`{command[0]}` cannot be started: {error.strerror}"
         raise RoostError(message) from error
-    if keep:
-        job = _jobs[child.pid] = Job()
-        job.add(int(child._handle))  # noqa: SLF001
     return child
+
+
+def _start(command: "Sequence[str]", keep: "Sequence[int]", **options: "Any") -> "tuple[subprocess.Popen[bytes], Job]":
+    """Start `command`, which inherits the descriptors `keep`, in a job that ends it with this process.
+
+    It begins suspended, so that all it starts is in the job. Killed before that, this process would leave it suspended
+    for ever, with the lease: a second job, around both, ends it then.
+    """
+    import subprocess  # noqa: PLC0415
+
+    from roost.system.windows_api import Job  # noqa: PLC0415
+
+    own = _own_job()
+    own.hold()
+    try:
+        child = subprocess.Popen(command, creationflags=_SUSPENDED, **inheriting(keep), **options)
+        job = Job()
+        job.add(int(child._handle))  # noqa: SLF001 - there is no other way to it
+    finally:
+        own.release()
+    return child, job
+
+
+@functools.cache
+def _own_job() -> "OwnJob":
+    from roost.system.windows_api import OwnJob  # noqa: PLC0415
+
+    return OwnJob()
 
 
 def end_all(child: "subprocess.Popen[bytes]") -> None:
