@@ -95,3 +95,30 @@ def test_command_that_never_ran_ends_with_a_killed_roost(there: WindowsProject) 
             """)
     )
     assert lines(got) == ["9", "False"], got.stderr
+
+
+def test_ctrl_c_is_left_to_the_command(there: WindowsProject) -> None:
+    """Wine has no console here (GenerateConsoleCtrlEvent fails with error 6), so roost's process raises the signals.
+
+    The C runtime does the same, in a thread of its own, once a console has a Ctrl-C or Ctrl-Break.
+    """
+    there.file(
+        "work.py",
+        "import os, sys, time\nopen('runs', 'w').close()\nwhile not os.path.exists('raised'):\n"
+        "    time.sleep(0.02)\ntime.sleep(0.2)\nsys.exit(7)\n",
+    )
+    got = there.script(
+        textwrap.dedent("""\
+            import os, signal, sys, threading, time
+            from roost.system import windows_processes
+            def interrupt():
+                while not os.path.exists("runs"):
+                    time.sleep(0.02)
+                for signum in (signal.SIGINT, signal.SIGBREAK, signal.SIGINT):
+                    signal.raise_signal(signum)
+                open("raised", "w").close()
+            threading.Thread(target=interrupt, daemon=True).start()
+            windows_processes.become(sys.executable, ["python", "work.py"], dict(os.environ))
+            """)
+    )
+    assert (got.returncode, got.stderr) == (7, "")
