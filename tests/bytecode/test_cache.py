@@ -376,6 +376,14 @@ def test_no_cache(project: Project, cache: Path, words: list[str]) -> None:
     assert not cache.exists()
 
 
+def test_no_cache_is_for_one_build(project: Project) -> None:
+    """The command does not inherit the option: a roost that it calls has its cache. It inherits the user's variable."""
+    code = "import os; print(os.environ.get('ROOST_NO_CACHE'))"
+    for env, expected in (({}, "None\n"), ({"ROOST_NO_CACHE": "yes"}, "yes\n")):
+        got = project.run("--no-cache", "python", "-c", code, env=dict(os.environ) | env)
+        assert (got.returncode, got.stdout) == (0, expected), got.stderr
+
+
 def test_a_session_adds_nothing(project: Project, cache: Path) -> None:
     built(project)
     before = files(cache)

@@ -124,6 +124,18 @@ def test_bytecode_of_a_source_that_was_edited_in_place_is_not_used(
     assert int.from_bytes(bytecode(now, "apple/later").read_bytes()[8:12], "little") == int(later)
 
 
+def test_file_of_two_distributions_was_not_edited(plain: Project, tmp_path: Path) -> None:
+    """Such as `ujson` and `types-ujson`: each lists the file with another size, and one of them was installed last."""
+    folder = tmp_path / "shared"
+    folder.mkdir()
+    for name, text in (("elder", ""), ("younger", "VERSION = 1\n"), ("third", "VERSION = 1  # third\n")):
+        make_wheel(folder, name, "1.0", files={"both/__init__.py": text, "both/typed.pyi": text})
+    plain.write(dependencies=["elder", "younger", "third"])
+    plain.edit("pyproject.toml", "find-links = [", f'find-links = ["{folder}", ')
+    got = plain.python("import both")
+    assert (got.returncode, "warning" in got.stderr) == (0, False), got.stderr
+
+
 def test_source_that_does_not_compile_stops_nothing(project: Project, tmp_path: Path) -> None:
     """Distributions hold templates, and modules of other Pythons."""
     folder = tmp_path / "odd"

@@ -54,6 +54,15 @@ def test_variables_that_are_not_set(project: Project, names: str) -> None:
     both_ways(project, env=env)
 
 
+@pytest.mark.parametrize("home", ["relative", "~", ""])
+def test_home_that_is_no_absolute_path(project: Project, home: str) -> None:
+    """As for a user that is in no list of users, and has no `HOME`: `~` is not replaced then."""
+    both_ways(project, env=dict(os.environ) | {"HOME": home})
+    got = project.roost("doctor", env=dict(os.environ) | {"HOME": home})
+    assert ("there is no home for" in got.stdout) == bool(home)
+    assert str(project.root) in project.roost("doctor", env=dict(os.environ) | {"HOME": "/"}).stdout
+
+
 @pytest.mark.parametrize("names", ["PATH", "HOME PATH"])
 def test_first_start_without_a_path_works_or_says_what_it_lacks(project: Project, names: str) -> None:
     for value in (None, ""):

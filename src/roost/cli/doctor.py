@@ -76,8 +76,8 @@ def examine(start: str) -> list[Finding]:
             found += list(check(project, store))
         except (OSError, RoostError) as error:
             found.append(Finding("error", f"{check.__name__.strip('_').replace('_', ' ')}: {error}"))
-    home = os.path.expanduser("~")
-    return [one._replace(text=one.text.replace(home, "~"), cure=one.cure.replace(home, "~")) for one in found]
+    home = f"{os.path.expanduser('~')}/"
+    return [one._replace(text=one.text.replace(home, "~/"), cure=one.cure.replace(home, "~/")) for one in found]
 
 
 def _versions(project: Project, store: Store) -> Iterator[Finding]:

@@ -28,6 +28,7 @@ class Arguments:
         self.directory: str | None = None
         self.external = False
         self.quiet = False
+        self.no_cache = False
 
 
 def hook_words(words: list[str]) -> list[str]:
@@ -55,7 +56,7 @@ def parse(words: list[str]) -> Arguments | None:
         if word == "--external":
             arguments.external = True
         elif word == "--no-cache":
-            os.environ["ROOST_NO_CACHE"] = "1"
+            arguments.no_cache = True
         elif word in ("-q", "--quiet"):
             arguments.quiet = True
         elif name in WITH_VALUE and (equals or rest):
@@ -83,13 +84,16 @@ def start(arguments: Arguments) -> "NoReturn":
             message = f"`--directory {arguments.directory}`: {error.strerror}"
             raise UsageError(message) from error
     selection = warm.select(**arguments.selected)
+    environ = dict(os.environ)  # the command's: an option is for this start alone
+    if arguments.no_cache:
+        os.environ["ROOST_NO_CACHE"] = "1"
     found = environment.acquire(
         arguments.project,
         selection=selection,
         label=f"roost run {arguments.command[0]}",
         quiet=arguments.quiet,
     )
-    variables = found.variables()
+    variables = environment.variables(found.venv, environ)
     program = _find(arguments, selection, found.venv, variables)
     _become(program, arguments.command, variables, found.lease_descriptor)
 

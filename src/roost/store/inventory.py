@@ -90,23 +90,28 @@ def edited(venv: str, files: dict[str, int | str], records: Iterable[Record]) ->
     Raises:
         RoostError: a file is empty that should not be, as in a cache after a power cut.
     """
-    found: dict[str, str] = {}
+    others: list[tuple[str, str, str]] = []
+    right: set[str] = set()
     for record in records:
         for below, _, expected in record.rows:
             path = f"{record.folder}{below}"
             if below.startswith("."):  # only these: normalizing every path would double the time
                 path = normal(path)
             size = files.get(path)
-            if not isinstance(size, int) or str(size) == expected or not expected.isdecimal():
-                continue
-            if path.endswith("/RECORD"):
-                continue  # uv may add it to itself, with the size before that
-            name = record.distribution.partition(" ")[0]
-            cure = f"if it was edited or damaged in uv's cache, `uv cache clean {name}` and `roost sync --refresh`"
-            text = f"`{venv}/{path}` has {size} bytes, not the {expected} that `{name}` came with: {cure}"
-            if size == 0:
-                raise RoostError(text)
-            found.setdefault(record.distribution, text)
+            if str(size) == expected:
+                right.add(path)
+            elif isinstance(size, int) and expected.isdecimal() and not path.endswith("/RECORD"):
+                others.append((record.distribution, path, expected))  # uv may add to `RECORD` after it noted its size
+    found: dict[str, str] = {}
+    for distribution, path, expected in others:
+        if path in right:  # two distributions have it, such as `ujson` and `types-ujson`, and one was installed last
+            continue
+        name, size = distribution.partition(" ")[0], files[path]
+        cure = f"if it was edited or damaged in uv's cache, `uv cache clean {name}` and `roost sync --refresh`"
+        text = f"`{venv}/{path}` has {size} bytes, not the {expected} that `{name}` came with: {cure}"
+        if size == 0:
+            raise RoostError(text)
+        found.setdefault(distribution, text)
     return list(found.values())
 
 

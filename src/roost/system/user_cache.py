@@ -39,6 +39,8 @@ def fault(*paths: str) -> str | None:
 
     A missing folder passes; each has to come after those that it lies in.
     """
+    if not os.path.isabs(location()):
+        return f"there is no home for `{location()}`"
     for path in (location(), *paths):
         try:
             if not files.is_private_folder(path):
