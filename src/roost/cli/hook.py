@@ -173,8 +173,8 @@ def _own_command() -> str:
         with contextlib.suppress(OSError):
             links = [link for name in os.listdir(f"{root}/.venv") if files.is_link(link := f"{root}/.venv/{name}")]
             prefix = next((link for link in links if files.read_link(link) == prefix), prefix)
-    path = paths.command(prefix, "roost")
-    return path or shutil.which("roost") or f"{paths.scripts(prefix)}/roost"
+    path = paths.command(prefix, "roost") or shutil.which("roost")
+    return paths.slashed(path or paths.program(f"{paths.scripts(prefix)}/roost"))
 
 
 def _is_own(path: str) -> bool:

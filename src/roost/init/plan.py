@@ -139,7 +139,10 @@ def _noxfile(path: str, notes: list[str]) -> Iterator[Edit]:
 
 def _is_from_index() -> bool:
     """Return whether this roost came from an index, so that others can install it by its name (PEP 610)."""
-    return importlib.metadata.distribution("roost").read_text("direct_url.json") is None
+    try:
+        return importlib.metadata.distribution("roost").read_text("direct_url.json") is None
+    except importlib.metadata.PackageNotFoundError:  # from a source tree on `PYTHONPATH`
+        return False
 
 
 def _text(path: str) -> str | None:
