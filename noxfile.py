@@ -2,6 +2,7 @@
 
 import re
 import tomllib
+from itertools import chain
 from pathlib import Path
 
 import nox
@@ -38,13 +39,14 @@ def tests(session: nox.Session) -> None:
 
 @nox.session(python=PYTHONS[0])
 def lowest(session: nox.Session) -> None:
-    """Run the core's tests with the lowest versions of the dependencies that are promised to work."""
+    """Run the tests of the core and the runners with the lowest versions that are promised to work."""
     project = tomllib.loads(Path("pyproject.toml").read_text())["project"]
-    wanted = [*project["dependencies"], *project["optional-dependencies"]["nox"]]
+    wanted = [*project["dependencies"], *chain(*project["optional-dependencies"].values())]
     session.install(*(re.sub(r">=", "==", requirement) for requirement in wanted))
     session.run(
         "pytest", "tests/cli", "tests/protocol/test_concurrency.py", "tests/nox/test_backend.py", *session.posargs
     )
+    session.run("pytest", "tests/tox/test_runner.py", "tests/hatch", *session.posargs)
 
 
 @nox.session(venv_params=["--env", "docs"])

@@ -115,7 +115,7 @@ class RoostEnvironment(VirtualEnvironment):
             return "it builds the project"
         if not self.skip_install and not self.dev_mode:
             return "`dev-mode = false` installs what gets built"
-        if self.locked:
+        if getattr(self, "locked", False):  # since hatch 1.17
             return "`locked` is set"
         for key in ("system-packages", "path", "pre-install-commands", "post-install-commands"):
             if self.config.get(key):

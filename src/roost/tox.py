@@ -251,13 +251,13 @@ class RoostRunner(VirtualEnvRunner):
 
     def _has_all(self, shared: "Environment") -> bool:
         """Return whether `shared` has all that the environment installs. A first answer is kept in tox's cache."""
-        root = str(self.core["package_root"])
         words = [word for group in sorted(self.conf["dependency_groups"]) for word in ("--group", group)]
         deps = self.conf["deps"]
         options, listed = deps.unroll() if deps.lines() else ([], [])
         asked = [*options, *listed]
         words += _as_words(deps)
         if self.pkg_type != "skip":
+            root = str(self.core["package_root"])
             extras = ",".join(sorted(self.conf["extras"]))
             words += ["--editable", f"{root}[{extras}]" if extras else root]
         if not words:
@@ -265,15 +265,15 @@ class RoostRunner(VirtualEnvRunner):
         answer = {"venv": shared.venv, "words": words, "deps": asked}
         with suppress(_Lacks), self.cache.compare(answer, "roost") as (same, _):
             if not same:
-                _check(shared.venv, words, root)
+                _check(shared.venv, words, str(self.core["tox_root"]))
             return True
         return False
 
 
-def _check(venv: str, words: list[str], root: str) -> None:
+def _check(venv: str, words: list[str], folder: str) -> None:
     from roost.runners import dry_run  # noqa: PLC0415 - only for the first answer
 
-    if not dry_run.satisfies(venv, words, root):
+    if not dry_run.satisfies(venv, words, folder):
         raise _Lacks
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.lib.nox_sessions import HERE_PYTHON, NOX, OTHER_FOLDER, OTHER_PYTHON, digest
-from tests.lib.processes import ROOST, all_at_once, finish, run
+from tests.lib.processes import ROOST, ROOST_RUN, all_at_once, finish, run
 from tests.lib.projects import Project, SlowProject, start_until_indexed
 from tests.lib.runners import WARM, imported
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import subprocess
 
 SCRIPTS = sysconfig.get_path("scripts")
-HATCH, TOX = os.path.join(SCRIPTS, "hatch"), os.path.join(SCRIPTS, "tox")
+HATCH, TOX, POE = (os.path.join(SCRIPTS, name) for name in ("hatch", "tox", "poe"))
 PREFIX = "import sys; print('in', sys.prefix)"
 
 
@@ -151,11 +151,15 @@ def test_matrix_gets_one_venv_for_each_python(project: Project) -> None:
     assert len(project.venvs()) == 2
 
 
-def test_six_of_all_kinds_at_once_on_a_cold_checkout(slow_project: SlowProject, tmp_path: Path) -> None:
+@pytest.mark.parametrize("number", range(3))
+@pytest.mark.normally(number=[0])
+def test_six_of_all_kinds_at_once_on_a_cold_checkout(slow_project: SlowProject, tmp_path: Path, number: int) -> None:
     slow_project.file("slow.txt", "0.2")
     slow_project.file("where.py", PREFIX)
     write_hatch(slow_project, '[envs.default]\ntype = "roost"\n')
     slow_project.file("tox.ini", "[tox]\nenv_list = a,b\n[testenv]\nrunner = roost\ncommands = python where.py\n")
+    tasks = '[tool.poe]\nexecutor = { type = "simple" }\n[tool.poe.tasks]\nwhere = "python where.py"\n'
+    slow_project.edit("pyproject.toml", "[project]", f"{tasks}[project]")
     slow_project.file(
         "noxfile.py",
         "import nox, roost.nox\n@nox.session(venv_backend=roost.nox.BACKEND)\n"
@@ -164,15 +168,16 @@ def test_six_of_all_kinds_at_once_on_a_cold_checkout(slow_project: SlowProject, 
     launch = [
         [HATCH, "run", "python", "where.py"],
         [TOX, "run-parallel", "--parallel-live"],
-        [TOX, "run", "--workdir", str(tmp_path / "tox")],
         [NOX],
+        [ROOST, "run", "--external", POE, "where"],
         [ROOST, "run", "python", "where.py"],
-        [HATCH, "run", "python", "where.py"],
+        [ROOST_RUN, "python", "where.py"],
     ]
+    launch = launch[number:] + launch[:number]
     children = all_at_once(6, tmp_path, lambda number: launch[number], cwd=slow_project.root)
     ended = [finish(child) for child in children]
     assert [status for status, _, _ in ended] == [0] * 6, ended
-    assert [place for _, out, _ in ended for place in places(out)] == [str(slow_project.venvs()[0])] * 8
+    assert [place for _, out, _ in ended for place in places(out)] == [str(slow_project.venvs()[0])] * 7
     assert len(slow_project.journal("build")) == 1
     assert slow_project.overlaps() == []
 

@@ -6,9 +6,11 @@ import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING, get_args
 
+import click
 import pytest
 
-from roost import state
+from roost import state, warm
+from roost.cli import commands as cli
 from roost.console import waiting
 from roost.errors import RoostError
 from roost.inputs import settings
@@ -129,6 +131,18 @@ def test_example_that_is_wrong_would_be_noticed(bare: Project) -> None:
     bare.file("pyproject.toml", EXAMPLES[0].replace("python", "pythons"))
     with pytest.raises(RoostError, match="unknown key `pythons`"):
         read(bare)
+
+
+@pytest.mark.parametrize("name", ["run", "sync", "status", "why", "key"])
+def test_options_that_select_are_those_of_the_commands(name: str) -> None:
+    table = {quoted(row[0])[0].split()[0]: quoted(row[0])[0].split()[1:] for row in rows("Options that select")}
+    assert table.keys() == warm.OPTIONS.keys() | warm.SWITCHES.keys()
+    command = cli.cli.get_command(click.Context(cli.cli), name)
+    assert command
+    told = {option: param for param in command.params for option in param.opts if option in table}
+    assert told.keys() == table.keys()
+    for option, words in table.items():
+        assert words == ([] if told[option].is_flag else [told[option].metavar]), option
 
 
 def test_variables_are_those_that_the_code_reads() -> None:

@@ -10,7 +10,8 @@ from filelock import FileLock
 from tests.lib import processes
 from tests.lib.package_index import Index, index
 
-_AROUND = dict(os.environ)  # as it is before a test gets one of its own: it may say where the index is
+AROUND = dict(os.environ)
+"""The variables before a test gets others: they may say where this machine's index is."""
 # Known to work together; PDM 2.29 lets hishel 2 in, and then fails.
 _WANTED = {"poetry": ["poetry==2.5.1"], "poetry1": ["poetry==1.8.5"], "pdm": ["pdm==2.29.4", "hishel==1.4.0"]}
 
@@ -44,7 +45,7 @@ def add_tool(shared_folder: Path, monkeypatch: pytest.MonkeyPatch) -> AddTool:
 
 def _install(name: str, folder: Path) -> str:
     """Install a tool; return why that failed, or nothing."""
-    env = _AROUND | {"UV_CACHE_DIR": f"{folder}/cache", "UV_PYTHON_DOWNLOADS": "never"}
+    env = AROUND | {"UV_CACHE_DIR": f"{folder}/cache", "UV_PYTHON_DOWNLOADS": "never"}
     python = f"{folder}/{name}/bin/python"
     for words in (
         ["venv", "--no-project", "--python", processes.BASE_PYTHON, folder / name],
