@@ -23,7 +23,7 @@ from roost.system import paths
 if TYPE_CHECKING:
     from roost.environment import Environment
 
-NEEDED = (1, 16)  # the first with `dependency-groups`
+NEEDED = (1, 16, 5)  # 1.16 is the first with `dependency-groups`, and this one works with virtualenv 21
 
 
 @hookimpl
@@ -50,7 +50,7 @@ class RoostEnvironment(VirtualEnvironment):
     def __init__(self, *args: Any, **options: Any) -> None:
         """Take the arguments of hatch's environment types. A hatch that is too old ends here."""
         super().__init__(*args, **options)
-        if tuple(int(part) for part in hatch_version.split(".")[:2]) < NEEDED:
+        if tuple(int(part) for part in hatch_version.split(".")[:3]) < NEEDED:
             needed = ".".join(map(str, NEEDED))
             text = f"the environment type `roost` needs hatch {needed}, this is {hatch_version}"
             self.app.abort(f"{text}: `pip install 'hatch>={needed}'`")

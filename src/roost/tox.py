@@ -13,8 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from tox.plugin import impl
 from tox.report import HandledError
-from tox.tox_env.errors import Fail, Skip
-from tox.tox_env.python.api import NoInterpreter
+from tox.tox_env.errors import Fail
 from tox.tox_env.python.pip.pip_install import Pip
 from tox.tox_env.python.pip.req_file import PythonDeps
 from tox.tox_env.python.virtual_env.runner import VirtualEnvRunner
@@ -201,7 +200,11 @@ class RoostRunner(VirtualEnvRunner):
         self._why_own = self._needs_own()
         if self._why_own:
             return
-        shared = self._acquire()
+        try:
+            shared = self._acquire()
+        except NoInterpreterError as error:
+            self._why_own = str(error)  # tox finds it elsewhere, or skips the environment, or fails
+            return
         if self._has_all(shared):
             self.shared = shared
         else:
@@ -245,9 +248,7 @@ class RoostRunner(VirtualEnvRunner):
             except RoostError as error:
                 message = f"roost: {error}"
                 raise Fail(message) from error
-        if self.conf["skip_missing_interpreters"]:
-            raise Skip(str(missing)) from missing
-        raise NoInterpreter(wanted) from missing
+        raise missing
 
     def _has_all(self, shared: "Environment") -> bool:
         """Return whether `shared` has all that the environment installs. A first answer is kept in tox's cache."""

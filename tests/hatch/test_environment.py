@@ -189,5 +189,7 @@ def test_hatch_that_is_too_old_names_the_version(project: Project, tmp_path: Pat
     write_hatch(project, '[envs.default]\ntype = "roost"\n')
     got = hatch(project, "run", "python", env=dict(os.environ) | {"PYTHONPATH": str(old)})
     assert got.returncode == 1
-    assert "the environment type `roost` needs hatch 1.16, this is 1.14.0: `pip install 'hatch>=1.16'`" in got.stderr
+    assert (
+        "the environment type `roost` needs hatch 1.16.5, this is 1.14.0: `pip install 'hatch>=1.16.5'`" in got.stderr
+    )
     assert not project.store.exists()

@@ -142,7 +142,7 @@ def test_options_that_select_are_those_of_the_commands(name: str) -> None:
     told = {option: param for param in command.params for option in param.opts if option in table}
     assert told.keys() == table.keys()
     for option, words in table.items():
-        assert words == ([] if told[option].is_flag else [told[option].metavar]), option
+        assert words == ([] if told[option].type == click.BOOL else [told[option].metavar]), option
 
 
 def test_variables_are_those_that_the_code_reads() -> None:

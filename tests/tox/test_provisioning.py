@@ -20,10 +20,8 @@ def test_tox_without_the_plugin_provisions_it(project: Project, tmp_path: Path) 
     assert built.returncode == 0, built.stderr
     env = AROUND | {"UV_CACHE_DIR": str(tmp_path / "cache"), "PIP_FIND_LINKS": str(tmp_path / "dist")}
     plain = tmp_path / "plain"
-    for words in (
-        ["venv", "--python", BASE_PYTHON, plain],
-        ["pip", "install", "--python", plain / "bin/python", "tox"],
-    ):
+    python = str(plain / "bin/python")
+    for words in (["venv", "--python", BASE_PYTHON, str(plain)], ["pip", "install", "--python", python, "tox"]):
         done = run([UV, "--quiet", "--no-config", *words], env=env, cwd=tmp_path)
         if done.returncode:
             pytest.skip(f"tox cannot be installed here: {done.stderr}")
