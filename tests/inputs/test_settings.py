@@ -139,10 +139,11 @@ def test_options_that_select_are_those_of_the_commands(name: str) -> None:
     assert table.keys() == warm.OPTIONS.keys() | warm.SWITCHES.keys()
     command = cli.cli.get_command(click.Context(cli.cli), name)
     assert command
-    told = {option: param for param in command.params for option in param.opts if option in table}
+    params = [param for param in command.params if isinstance(param, click.Option)]
+    told = {option: param for param in params for option in param.opts if option in table}
     assert told.keys() == table.keys()
     for option, words in table.items():
-        assert words == ([] if told[option].type == click.BOOL else [told[option].metavar]), option
+        assert words == ([] if told[option].is_flag else [told[option].metavar]), option
 
 
 def test_variables_are_those_that_the_code_reads() -> None:

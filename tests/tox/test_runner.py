@@ -171,7 +171,9 @@ def test_list_of_packages_in_the_report(project: Project) -> None:
 def test_one_venv_for_each_python_and_a_missing_one_is_skipped(project: Project) -> None:
     write_tox(
         project,
-        **dict.fromkeys((f"py{HERE_PYTHON.replace('.', '')}", f"{OTHER_PYTHON}-a"), f"commands = {PREFIX}"),
+        **dict.fromkeys(
+            (f"py{HERE_PYTHON.replace('.', '')}", f"py{OTHER_PYTHON.replace('.', '')}-a"), f"commands = {PREFIX}"
+        ),
         py399=f"commands = {PREFIX}",
     )
     env = dict(os.environ) | {"PATH": f"{os.environ['PATH']}{os.pathsep}{OTHER_FOLDER}", "UV_PYTHON_DOWNLOADS": "never"}
