@@ -128,7 +128,7 @@ def _is_short(item: pytest.Item, seen: dict[tuple[object, str], list[object]]) -
 
 @pytest.fixture(scope="session")
 def session_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Provide one folder for what all tests share: uv's cache and the wheels."""
+    """Provide one folder for what all tests share: the caches of uv and roost, and the wheels."""
     return tmp_path_factory.mktemp("session")
 
 
@@ -161,6 +161,7 @@ def surroundings(tmp_path: Path, session_folder: Path, monkeypatch: pytest.Monke
         "HOME": str(home),
         "TMPDIR": str(temporary),
         "UV_CACHE_DIR": str(session_folder / "uv-cache"),
+        "ROOST_CACHE_DIR": str(session_folder / "roost-cache"),
         "UV_PYTHON_DOWNLOADS": "never",
         "PATH": os.pathsep.join([os.path.dirname(processes.BASE_PYTHON), "/usr/bin", "/bin"]),
     }
@@ -169,6 +170,13 @@ def surroundings(tmp_path: Path, session_folder: Path, monkeypatch: pytest.Monke
     work = tmp_path / "work"
     work.mkdir()
     monkeypatch.chdir(work)
+
+
+@pytest.fixture
+def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Provide an empty cache of roost's for this test: its builds compile, and its cache is its own."""
+    monkeypatch.setenv("ROOST_CACHE_DIR", str(tmp_path / "cache"))
+    return tmp_path / "cache"
 
 
 @pytest.fixture

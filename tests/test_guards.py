@@ -50,6 +50,7 @@ def test_write_in_a_tests_own_folder_and_reading_are_allowed(tmp_path: Path) -> 
 def test_environment_is_a_tests_own(tmp_path: Path) -> None:
     assert Path.home() == tmp_path / "home"
     assert os.environ["TMPDIR"] == str(tmp_path / "tmp")
-    assert not any(name.startswith(("GIT_", "ROOST_", "VIRTUAL_ENV", "PYTHON")) for name in os.environ)
+    assert not any(name.startswith(("GIT_", "VIRTUAL_ENV", "PYTHON")) for name in os.environ)
+    assert [name for name in os.environ if name.startswith("ROOST_")] == ["ROOST_CACHE_DIR"]
     assert "shims" not in os.environ["PATH"]
     assert Path.cwd() == tmp_path / "work"

@@ -34,11 +34,10 @@ for source in sorted(pathlib.Path(sys.prefix, "lib").rglob("*.py")):
 
 
 @pytest.fixture(autouse=True)
-def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def cache(own_cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Provide the folder of roost's caches, and an own cache of uv's, which tests edit."""
     monkeypatch.setenv("UV_CACHE_DIR", str(tmp_path / "uv-cache"))
-    monkeypatch.setenv("ROOST_CACHE_DIR", str(tmp_path / "cache"))
-    return tmp_path / "cache"
+    return own_cache
 
 
 def another(project: Project, name: str) -> Project:

@@ -11,6 +11,7 @@ from tests.lib.projects import Project, builds
 from tests.lib.venvs import site_packages
 from tests.lib.wheels import make_wheel
 
+pytestmark = pytest.mark.usefixtures("own_cache")
 UNCOMPILED = """
 import importlib.util, pathlib, sys
 for source in pathlib.Path(sys.prefix, "lib").rglob("*.py"):

@@ -121,6 +121,7 @@ def test_fresh_worktree_starts_three_programs(project: Project) -> None:
     assert len([words for words in started if "ld-linux" not in words[0]]) == 3  # by which uv knows the C library
 
 
+@pytest.mark.usefixtures("own_cache")
 @pytest.mark.parametrize("cached", [False, True])
 def test_lock_change_starts_three_programs(project: Project, *, cached: bool) -> None:
     """git, which says whether `.roost` is tracked; uv; and the new venv's Python, for its health.
