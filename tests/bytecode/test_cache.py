@@ -332,7 +332,7 @@ def test_clean_up_while_others_link(project: Project, tmp_path: Path) -> None:
         assert run([f"{out.strip()}/bin/python", "-I", "-c", LOADED]).stdout == ""
 
 
-@pytest.mark.parametrize("mode", ["CHECKED_HASH", "UNCHECKED_HASH"])
+@pytest.mark.parametrize("mode", ["CHECKED_HASH", pytest.param("UNCHECKED_HASH", marks=pytest.mark.slow)])
 def test_bytecode_that_a_wheel_brings_stays(project: Project, tmp_path: Path, cache: Path, mode: str) -> None:
     """Also with a hash in place of the time. It is neither replaced nor kept in the cache."""
     code = f"import py_compile as p; p.compile('m.py', 'm.pyc', invalidation_mode=p.PycInvalidationMode.{mode})"
@@ -366,7 +366,9 @@ def test_nothing_is_touched_without_bytecode(project: Project, cache: Path) -> N
     assert not (cache / "bytecode-v1").exists()
 
 
-@pytest.mark.parametrize("words", [["sync", "--no-cache"], ["run", "--no-cache", "true"]])
+@pytest.mark.parametrize(
+    "words", [["sync", "--no-cache"], pytest.param(["run", "--no-cache", "true"], marks=pytest.mark.slow)]
+)
 def test_no_cache(project: Project, cache: Path, words: list[str]) -> None:
     got = project.roost(*words)
     assert got.returncode in (0, 127), got.stderr

@@ -12,6 +12,7 @@ import pytest
 import roost
 from tests.lib.processes import ROOST, finish, run, wait_for
 from tests.lib.projects import Project, SlowProject
+from tests.lib.variants import slow_after
 
 WAIT = "open('started', 'w'); import time, os\nwhile not os.path.exists('go'): time.sleep(0.01)"
 
@@ -313,7 +314,7 @@ def test_folder_elsewhere(project: Project, tmp_path: Path) -> None:
     assert len(list((tmp_path / "cache/deep").iterdir())) == 2
 
 
-@pytest.fixture(params=[0o022, 0o000, 0o077], ids=oct)
+@pytest.fixture(params=slow_after(1, [0o077, 0o000, 0o022]), ids=oct)
 def umask(request: pytest.FixtureRequest) -> Iterator[None]:
     """Set the umask for a test."""
     before = os.umask(request.param)

@@ -118,7 +118,7 @@ def test_checkout_of_a_commit_without_a_configuration_succeeds(hooked: HookedPro
         hooked.git("checkout", "--quiet", "main")
 
 
-@pytest.mark.normally(way=["core.hooksPath", "prek"])
+@pytest.mark.normally(way=["prek"])
 def test_checkout_that_needs_no_other_venv_says_and_does_nothing(moving: HookedProject) -> None:
     before = moving.store.joinpath(".venv/default").lstat().st_ino
     assert said(moving, "checkout", "-b", "side") == []

@@ -94,7 +94,13 @@ def test_ignored_tables(ready: Project) -> None:
 
 
 @pytest.mark.parametrize(
-    ("line", "count"), [("keep = 5", 0), ("link = false", 0), ("compile-bytecode = false", 1), ("groups = []", 1)]
+    ("line", "count"),
+    [
+        ("keep = 5", 0),
+        pytest.param("link = false", 0, marks=pytest.mark.slow),
+        ("compile-bytecode = false", 1),
+        pytest.param("groups = []", 1, marks=pytest.mark.slow),
+    ],
 )
 def test_settings_that_count(ready: Project, line: str, count: int) -> None:
     ready.edit("pyproject.toml", "[tool.roost]\n", f"[tool.roost]\n{line}\n")

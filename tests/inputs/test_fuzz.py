@@ -20,6 +20,7 @@ from roost.inputs.project import Project
 from roost.store import marker
 from roost.warm import Selection
 from tests.lib.fuzzing import TEXTS, changed, fuzz, toml
+from tests.lib.variants import slow_after
 
 NAMES = st.text("abc.-_\n\0ü", min_size=1, max_size=6) | TEXTS
 TOML = st.recursive(
@@ -113,7 +114,7 @@ def test_tables_of_a_project(tmp_path: Path, soak: float) -> None:
     fuzz(soak, st.text(), check)
 
 
-@pytest.mark.parametrize("name", LOCKS)
+@pytest.mark.parametrize("name", slow_after(1, LOCKS))
 def test_lock_file(tmp_path: Path, soak: float, name: str) -> None:
     root = tmp_path / "work/fuzzed"
     root.mkdir()

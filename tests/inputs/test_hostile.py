@@ -122,7 +122,7 @@ def test_odd_input(tmp_path: Path, wheels: Path, name: str, soak: float) -> None
         assert watch.changes() == []
 
 
-@pytest.mark.parametrize("shape", [file_shapes.zero, file_shapes.fifo])
+@pytest.mark.parametrize("shape", [file_shapes.zero, pytest.param(file_shapes.fifo, marks=pytest.mark.slow)])
 def test_input_of_a_ready_project_that_becomes_odd(project: Project, shape: file_shapes.Shape) -> None:
     """Warm starts look at inputs without opening them."""
     project.python("pass")
@@ -266,7 +266,7 @@ def test_clock_that_jumps(project: Project, when: str, soak: float) -> None:
     assert builds(project) == 2
 
 
-@pytest.mark.parametrize("shape", [file_shapes.zero, file_shapes.fifo])
+@pytest.mark.parametrize("shape", [pytest.param(file_shapes.zero, marks=pytest.mark.slow), file_shapes.fifo])
 def test_file_that_is_looked_at_in_passing(project: Project, shape: file_shapes.Shape) -> None:
     """Not for an environment, but for advice: `.gitignore`, `.dockerignore`, hooks of git's."""
     run(["git", "init", "--quiet"], cwd=project.root, check=True)
@@ -304,7 +304,9 @@ def test_version_request_that_takes_for_ever_to_refuse(project: Project) -> None
         assert "is not a version specifier; write one such as `3.12`" in refused(project)
 
 
-@pytest.mark.parametrize("depth", [90, 400, 900, 3000])
+@pytest.mark.parametrize(
+    "depth", [pytest.param(90, marks=pytest.mark.slow), 400, pytest.param(900, marks=pytest.mark.slow), 3000]
+)
 def test_table_that_is_deep(project: Project, depth: int) -> None:
     """Deeper than what hashes it, or than what reads it."""
     for text in (f"[tool.{'a.' * depth}b]\nx = 1\n", f"[tool.mine]\nx = {'[' * depth}{']' * depth}\n"):

@@ -13,8 +13,9 @@ from roost.warm import Selection
 from tests.lib.packages import package, uv_table
 from tests.lib.processes import ROOST, ROOST_RUN, all_at_once, finish, run
 from tests.lib.projects import Project, builds, starts_warm
+from tests.lib.variants import slow_after
 
-LOCKED = pytest.mark.parametrize("locked", [True, False], ids=["locked", "unlocked"])
+LOCKED = pytest.mark.parametrize("locked", slow_after(1, [True, False]), ids=["locked", "unlocked"])
 EXTRAS = '[project.optional-dependencies]\nfast = ["cherry"]\n'
 GROUPS = {"dev": ["banana"], "docs": ["cherry"]}
 OPTIONS = [

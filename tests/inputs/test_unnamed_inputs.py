@@ -82,7 +82,7 @@ def test_usual_files_count_for_a_command(plain: Project, name: str, there: bool)
     assert builds(plain) == 2
 
 
-@pytest.mark.parametrize("lock", ["uv.lock", "pylock.toml"])
+@pytest.mark.parametrize("lock", ["uv.lock", pytest.param("pylock.toml", marks=pytest.mark.slow)])
 def test_wheel_that_a_lock_file_names_by_path_counts(plain: Project, tmp_path: Path, lock: str) -> None:
     """The tool then reports that its hash is another one."""
     wheel = Path(shutil.copy(plain.wheels / "apple-1.0-py3-none-any.whl", plain.root.parent))

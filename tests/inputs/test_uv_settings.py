@@ -64,7 +64,10 @@ def test_shell_script_names_the_variables_that_count() -> None:
     assert set(re.findall(r"\$\{(UV_\w+)-\}", script)) == COUNTED | {"UV_FROZEN"}  # which chooses another index
 
 
-@pytest.mark.parametrize("name", ["PROJECT", "LOCAL", "WORKSPACE"])
+@pytest.mark.parametrize(
+    "name",
+    ["PROJECT", pytest.param("LOCAL", marks=pytest.mark.slow), pytest.param("WORKSPACE", marks=pytest.mark.slow)],
+)
 def test_variables_of_a_dockerfile_never_leave_out_the_project(
     plain: Project, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:

@@ -11,9 +11,10 @@ from roost.inputs.project import Project as FoundProject
 from tests.lib.packages import InputParts, installed, package, said, uv_table
 from tests.lib.processes import UV, run
 from tests.lib.projects import Project, builds, refused, start_until_indexed, starts_warm
+from tests.lib.variants import slow_after
 from tests.lib.wheels import make_wheel
 
-LOCKED = pytest.mark.parametrize("locked", [True, False], ids=["locked", "unlocked"])
+LOCKED = pytest.mark.parametrize("locked", slow_after(1, [True, False]), ids=["locked", "unlocked"])
 MEMBERS = "workspace.members = ['packages/*']"
 
 
@@ -247,7 +248,7 @@ def test_folders_that_the_lock_of_another_tool_names_are_inputs(project: Project
     assert before.changed() == ["../near/setup.py"]
 
 
-@pytest.mark.parametrize("where", ["sources", "reference"])
+@pytest.mark.parametrize("where", ["sources", pytest.param("reference", marks=pytest.mark.slow)])
 def test_wheel_that_is_named_by_its_path_is_an_input(project: Project, where: str) -> None:
     (project.root / "uv.lock").unlink()
     (project.root / "dist").mkdir()

@@ -337,7 +337,7 @@ def test_tool_that_is_not_on_path_is_named(
     assert f"`pipx install {tool}`" in text
 
 
-@pytest.mark.parametrize("file", ["pyproject.toml", "uv.toml"])
+@pytest.mark.parametrize("file", ["pyproject.toml", pytest.param("uv.toml", marks=pytest.mark.slow)])
 def test_required_version_of_uv_is_honoured(plain: Project, file: str) -> None:
     """By whatever installer: roost runs uv for all of them. No Python is missing, so nox must not skip a session."""
     with_command(plain)

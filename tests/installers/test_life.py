@@ -66,7 +66,7 @@ def test_cold_starts_at_once_make_one_venv(ready: Project, kind: Kind, tmp_path:
 
 
 @pytest.mark.parametrize("kind", [kind for kind in KINDS if not kind.tool], ids=str)
-@pytest.mark.normally(kind=KINDS[1:3])
+@pytest.mark.normally(kind=KINDS[1:2])
 def test_bytecode_is_compiled_in_the_build_unless_told_not_to(ready: Project, kind: Kind) -> None:
     """Whoever installed it: the step is the same for all, and two kinds would only take longer."""
     assert not kind.tool

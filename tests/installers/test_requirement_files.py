@@ -52,7 +52,9 @@ def test_project_is_installed_along_as_an_editable_with_extras(layered: Project)
     assert (got.returncode, "`--group` has no effect on the environment `default`" in got.stderr) == (2, True)
 
 
-@pytest.mark.parametrize("line", ["-e .", "-e .[fast]", "."])
+@pytest.mark.parametrize(
+    "line", ["-e .", pytest.param("-e .[fast]", marks=pytest.mark.slow), pytest.param(".", marks=pytest.mark.slow)]
+)
 def test_line_of_the_files_that_installs_the_project_is_enough(layered: Project, line: str) -> None:
     layered.file("requirements/own.txt", f"{line}\n")
     configure(layered, f"{FILES}project = true\n")

@@ -18,6 +18,7 @@ from tests.lib.nox_sessions import (
 )
 from tests.lib.processes import ROOST, run
 from tests.lib.projects import Project
+from tests.lib.variants import slow_after
 
 needs_another_python = pytest.mark.skipif(not OTHER_PYTHON, reason="there is only one Python on this machine")
 WHOLE = 'session.run("python", "-c", "import sys, apple.late, banana.late; print(sys.prefix)")'
@@ -34,12 +35,15 @@ def test_session_runs_in_the_venv_that_roost_run_uses(project: Project) -> None:
 
 @pytest.mark.parametrize(
     ("head", "options", "env"),
-    [
-        (HEAD, "", {}),
-        ("import nox, roost.nox\n", 'venv_backend="roost"', {}),
-        ("import nox, roost.nox\n", "", {"NOX_DEFAULT_VENV_BACKEND": "roost"}),
-        (f'# /// script\n# dependencies = ["nox", "roost"]\n# ///\n{HEAD}', "", {}),
-    ],
+    slow_after(
+        2,
+        [
+            (HEAD, "", {}),
+            ("import nox, roost.nox\n", 'venv_backend="roost"', {}),
+            ("import nox, roost.nox\n", "", {"NOX_DEFAULT_VENV_BACKEND": "roost"}),
+            (f'# /// script\n# dependencies = ["nox", "roost"]\n# ///\n{HEAD}', "", {}),
+        ],
+    ),
     ids=["options", "decorator", "variable", "script"],
 )
 def test_every_way_to_select_the_backend(project: Project, head: str, options: str, env: dict[str, str]) -> None:
@@ -181,7 +185,9 @@ def test_missing_python_of_the_project_is_not_skipped(project: Project) -> None:
     assert f"no Python satisfies `3.99` (`{project.root}/.python-version`)" in got.stderr
 
 
-@pytest.mark.parametrize(("how", "asked"), [("never", 0), ("auto", 1), ("always", 1)])
+@pytest.mark.parametrize(
+    ("how", "asked"), [("never", 0), ("auto", 1), pytest.param("always", 1, marks=pytest.mark.slow)]
+)
 def test_download_python_is_honoured(project: Project, how: str, asked: int) -> None:
     """With a nox whose own download only notes that it was asked for one."""
     head = HEAD + "roost.nox.uv_install_python = lambda version: print('download', version)\n"

@@ -21,7 +21,14 @@ def test_noxfile_that_knows_nothing_of_roost_runs_in_the_shared_venv(project: Pr
     assert sorted(got.stdout.splitlines()) == sorted(["roost ['-k', '--env']", str(project.venvs()[0])])
 
 
-@pytest.mark.parametrize("words", [(), ("-db", "roost"), ("--default-venv-backend=roost",)])
+@pytest.mark.parametrize(
+    "words",
+    [
+        (),
+        pytest.param(("-db", "roost"), marks=pytest.mark.slow),
+        pytest.param(("--default-venv-backend=roost",), marks=pytest.mark.slow),
+    ],
+)
 def test_default_gives_way_to_what_a_session_asks_for(project: Project, words: tuple[str, ...]) -> None:
     show = "print(session.venv_backend)"
     head = f"{UNAWARE}nox.options.default_venv_backend = 'uv'\n"
@@ -30,7 +37,12 @@ def test_default_gives_way_to_what_a_session_asks_for(project: Project, words: t
 
 
 @pytest.mark.parametrize(
-    "words", [("-fb", "roost"), ("--force-venv-backend", "roost"), ("--force-venv-backend=roost",)]
+    "words",
+    [
+        ("-fb", "roost"),
+        pytest.param(("--force-venv-backend", "roost"), marks=pytest.mark.slow),
+        pytest.param(("--force-venv-backend=roost",), marks=pytest.mark.slow),
+    ],
 )
 def test_force_does_not(project: Project, words: tuple[str, ...]) -> None:
     write_noxfile(project, session("tests", "print(session.venv_backend)", options='venv_backend="uv"'), UNAWARE)
@@ -56,7 +68,14 @@ def test_exit_status_and_help_are_those_of_nox(project: Project) -> None:
 
 
 @parallel
-@pytest.mark.parametrize("words", [("-j", "2"), ("-j2",), ("--parallel=2",)])
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("-j", "2"),
+        pytest.param(("-j2",), marks=pytest.mark.slow),
+        pytest.param(("--parallel=2",), marks=pytest.mark.slow),
+    ],
+)
 @pytest.mark.normally(words=[("-j", "2"), ("--parallel=2",)])
 def test_parallel_sessions_need_a_noxfile_that_registers_the_backend(project: Project, words: tuple[str, ...]) -> None:
     sessions = session("first", PREFIX) + session("second", PREFIX)
@@ -94,7 +113,11 @@ def script(*dependencies: str, rest: str = UNAWARE, more: str = "") -> str:
 
 @pytest.mark.parametrize(
     "head",
-    [script("nox>=2025.2.9"), script("nox", more="# requires-python = '>=3.11'\n"), script("nox", "roost", rest=HEAD)],
+    [
+        script("nox>=2025.2.9"),
+        pytest.param(script("nox", more="# requires-python = '>=3.11'\n"), marks=pytest.mark.slow),
+        pytest.param(script("nox", "roost", rest=HEAD), marks=pytest.mark.slow),
+    ],
 )
 def test_inline_metadata_that_is_satisfied_changes_nothing(project: Project, head: str) -> None:
     write_noxfile(project, session("tests", PREFIX), head)
@@ -136,7 +159,7 @@ def test_sessions_do_not_get_the_variables_that_roost_sets(project: Project) -> 
 
 
 @parallel
-@pytest.mark.parametrize("how", [("-j", "2"), ()])
+@pytest.mark.parametrize("how", [("-j", "2"), pytest.param((), marks=pytest.mark.slow)])
 def test_parallel_sessions_do_not_get_them_either(project: Project, how: tuple[str, ...]) -> None:
     head = "import nox\nimport roost.nox\n" + ("" if how else "nox.options.parallel = 2\n")
     sessions = "".join(session(name, SHOWN, options="allow_parallel=True") for name in ("first", "second"))

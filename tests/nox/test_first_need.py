@@ -7,6 +7,7 @@ import pytest
 from tests.lib.nox_sessions import PREFIX, nox, own_venvs, session, write_noxfile
 from tests.lib.processes import run
 from tests.lib.projects import Project, SlowProject
+from tests.lib.variants import slow_after
 
 FRUIT = (
     'session.run("python", "-c", "import importlib.util as u;'
@@ -31,7 +32,7 @@ def _journal(project: Project) -> str:
     return path.read_text() if path.exists() else ""
 
 
-@pytest.mark.parametrize("way", REPLACING)
+@pytest.mark.parametrize("way", slow_after(1, REPLACING))
 def test_session_that_replaces_everything_starts_empty(project: Project, way: str) -> None:
     project.file("requirements.txt", "cherry\n")
     words, expected = REPLACING[way]
@@ -72,7 +73,14 @@ def test_session_without_a_command_builds_nothing(project: Project) -> None:
     assert project.all_venvs() == []
 
 
-@pytest.mark.parametrize("need", ["session.bin", "session.env['VIRTUAL_ENV']", "session.bin_paths[0]"])
+@pytest.mark.parametrize(
+    "need",
+    [
+        "session.bin",
+        pytest.param("session.env['VIRTUAL_ENV']", marks=pytest.mark.slow),
+        pytest.param("session.bin_paths[0]", marks=pytest.mark.slow),
+    ],
+)
 def test_property_that_names_the_venv_builds_it(project: Project, need: str) -> None:
     write_noxfile(project, session("tests", f"print({need}.removesuffix('/bin'))"))
     got = nox(project)

@@ -24,11 +24,11 @@ WHOLE = "import apple.late, apple.later, banana.late, banana.later, project"
 def test_killed_builders_with_installers_left_behind(slow_project: SlowProject, seed: int, soak: float) -> None:
     """SIGKILL at random moments of a slow build in the source tree: the next start succeeds and is whole.
 
-    Ten a seed, fifty in all, in the normal suite six. The backend goes on after its builder and uv are gone, and no other may run beside it.
+    Ten a seed, fifty in all, in the normal suite four. The backend goes on after its builder and uv are gone, and no other may run beside it.
     """
     slow_project.file("slow.txt", "0.25")
     chance = random.Random(seed)
-    for number in range(KILLS // 5 if soak else 6):
+    for number in range(KILLS // 5 if soak else 4):
         begun = sum(what == "begin" for _, _, what in slow_project.builds())
         builder = slow_project.start("run", "python", "-c", "pass")
         if number % 2:
@@ -110,7 +110,7 @@ def test_git_clean_while_others_start(project: Project, soak: float) -> None:
     run(["git", "init", "--quiet"], cwd=project.root, check=True)
     run(["git", "add", "pyproject.toml", "uv.lock"], cwd=project.root, check=True)
     chance = random.Random(7)
-    for _ in range(12 if soak else 5):
+    for _ in range(12 if soak else 3):
         starting = [project.start("run", "python", "-c", "import apple.late, banana.late") for _ in range(4)]
         time.sleep(chance.uniform(0, 0.5))
         cleaned = run(["git", "clean", "-fdxq"], cwd=project.root)

@@ -10,12 +10,13 @@ import pytest
 from tests.lib.file_shapes import NOBODY
 from tests.lib.git_hooks import git
 from tests.lib.projects import Project, builds, refused
+from tests.lib.variants import slow_after
 from tests.lib.wheels import make_wheel
 
 NOISE = [{"GIT_TRACE": "1"}, {"GIT_TRACE2": "1"}, {"LD_PRELOAD": "/nowhere/stale.so"}]
 
 
-@pytest.mark.parametrize("noise", NOISE, ids=lambda noise: next(iter(noise)))
+@pytest.mark.parametrize("noise", slow_after(1, NOISE), ids=lambda noise: next(iter(noise)))
 def test_what_programs_write_to_standard_error_is_no_answer(project: Project, noise: dict[str, str]) -> None:
     git("init", "--quiet", cwd=project.root)
     got = project.python("pass", env=dict(os.environ) | noise)
@@ -74,7 +75,14 @@ def test_git_that_fails_has_not_shown_that_it_tracks_nothing(project: Project, f
     assert f"): make `git status` work in `{project.root}`, or set `ROOST_DIR`" in said
 
 
-@pytest.mark.parametrize("place", ["/nowhere/.git/worktrees/project", "", "../gone"])
+@pytest.mark.parametrize(
+    "place",
+    [
+        "/nowhere/.git/worktrees/project",
+        pytest.param("", marks=pytest.mark.slow),
+        pytest.param("../gone", marks=pytest.mark.slow),
+    ],
+)
 def test_worktree_without_its_repository_is_in_none(project: Project, place: str) -> None:
     """A container that has the worktree alone: git fails there, and tracks nothing."""
     project.file(".git", f"gitdir: {place}\n")

@@ -15,6 +15,7 @@ from roost.system import folders
 from tests.lib import integrity
 from tests.lib.processes import ROOST, finish, runs, start, wait_for
 from tests.lib.projects import Project, SlowProject, builds
+from tests.lib.variants import slow_after
 
 if TYPE_CHECKING:
     import subprocess
@@ -110,7 +111,7 @@ def test_interrupt_right_after_the_marker_keeps_its_venv(project: Project, monke
     assert builds(project) == 0  # the journal's line comes after the marker
 
 
-@pytest.mark.parametrize("signum", SIGNALS)
+@pytest.mark.parametrize("signum", slow_after(1, SIGNALS))
 @pytest.mark.normally(signum=[signal.SIGKILL, signal.SIGTERM])
 def test_signal_to_one_who_waits_hits_nobody_else(slow_project: SlowProject, signum: signal.Signals) -> None:
     slow_project.file("slow.txt", "2.5")
@@ -173,7 +174,7 @@ def test_interrupt_of_all_at_once_says_so_once(slow_project: SlowProject) -> Non
     wait_for(lambda: not slow_project.venvs(), "the attempt's removal")
 
 
-@pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize("signum", [signal.SIGTERM, pytest.param(signal.SIGHUP, marks=pytest.mark.slow)])
 def test_commands_of_the_command_line_end_with_the_signals_status(
     slow_project: SlowProject, signum: signal.Signals
 ) -> None:
@@ -185,7 +186,7 @@ def test_commands_of_the_command_line_end_with_the_signals_status(
     assert (status, err.splitlines()[-1]) == (128 + signum, "roost: interrupted; nothing was run")
 
 
-@pytest.mark.parametrize("signum", SIGNALS[1:])
+@pytest.mark.parametrize("signum", slow_after(1, SIGNALS[1:]))
 def test_signal_while_a_command_starts_or_ends(project: Project, signum: signal.Signals, soak: float) -> None:
     """No traceback once `main` runs; Python prints one for Ctrl-C while it imports the package."""
     assert project.roost("sync").returncode == 0

@@ -13,6 +13,7 @@ from tests.lib.file_shapes import NOBODY
 from tests.lib.namespaces import namespace
 from tests.lib.processes import ROOST, ROOST_RUN, finish, run, start
 from tests.lib.projects import Project, SlowProject, builds
+from tests.lib.variants import slow_after
 from tests.lib.venvs import FakePython
 
 DOORS = ([ROOST, "run"], [ROOST_RUN])
@@ -42,10 +43,10 @@ def both_ways(project: Project, *prefix: str, **options: Any) -> None:
     assert integrity.of_markers(project.store) == []
 
 
-VARIABLES = ["TMPDIR", "HOME", "PATH", "HOME PATH TMPDIR USER LOGNAME SHELL PWD"]
+VARIABLES = ["HOME PATH TMPDIR USER LOGNAME SHELL PWD", "TMPDIR", "HOME", "PATH"]
 
 
-@pytest.mark.parametrize("names", VARIABLES)
+@pytest.mark.parametrize("names", slow_after(1, VARIABLES))
 def test_variables_that_are_not_set(project: Project, names: str) -> None:
     env = {name: value for name, value in os.environ.items() if name not in names.split()}
     assert len(env) < len(os.environ)
@@ -63,7 +64,7 @@ def test_home_that_is_no_absolute_path(project: Project, home: str) -> None:
     assert str(project.root) in project.roost("doctor", env=dict(os.environ) | {"HOME": "/"}).stdout
 
 
-@pytest.mark.parametrize("names", ["PATH", "HOME PATH"])
+@pytest.mark.parametrize("names", ["PATH", pytest.param("HOME PATH", marks=pytest.mark.slow)])
 def test_first_start_without_a_path_works_or_says_what_it_lacks(project: Project, names: str) -> None:
     for value in (None, ""):
         env = {name: text for name, text in os.environ.items() if name not in names.split()}
@@ -80,7 +81,7 @@ def test_empty_path_when_ready(project: Project) -> None:
     both_ways(project, env=dict(os.environ) | {"PATH": ""})
 
 
-@pytest.mark.parametrize("mask", ["000", "077"])
+@pytest.mark.parametrize("mask", [pytest.param("000", marks=pytest.mark.slow), "077"])
 def test_mask_for_new_files(project: Project, mask: str) -> None:
     """What roost makes is nobody else's under any of them, and the command keeps its own."""
     both_ways(project, *under("umask", mask))
@@ -97,7 +98,7 @@ def test_mask_that_takes_everything(project: Project) -> None:
     both_ways(project, *under("umask", "777"))
 
 
-@pytest.mark.parametrize("count", [64, 20])
+@pytest.mark.parametrize("count", [pytest.param(64, marks=pytest.mark.slow), 20])
 def test_few_open_files(project: Project, count: int) -> None:
     both_ways(project, *under("files", count))
 

@@ -179,7 +179,16 @@ def test_marker_that_cannot_be_flushed_leaves_the_one_before(states: States, str
         assert integrity.leftovers(states.project.store) == []
 
 
-@pytest.mark.parametrize("size", [0, 100, 1000, 4000, 100_000])
+@pytest.mark.parametrize(
+    "size",
+    [
+        pytest.param(0, marks=pytest.mark.slow),
+        100,
+        pytest.param(1000, marks=pytest.mark.slow),
+        pytest.param(4000, marks=pytest.mark.slow),
+        pytest.param(100_000, marks=pytest.mark.slow),
+    ],
+)
 @pytest.mark.normally(size=[0, 1000, 100_000])
 def test_limit_on_the_size_of_files(states: States, size: int) -> None:
     """As a quota does, it fails what writes more: roost, uv, or nobody."""
@@ -246,7 +255,7 @@ def test_read_only_disk(states: States) -> None:
         assert (got.returncode, got.stdout, got.stderr) == (0, states.first, "")
 
 
-@pytest.mark.parametrize("call", ["unlinkat", "renameat"])
+@pytest.mark.parametrize("call", ["unlinkat", pytest.param("renameat", marks=pytest.mark.slow)])
 def test_clean_up_that_fails_does_not_fail_the_build(project: Project, strace: str, call: str) -> None:
     """As with an old venv that is immutable (`chattr +i`)."""
     project.edit("pyproject.toml", "[tool.roost]", "[tool.roost]\nkeep = 1")

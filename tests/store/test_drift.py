@@ -11,6 +11,7 @@ import pytest
 
 from tests.lib.processes import UV, finish, run, wait_for
 from tests.lib.projects import Project, builds
+from tests.lib.variants import slow_after
 from tests.lib.venvs import FakePython, site_packages
 from tests.lib.wheels import make_wheel
 
@@ -98,19 +99,19 @@ def leave_egg_info(project: Project, venv: Path) -> None:
 
 
 DRIFTS = [
-    (delete_package, "`cherry` was removed from `{venv}`"),
     (delete_metadata, "`cherry 1.0` was removed from `{venv}`"),
-    (uninstall, "`cherry 1.0` was removed from `{venv}`"),
     (install_another, "`durian 1.0` was added to `{venv}`"),
     (reinstall_another_build, "`cherry 1.0` was reinstalled in `{venv}`"),
-    (edit_pyvenv, "`{venv}` was changed (`pyvenv.cfg`)"),
     (remake, "`{venv}` was changed (`pyvenv.cfg`)"),
     (delete_a_command, "`cherry` was removed from `{venv}`"),
+    (delete_package, "`cherry` was removed from `{venv}`"),
+    (uninstall, "`cherry 1.0` was removed from `{venv}`"),
+    (edit_pyvenv, "`{venv}` was changed (`pyvenv.cfg`)"),
     (leave_egg_info, "`durian 1.0` was added to `{venv}`"),
 ]
 
 
-@pytest.mark.parametrize(("change", "sentence"), DRIFTS, ids=[change.__name__ for change, _ in DRIFTS])
+@pytest.mark.parametrize(("change", "sentence"), slow_after(5, DRIFTS), ids=[change.__name__ for change, _ in DRIFTS])
 def test_changed_venv_is_noticed_said_and_built_beside(
     project: Project, change: Callable[[Project, Path], None], sentence: str
 ) -> None:

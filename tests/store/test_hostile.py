@@ -187,7 +187,13 @@ def test_odd_thing_in_the_folder(bench: Bench, thing: str, soak: float) -> None:
 
 
 @pytest.mark.parametrize(
-    "shape", [file_shapes.link, file_shapes.fifo, file_shapes.file], ids=lambda shape: shape.__name__
+    "shape",
+    [
+        file_shapes.link,
+        pytest.param(file_shapes.fifo, marks=pytest.mark.slow),
+        pytest.param(file_shapes.file, marks=pytest.mark.slow),
+    ],
+    ids=lambda shape: shape.__name__,
 )
 @pytest.mark.normally(shape=[file_shapes.link, file_shapes.fifo])
 def test_odd_thing_in_place_of_a_venv_is_collected(bench: Bench, shape: file_shapes.Shape) -> None:

@@ -45,7 +45,13 @@ def link_record(project: Project, venv: Path) -> None:
 
 @pytest.mark.parametrize(
     "change",
-    [add_names, clean_bytecode, change_modes, change_owner, link_record],
+    [
+        add_names,
+        pytest.param(clean_bytecode, marks=pytest.mark.slow),
+        change_modes,
+        pytest.param(change_owner, marks=pytest.mark.slow),
+        link_record,
+    ],
     ids=lambda change: change.__name__,
 )
 def test_what_no_installer_does_rebuilds_nothing(project: Project, change: Callable[[Project, Path], None]) -> None:

@@ -12,6 +12,7 @@ import pytest
 
 from tests.lib.processes import ROOST, ROOST_RUN, UV, run
 from tests.lib.projects import Project, builds, start_until_indexed, starts_warm
+from tests.lib.variants import slow_after
 from tests.lib.venvs import site_packages
 
 BOOT = Path("/proc/sys/kernel/random/boot_id")
@@ -78,7 +79,7 @@ DAMAGES: dict[Callable[[Path], None], str] = {
 }
 
 
-@pytest.mark.parametrize("damage", DAMAGES, ids=lambda damage: damage.__name__)
+@pytest.mark.parametrize("damage", slow_after(2, DAMAGES), ids=lambda damage: damage.__name__)
 def test_power_cut_is_noticed_after_the_restart(project: Project, damage: Callable[[Path], None]) -> None:
     """Without the restart nobody looks, as nobody could pay for it: then the same damage goes unnoticed."""
     start_until_indexed(project)

@@ -42,7 +42,7 @@ def test_link_and_file_replace_each_other_and_nothing_else(project: Project) -> 
         assert file.read_text() == text
 
 
-@pytest.mark.parametrize("kind", [".venv", "file"])
+@pytest.mark.parametrize("kind", [pytest.param(".venv", marks=pytest.mark.slow), "file"])
 def test_sync_of_uv_through_it_is_noticed_at_the_next_start(project: Project, kind: str) -> None:
     configure(project, kind)
     venv = project.roost("sync").stdout.strip()

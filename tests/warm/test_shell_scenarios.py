@@ -1,6 +1,6 @@
 """The scenarios of the protocol's other tests, with each start going through `hooks/roost-run`.
 
-A few of them in the normal suite; all with `--soak 1`. Test modules are imported here alone: their tests are the cases.
+A few of them in the normal suite and a few more in the slow one; all with `--soak 1`. Test modules are imported here alone: their tests are the cases.
 """
 
 import inspect
@@ -22,17 +22,19 @@ from tests.warm import test_index
 MODULES = (test_concurrency, test_drift, test_index, test_files, test_restart, test_run)
 # The one counts Python's modules; the other has null bytes, see `test_shell.py`.
 NEVER = {"test_what_imports_on_a_warm_start", "test_index_that_is_junk_is_ignored_and_written_again"}
-ALWAYS = {
+SLOW = {
+    "test_running_session_keeps_its_packages",
+    "test_stale_index_of_a_removed_venv_is_ignored",
+    "test_two_states_alternating_are_built_twice_and_never_again",
+    "test_what_a_session_writes_is_no_damage",
+}
+ALWAYS = SLOW | {
     "test_command_replaces_roost",
     "test_environment_of_a_command",
     "test_every_argument_reaches_the_command_unchanged",
     "test_exit_status_and_signals_are_the_commands_own",
     "test_removed_venv_is_built_again",
     "test_replaced_lease_is_not_the_one_that_sessions_hold",
-    "test_running_session_keeps_its_packages",
-    "test_stale_index_of_a_removed_venv_is_ignored",
-    "test_two_states_alternating_are_built_twice_and_never_again",
-    "test_what_a_session_writes_is_no_damage",
 }
 
 
@@ -49,10 +51,15 @@ def scenarios(module: ModuleType) -> Iterator[Any]:
         choices = [[_values(mark.args[0], value) for value in mark.args[1]] for mark in marks]
         for number, chosen in enumerate(itertools.product(*choices)):
             given = {name: value for values in chosen for name, value in values.items()}
-            yield pytest.param(function, given, id=f"{module.__name__.rpartition('_')[2]}-{name[5:]}-{number}")
+            marks = [pytest.mark.slow] if name in SLOW else []
+            kind = module.__name__.rpartition("_")[2]
+            yield pytest.param(function, given, id=f"{kind}-{name[5:]}-{number}", marks=marks)
 
 
 def _values(names: str | tuple[str, ...], value: Any) -> dict[str, Any]:
+    """Return the parameters `names` of one variant, which may be a `pytest.param`."""
+    if isinstance(value, type(pytest.param())):
+        names, value = (names,) if isinstance(names, str) else names, value.values
     if isinstance(names, str):
         return {names: value}
     return dict(zip(names, value, strict=True))
