@@ -197,16 +197,24 @@ def project(tmp_path: Path, wheels: Path, session_folder: Path) -> Project:
 
 @pytest.fixture
 def built(session_folder: Path, wheels: Path) -> Iterator[Project]:
-    """Provide a built project as `project` is. All tests share it, so they must only read."""
+    """Provide a built project as `project` is. All tests share it, so they must leave its state as it is.
+
+    What they write beside it is removed: a noxfile, for example, and what nox sessions left.
+    """
     made = Project(session_folder / "work" / "project", wheels)
     if not made.store.exists():
         made.write(dependencies=["apple"], groups={"dev": ["banana"]})
         made.lock()
         assert made.python("pass").returncode == 0
+    inputs = {path.name: path.read_text() for path in (made.root / "pyproject.toml", made.root / "uv.lock")}
     venvs, journal = made.venvs(), made.journal("build")
     assert (len(venvs), len(journal)) == (1, 1)
     yield made
     assert (made.venvs(), made.complete(), made.journal("build")) == (venvs, venvs, journal)
+    assert inputs == {name: (made.root / name).read_text() for name in inputs}
+    others = [path for path in made.root.iterdir() if path.name not in (*inputs, made.store.name)]
+    for path in [*others, *made.store.glob(".venv/.v2/envs/session-*")]:
+        shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
 
 
 @pytest.fixture

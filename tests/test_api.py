@@ -91,8 +91,8 @@ def test_lease_is_held_while_it_is_open(project: Project) -> None:
     assert f"removed {held}" in project.roost("clean", "--all").stdout
 
 
-def test_lease_is_let_go_of_by_an_error_in_the_block(project: Project) -> None:
-    with pytest.raises(ZeroDivisionError), roost.acquire(project.root) as environment:
+def test_lease_is_let_go_of_by_an_error_in_the_block(built: Project) -> None:
+    with pytest.raises(ZeroDivisionError), roost.acquire(built.root) as environment:
         raise ZeroDivisionError
     assert environment.lease_descriptor == -1
 

@@ -341,10 +341,10 @@ def test_folder_tells_git_and_backups_to_leave_it_alone(project: Project) -> Non
     assert ".roost" not in run(["git", "status", "--porcelain", "--untracked-files=all"], cwd=project.root).stdout
 
 
-def test_output_into_a_closed_pipe_is_no_traceback(project: Project) -> None:
-    project.roost("sync")
+def test_output_into_a_closed_pipe_is_no_traceback(built: Project) -> None:
+    built.roost("sync")
     got = run(
-        ["/bin/sh", "-c", f"{ROOST} sync | true; {ROOST} key >&-; {ROOST} sync >/dev/full || echo no"], cwd=project.root
+        ["/bin/sh", "-c", f"{ROOST} sync | true; {ROOST} key >&-; {ROOST} sync >/dev/full || echo no"], cwd=built.root
     )
     assert "Traceback" not in got.stderr
     assert got.stdout == "no\n"

@@ -58,14 +58,14 @@ def test_status_names_who_builds(slow_project: SlowProject) -> None:
     assert finish(builder)[0] == 0
 
 
-def test_status_names_who_runs(project: Project) -> None:
+def test_status_names_who_runs(built: Project) -> None:
     """The session, and not what it starts."""
     code = "import subprocess, sys; subprocess.run([sys.executable, '-c', 'input()'], close_fds=False)"
-    project.python("pass")
-    session = start([ROOST, "run", "python", "-c", code], cwd=project.root, stdin=subprocess.PIPE)
+    built.python("pass")
+    session = start([ROOST, "run", "python", "-c", code], cwd=built.root, stdin=subprocess.PIPE)
     wait_for(lambda: len(_children(session.pid)) == 1, "the session's child")
-    (venv,) = _json(project, "status")["venvs"]
-    text = project.roost("status").stdout
+    (venv,) = _json(built, "status")["venvs"]
+    text = built.roost("status").stdout
     session.communicate("\n")
     (user,) = venv["users"]
     assert user["pid"] == session.pid
@@ -73,7 +73,7 @@ def test_status_names_who_runs(project: Project) -> None:
     assert venv["keeps"] == "in use"
     assert f"  pid {session.pid} since " in text
     assert "  kept: in use\n" in text
-    assert _json(project, "status")["venvs"][0]["users"] == []
+    assert _json(built, "status")["venvs"][0]["users"] == []
 
 
 def _children(pid: int) -> list[str]:
@@ -355,14 +355,14 @@ def test_doctor_says_how_large_a_copy_is(built: Project) -> None:
     assert "`UV_LINK_MODE=copy`" in said
 
 
-def test_doctor_report_holds_no_secret(project: Project) -> None:
+def test_doctor_report_holds_no_secret(built: Project) -> None:
     secret = "hunter2"  # noqa: S105 - to be looked for
     env = dict(os.environ) | {"UV_INDEX_URL": f"https://me:{secret}@example.invalid/simple", "UV_PUBLISH_TOKEN": secret}
     for words in (["doctor"], ["doctor", "--json"]):
-        got = project.roost(*words, env=env | {"HOME": str(project.root.parent)})
+        got = built.roost(*words, env=env | {"HOME": str(built.root.parent)})
         assert got.returncode == 0
         assert secret not in got.stdout
-        assert str(project.root.parent) not in got.stdout
+        assert str(built.root.parent) not in got.stdout
         assert "~/project/.roost" in got.stdout
 
 

@@ -17,35 +17,35 @@ def test_first_run_builds_and_says_so_second_says_nothing(project: Project) -> N
     assert len(project.venvs()) == 1
 
 
-def test_every_argument_reaches_the_command_unchanged(project: Project) -> None:
+def test_every_argument_reaches_the_command_unchanged(built: Project) -> None:
     words = ["", "a b", "--env", "-x", "--", "'\"", "ü", "line\nline", "*", "$HOME"]
-    got = project.run("python", "-c", "import sys; print(sys.argv[1:])", *words)
+    got = built.run("python", "-c", "import sys; print(sys.argv[1:])", *words)
     assert got.stdout == f"{words}\n"
 
 
-def test_exit_status_and_signals_are_the_commands_own(project: Project) -> None:
-    assert project.python("raise SystemExit(7)").returncode == 7
-    killed = project.python("import os, signal; os.kill(os.getpid(), signal.SIGTERM)")
+def test_exit_status_and_signals_are_the_commands_own(built: Project) -> None:
+    assert built.python("raise SystemExit(7)").returncode == 7
+    killed = built.python("import os, signal; os.kill(os.getpid(), signal.SIGTERM)")
     assert killed.returncode == -signal.SIGTERM
 
 
-def test_command_replaces_roost(project: Project) -> None:
-    child = project.start("run", "python", "-c", "import os; print(os.getpid())")
+def test_command_replaces_roost(built: Project) -> None:
+    child = built.start("run", "python", "-c", "import os; print(os.getpid())")
     out, _ = child.communicate()
     assert int(out) == child.pid
 
 
-def test_ignored_signals_are_what_a_shell_would_give(project: Project) -> None:
+def test_ignored_signals_are_what_a_shell_would_give(built: Project) -> None:
     """Also where this runs under `nohup` or in the background; Python itself ignores SIGPIPE and SIGXFSZ."""
     command = ["grep", "SigIgn", "/proc/self/status"]
     for state in ("cold", "warm"):
-        assert project.run("--external", *command).stdout == run(command).stdout, state
+        assert built.run("--external", *command).stdout == run(command).stdout, state
         ignoring = ["sh", "-c", 'trap "" HUP USR1; exec "$@"', "sh"]
-        got = run([*ignoring, ROOST, "run", "--external", *command], cwd=project.root)
+        got = run([*ignoring, ROOST, "run", "--external", *command], cwd=built.root)
         assert got.stdout == run([*ignoring, *command]).stdout != run(command).stdout, state
 
 
-def test_environment_of_a_command(project: Project) -> None:
+def test_environment_of_a_command(built: Project) -> None:
     env = dict(os.environ) | {
         "PYTHONHOME": "",
         "UV_PROJECT_ENVIRONMENT": "/nowhere",
@@ -56,21 +56,21 @@ def test_environment_of_a_command(project: Project) -> None:
         "import json, os; print(json.dumps([os.environ.get(n) for n in "
         "('VIRTUAL_ENV', 'PYTHONHOME', 'UV_PROJECT_ENVIRONMENT', 'GIT_DIR')] + [os.environ['PATH'].split(':')[0]]))"
     )
-    venv, home, uv, git, first = json.loads(project.python(code, env=env).stdout)
-    assert venv == str(project.venvs()[0])
+    venv, home, uv, git, first = json.loads(built.python(code, env=env).stdout)
+    assert venv == str(built.venvs()[0])
     assert (home, uv, git) == (None, None, "/some/git")
     assert first == f"{venv}/bin"
 
 
-def test_command_is_never_taken_from_path(project: Project) -> None:
-    got = project.run("sh", "-c", "echo ran")
+def test_command_is_never_taken_from_path(built: Project) -> None:
+    got = built.run("sh", "-c", "echo ran")
     assert (got.returncode, got.stdout) == (127, "")
     assert "`sh` is not in the environment `default`" in got.stderr
     assert (
-        f"to the group `dev` in `{project.root}/pyproject.toml`, then `roost uv lock`; `--external` would run"
+        f"to the group `dev` in `{built.root}/pyproject.toml`, then `roost uv lock`; `--external` would run"
         in got.stderr
     )
-    got = project.run("--external", "sh", "-c", "echo ran")
+    got = built.run("--external", "sh", "-c", "echo ran")
     assert (got.returncode, got.stdout) == (0, "ran\n")
 
 
@@ -103,9 +103,9 @@ def test_roost_run_takes_its_environment_from_a_variable(project: Project) -> No
     assert run([ROOST_RUN], cwd=project.root).returncode == 2
 
 
-def test_what_imports_on_a_warm_start(project: Project) -> None:
-    project.run("python", "--version")
-    got = project.run("python", "--version", env=dict(os.environ) | {"PYTHONPROFILEIMPORTTIME": "1"})
+def test_what_imports_on_a_warm_start(built: Project) -> None:
+    built.run("python", "--version")
+    got = built.run("python", "--version", env=dict(os.environ) | {"PYTHONPROFILEIMPORTTIME": "1"})
     modules = {line.rpartition("|")[2].strip() for line in got.stderr.splitlines() if line.startswith("import time:")}
     assert {"roost.warm", "roost.system.locks", "roost.cli.run"} <= modules
     heavy = (

@@ -67,27 +67,27 @@ def test_usage_errors(project: Project, words: list[str], sentence: str) -> None
     assert not project.store.exists()
 
 
-def test_roost_run_takes_the_options_of_run(project: Project) -> None:
-    assert project.roost("run", "--help").stdout == run([ROOST_RUN, "--help"], cwd=project.root).stdout != ""
-    got = run([ROOST_RUN, "--env", "docs", "python"], cwd=project.root)
+def test_roost_run_takes_the_options_of_run(built: Project) -> None:
+    assert built.roost("run", "--help").stdout == run([ROOST_RUN, "--help"], cwd=built.root).stdout != ""
+    got = run([ROOST_RUN, "--env", "docs", "python"], cwd=built.root)
     assert got.returncode == 125
     assert "there is no environment `docs`" in got.stderr
 
 
-def test_arguments_that_are_no_text(project: Project) -> None:
+def test_arguments_that_are_no_text(built: Project) -> None:
     """A name that is not UTF-8 goes into the lock's record and into messages."""
-    got = run([ROOST, "run", b"\xff".decode(errors="surrogateescape")], cwd=project.root)
+    got = run([ROOST, "run", b"\xff".decode(errors="surrogateescape")], cwd=built.root)
     assert got.returncode == 127
     assert "is not in the environment" in got.stderr
     assert "Traceback" not in got.stderr
 
 
-def test_closed_standard_streams_cost_nothing(project: Project) -> None:
+def test_closed_standard_streams_cost_nothing(built: Project) -> None:
     """Files that roost opens then get the numbers 0 to 2."""
     command = f'exec {ROOST} run python -c \'import apple; open("ran", "w")\' <&- >&- 2>&-'
-    got = run(["/bin/sh", "-c", command], cwd=project.root)
+    got = run(["/bin/sh", "-c", command], cwd=built.root)
     assert got.returncode == 0
-    assert (project.root / "ran").exists()
+    assert (built.root / "ran").exists()
 
 
 def test_uv_that_is_nowhere_is_said(project: Project, tmp_path: Path) -> None:

@@ -196,13 +196,13 @@ def test_tool_that_prints_its_whole_environment(plain: Project, monkeypatch: pyt
     assert "as ****" in str(caught.value)
 
 
-def test_command_line_of_who_runs_in_a_venv_is_shown_without_logins(project: Project) -> None:
+def test_command_line_of_who_runs_in_a_venv_is_shown_without_logins(built: Project) -> None:
     address = f"https://{LOGIN}@index.invalid/simple"
     code = "import sys; print('here', flush=True); sys.stdin.read()"
-    child = project.start("run", "python", "-c", code, address, stdin=subprocess.PIPE)
+    child = built.start("run", "python", "-c", code, address, stdin=subprocess.PIPE)
     assert child.stdout
     assert child.stdout.readline() == "here\n"
-    reports = [project.roost("status"), project.roost("status", "--json")]
+    reports = [built.roost("status"), built.roost("status", "--json")]
     finish(child)
     assert all("https://****@index.invalid/simple" in got.stdout for got in reports)
     assert not any(map(leaks, reports))

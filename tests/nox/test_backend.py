@@ -46,35 +46,35 @@ def test_session_runs_in_the_venv_that_roost_run_uses(project: Project) -> None:
     ),
     ids=["options", "decorator", "variable", "script"],
 )
-def test_every_way_to_select_the_backend(project: Project, head: str, options: str, env: dict[str, str]) -> None:
-    write_noxfile(project, session("tests", "print(session.venv_backend)", WHOLE, options=options), head)
-    got = nox(project, env=dict(os.environ) | env)
+def test_every_way_to_select_the_backend(built: Project, head: str, options: str, env: dict[str, str]) -> None:
+    write_noxfile(built, session("tests", "print(session.venv_backend)", WHOLE, options=options), head)
+    got = nox(built, env=dict(os.environ) | env)
     assert got.returncode == 0, got.stderr
-    assert got.stdout.splitlines() == ["roost", str(project.venvs()[0])]
+    assert got.stdout.splitlines() == ["roost", str(built.venvs()[0])]
 
 
-def test_commands_of_a_session_get_the_venv_and_nothing_of_another(project: Project) -> None:
+def test_commands_of_a_session_get_the_venv_and_nothing_of_another(built: Project) -> None:
     names = ("VIRTUAL_ENV", "PATH", "UV_PROJECT_ENVIRONMENT", "UV_PYTHON", "VIRTUAL_ENV_PROMPT", "PYTHONHOME")
     code = f"import os; [print(os.environ.get(name)) for name in {names}]"
-    write_noxfile(project, session("tests", f"session.run('python', '-c', {code!r})"))
+    write_noxfile(built, session("tests", f"session.run('python', '-c', {code!r})"))
     env = dict(os.environ) | {
         "UV_PROJECT_ENVIRONMENT": "/a",
         "UV_PYTHON": "/b",
         "VIRTUAL_ENV": "/c",
         "VIRTUAL_ENV_PROMPT": "d",
     }
-    venv, path, *rest = nox(project, env=env).stdout.splitlines()
-    assert venv == str(project.venvs()[0])
+    venv, path, *rest = nox(built, env=env).stdout.splitlines()
+    assert venv == str(built.venvs()[0])
     assert path.startswith(f"{venv}/bin:")
     assert rest == ["None"] * 4
 
 
-def test_warm_session_imports_nothing_heavy(project: Project) -> None:
-    write_noxfile(project, session("tests", "session.run('python', '-c', 'pass')"))
-    assert nox(project).returncode == 0
+def test_warm_session_imports_nothing_heavy(built: Project) -> None:
+    write_noxfile(built, session("tests", "session.run('python', '-c', 'pass')"))
+    assert nox(built).returncode == 0
     own = session("tests", "pass").replace("pass", "print(*sorted(sys.modules))")
-    write_noxfile(project, f"import sys\nbefore = set(sys.modules)\n{own}")
-    modules = set(nox(project).stdout.split())
+    write_noxfile(built, f"import sys\nbefore = set(sys.modules)\n{own}")
+    modules = set(nox(built).stdout.split())
     assert {name for name in modules if name.partition(".")[0] in ("roost", "filelock", "click", "tomli")} == {
         "roost",
         "roost.environment",
@@ -166,12 +166,12 @@ def test_keep_counts_for_each_python(project: Project) -> None:
     assert cleaned.count("the newest of `default`") == 2, cleaned
 
 
-def test_missing_interpreter_is_skipped_or_failed_as_nox_does(project: Project) -> None:
-    write_noxfile(project, session("tests", "pass", options='python="3.99"'))
-    got = nox(project)
+def test_missing_interpreter_is_skipped_or_failed_as_nox_does(built: Project) -> None:
+    write_noxfile(built, session("tests", "pass", options='python="3.99"'))
+    got = nox(built)
     assert got.returncode == 0
     assert "Session tests skipped: Python interpreter 3.99 not found" in got.stderr
-    got = nox(project, "--error-on-missing-interpreters")
+    got = nox(built, "--error-on-missing-interpreters")
     assert got.returncode == 1
     assert "Session tests failed: Python interpreter 3.99 not found" in got.stderr
     assert "Traceback" not in got.stderr
@@ -221,7 +221,7 @@ def test_venv_params_choose_a_named_environment(project: Project) -> None:
     assert len(project.venvs()) == 2
 
 
-def test_flags_and_methods_of_nox_work_as_with_its_own_backends(project: Project) -> None:
+def test_flags_and_methods_of_nox_work_as_with_its_own_backends(built: Project) -> None:
     bin_folder = "session.run('python', '-c', 'import sys; print(sys.executable)', silent=True)"
     temporary = "session.run('python', '-c', 'import tempfile; print(tempfile.gettempdir())', silent=True)"
     lines = [
@@ -232,24 +232,24 @@ def test_flags_and_methods_of_nox_work_as_with_its_own_backends(project: Project
         "session.run_install('python', '-c', 'print(123)')",
         "session.notify('second')",
     ]
-    write_noxfile(project, session("first", *lines) + session("second", PREFIX))
-    got = nox(project, "-s", "first")
+    write_noxfile(built, session("first", *lines) + session("second", PREFIX))
+    got = nox(built, "-s", "first")
     assert got.returncode == 0, got.stderr
-    assert got.stdout.splitlines() == ["True", "True None True", "True", "123", str(project.venvs()[0])]
-    listed = nox(project, "--list")
+    assert got.stdout.splitlines() == ["True", "True None True", "True", "123", str(built.venvs()[0])]
+    listed = nox(built, "--list")
     assert "* first" in listed.stdout
     assert "* second" in listed.stdout
 
 
-def test_install_only_skips_runs_and_no_venv_uses_none(project: Project) -> None:
+def test_install_only_skips_runs_and_no_venv_uses_none(built: Project) -> None:
     write_noxfile(
-        project,
+        built,
         session("tests", "session.run_install('python', '-c', 'print(1)')", "session.run('python', '-c', 'print(2)')"),
     )
-    assert nox(project, "--install-only").stdout == "1\n"
-    write_noxfile(project, session("tests", "print(session.venv_backend)"))
-    assert nox(project, "--no-venv").stdout == "none\n"
-    assert nox(project, "--force-venv-backend", "none").stdout == "none\n"
+    assert nox(built, "--install-only").stdout == "1\n"
+    write_noxfile(built, session("tests", "print(session.venv_backend)"))
+    assert nox(built, "--no-venv").stdout == "none\n"
+    assert nox(built, "--force-venv-backend", "none").stdout == "none\n"
 
 
 @pytest.mark.slow
@@ -264,22 +264,22 @@ def test_no_install_skips_what_nox_skips_once_the_environment_is_known(project: 
     assert nox(project, "-R").stdout == "1\n"  # another environment
 
 
-def test_error_on_external_run_is_honoured(project: Project) -> None:
-    write_noxfile(project, session("tests", "session.run('sh', '-c', 'echo ran')"))
-    got = nox(project, "--error-on-external-run")
+def test_error_on_external_run_is_honoured(built: Project) -> None:
+    write_noxfile(built, session("tests", "session.run('sh', '-c', 'echo ran')"))
+    got = nox(built, "--error-on-external-run")
     assert (got.returncode, got.stdout) == (1, "")
-    assert nox(project).stdout == "ran\n"
+    assert nox(built).stdout == "ran\n"
 
 
-def test_requires_is_honoured(project: Project) -> None:
-    write_noxfile(project, session("second", "print(2)", options='requires=["first"]') + session("first", "print(1)"))
-    got = nox(project, "-s", "second")
+def test_requires_is_honoured(built: Project) -> None:
+    write_noxfile(built, session("second", "print(2)", options='requires=["first"]') + session("first", "print(1)"))
+    got = nox(built, "-s", "second")
     assert got.stdout.split() == ["1", "2"], got.stderr
 
 
-def test_conda_install_gets_the_error_of_nox(project: Project) -> None:
-    write_noxfile(project, session("tests", "session.conda_install('six')"))
-    got = nox(project)
+def test_conda_install_gets_the_error_of_nox(built: Project) -> None:
+    write_noxfile(built, session("tests", "session.conda_install('six')"))
+    got = nox(built)
     assert got.returncode == 1
     assert "A session without a conda environment can not install dependencies from conda" in got.stderr
 
@@ -293,10 +293,10 @@ def test_move_back_to_a_backend_of_nox_needs_no_clean_up(project: Project) -> No
     assert (got.returncode, got.stdout.strip()) == (0, str(project.root / ".nox/tests")), got.stderr
 
 
-def test_noxfile_in_a_folder_of_the_project(project: Project) -> None:
-    project.file("tools/noxfile.py", HEAD + session("tests", WHOLE))
-    got = run([*_nox(), "-f", "tools/noxfile.py"], cwd=project.root)
-    assert got.stdout.strip() == str(project.venvs()[0])
+def test_noxfile_in_a_folder_of_the_project(built: Project) -> None:
+    built.file("tools/noxfile.py", HEAD + session("tests", WHOLE))
+    got = run([*_nox(), "-f", "tools/noxfile.py"], cwd=built.root)
+    assert got.stdout.strip() == str(built.venvs()[0])
 
 
 def _nox() -> list[str]:

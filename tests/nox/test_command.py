@@ -14,11 +14,11 @@ parallel = pytest.mark.skipif(
 )
 
 
-def test_noxfile_that_knows_nothing_of_roost_runs_in_the_shared_venv(project: Project) -> None:
-    write_noxfile(project, session("tests", "print(session.venv_backend, session.posargs)", PREFIX), UNAWARE)
-    got = project.roost("nox", "-s", "tests", "--", "-k", "--env")
+def test_noxfile_that_knows_nothing_of_roost_runs_in_the_shared_venv(built: Project) -> None:
+    write_noxfile(built, session("tests", "print(session.venv_backend, session.posargs)", PREFIX), UNAWARE)
+    got = built.roost("nox", "-s", "tests", "--", "-k", "--env")
     assert got.returncode == 0, got.stderr
-    assert sorted(got.stdout.splitlines()) == sorted(["roost ['-k', '--env']", str(project.venvs()[0])])
+    assert sorted(got.stdout.splitlines()) == sorted(["roost ['-k', '--env']", str(built.venvs()[0])])
 
 
 @pytest.mark.parametrize(
@@ -29,11 +29,11 @@ def test_noxfile_that_knows_nothing_of_roost_runs_in_the_shared_venv(project: Pr
         pytest.param(("--default-venv-backend=roost",), marks=pytest.mark.slow),
     ],
 )
-def test_default_gives_way_to_what_a_session_asks_for(project: Project, words: tuple[str, ...]) -> None:
+def test_default_gives_way_to_what_a_session_asks_for(built: Project, words: tuple[str, ...]) -> None:
     show = "print(session.venv_backend)"
     head = f"{UNAWARE}nox.options.default_venv_backend = 'uv'\n"
-    write_noxfile(project, session("first", show) + session("second", show, options='venv_backend="none"'), head)
-    assert project.roost("nox", *words).stdout.split() == ["roost", "none"]
+    write_noxfile(built, session("first", show) + session("second", show, options='venv_backend="none"'), head)
+    assert built.roost("nox", *words).stdout.split() == ["roost", "none"]
 
 
 @pytest.mark.parametrize(
@@ -44,9 +44,9 @@ def test_default_gives_way_to_what_a_session_asks_for(project: Project, words: t
         pytest.param(("--force-venv-backend=roost",), marks=pytest.mark.slow),
     ],
 )
-def test_force_does_not(project: Project, words: tuple[str, ...]) -> None:
-    write_noxfile(project, session("tests", "print(session.venv_backend)", options='venv_backend="uv"'), UNAWARE)
-    assert project.roost("nox", *words).stdout == "roost\n"
+def test_force_does_not(built: Project, words: tuple[str, ...]) -> None:
+    write_noxfile(built, session("tests", "print(session.venv_backend)", options='venv_backend="uv"'), UNAWARE)
+    assert built.roost("nox", *words).stdout == "roost\n"
 
 
 def test_other_backends_are_left_to_nox(project: Project) -> None:
@@ -57,14 +57,14 @@ def test_other_backends_are_left_to_nox(project: Project) -> None:
     assert not project.store.exists()
 
 
-def test_exit_status_and_help_are_those_of_nox(project: Project) -> None:
-    write_noxfile(project, session("tests", "session.run('python', '-c', 'raise SystemExit(3)')"), UNAWARE)
-    assert project.roost("nox").returncode == nox(project, "--no-venv").returncode == 1
-    assert project.roost("nox", "--nonsense").returncode == 2
-    shown = project.roost("nox", "--help").stdout
+def test_exit_status_and_help_are_those_of_nox(built: Project) -> None:
+    write_noxfile(built, session("tests", "session.run('python', '-c', 'raise SystemExit(3)')"), UNAWARE)
+    assert built.roost("nox").returncode == nox(built, "--no-venv").returncode == 1
+    assert built.roost("nox", "--nonsense").returncode == 2
+    shown = built.roost("nox", "--help").stdout
     assert shown.startswith("The backend `roost` is the default here")
     assert "--no-venv" in shown
-    assert "* tests" in project.roost("nox", "--list").stdout
+    assert "* tests" in built.roost("nox", "--list").stdout
 
 
 @parallel
@@ -77,32 +77,32 @@ def test_exit_status_and_help_are_those_of_nox(project: Project) -> None:
     ],
 )
 @pytest.mark.normally(words=[("-j", "2"), ("--parallel=2",)])
-def test_parallel_sessions_need_a_noxfile_that_registers_the_backend(project: Project, words: tuple[str, ...]) -> None:
+def test_parallel_sessions_need_a_noxfile_that_registers_the_backend(built: Project, words: tuple[str, ...]) -> None:
     sessions = session("first", PREFIX) + session("second", PREFIX)
-    write_noxfile(project, sessions, UNAWARE)
-    got = project.roost("nox", *words)
+    write_noxfile(built, sessions, UNAWARE)
+    got = built.roost("nox", *words)
     assert got.returncode == 2
     assert got.stderr.startswith("roost: nox starts parallel sessions as separate processes")
     assert "add `import roost.nox` to `noxfile.py`" in got.stderr
-    write_noxfile(project, sessions, "import nox\nimport roost.nox\n")
-    got = project.roost("nox", *words, "--allow-parallel")
+    write_noxfile(built, sessions, "import nox\nimport roost.nox\n")
+    got = built.roost("nox", *words, "--allow-parallel")
     assert got.returncode == 0, got.stderr
-    assert got.stdout.count(f"{project.venvs()[0]}\n") == 2
-    got = project.roost("nox", *words, "-fb", "roost")
+    assert got.stdout.count(f"{built.venvs()[0]}\n") == 2
+    got = built.roost("nox", *words, "-fb", "roost")
     assert got.returncode == 2
     assert 'leave out `-j`, or give the sessions `venv_backend="roost"`' in got.stderr
 
 
 @parallel
-def test_parallel_of_the_noxfile_or_a_variable_is_no_way_around_that(project: Project) -> None:
+def test_parallel_of_the_noxfile_or_a_variable_is_no_way_around_that(built: Project) -> None:
     """Else a child would run on another backend, silently."""
     write_noxfile(
-        project,
+        built,
         session("first", "print(session.venv_backend)", options='venv_backend="uv"'),
         f"{UNAWARE}nox.options.parallel = 2\n",
     )
-    assert project.roost("nox", "-fb", "roost").stdout == "roost\n"
-    got = project.roost("nox", env=dict(os.environ) | {"NOX_PARALLEL": "2"})
+    assert built.roost("nox", "-fb", "roost").stdout == "roost\n"
+    got = built.roost("nox", env=dict(os.environ) | {"NOX_PARALLEL": "2"})
     assert got.returncode == 2
 
 
@@ -119,10 +119,10 @@ def script(*dependencies: str, rest: str = UNAWARE, more: str = "") -> str:
         pytest.param(script("nox", "roost", rest=HEAD), marks=pytest.mark.slow),
     ],
 )
-def test_inline_metadata_that_is_satisfied_changes_nothing(project: Project, head: str) -> None:
-    write_noxfile(project, session("tests", PREFIX), head)
-    got = project.roost("nox")
-    assert (got.returncode, got.stdout) == (0, f"{project.venvs()[0]}\n"), got.stderr
+def test_inline_metadata_that_is_satisfied_changes_nothing(built: Project, head: str) -> None:
+    write_noxfile(built, session("tests", PREFIX), head)
+    got = built.roost("nox")
+    assert (got.returncode, got.stdout) == (0, f"{built.venvs()[0]}\n"), got.stderr
 
 
 def test_inline_metadata_that_is_not_satisfied_is_refused(project: Project) -> None:
@@ -141,40 +141,40 @@ def test_inline_metadata_that_is_not_satisfied_is_refused(project: Project) -> N
 SHOWN = """session.run("python", "-c", "import os; print([v for v in sorted(os.environ) if v in ('NOX_DEFAULT_VENV_BACKEND', 'NOX_PARALLEL')])")"""
 
 
-def test_sessions_do_not_get_the_variables_that_roost_sets(project: Project) -> None:
+def test_sessions_do_not_get_the_variables_that_roost_sets(built: Project) -> None:
     """A nox inside a session, as in nox's own tests, would refuse the backend."""
     nested = f'session.run({NOX!r}, "-f", "nested.py", "-s", "inner", external=True)'
-    project.file(
+    built.file(
         "nested.py", UNAWARE + session("inner", "print('inner', session.venv_backend)", options="venv_backend='none'")
     )
     write_noxfile(
-        project, session("tests", SHOWN, nested) + session("other", SHOWN, options="venv_backend='none'"), UNAWARE
+        built, session("tests", SHOWN, nested) + session("other", SHOWN, options="venv_backend='none'"), UNAWARE
     )
-    got = project.roost("nox")
+    got = built.roost("nox")
     assert got.returncode == 0, got.stderr
     assert [line for line in got.stdout.splitlines() if "nox >" not in line] == ["[]", "inner none", "[]"]
     own = {"NOX_PARALLEL": "1", "NOX_DEFAULT_VENV_BACKEND": "uv"}
-    got = project.roost("nox", "-s", "other", env=dict(os.environ) | own)
+    got = built.roost("nox", "-s", "other", env=dict(os.environ) | own)
     assert (got.returncode, got.stdout) == (0, f"{sorted(own)}\n"), got.stderr
 
 
 @parallel
 @pytest.mark.parametrize("how", [("-j", "2"), pytest.param((), marks=pytest.mark.slow)])
-def test_parallel_sessions_do_not_get_them_either(project: Project, how: tuple[str, ...]) -> None:
+def test_parallel_sessions_do_not_get_them_either(built: Project, how: tuple[str, ...]) -> None:
     head = "import nox\nimport roost.nox\n" + ("" if how else "nox.options.parallel = 2\n")
     sessions = "".join(session(name, SHOWN, options="allow_parallel=True") for name in ("first", "second"))
-    write_noxfile(project, sessions, head)
-    got = project.roost("nox", *how)
+    write_noxfile(built, sessions, head)
+    got = built.roost("nox", *how)
     assert got.returncode == 0, got.stderr
     assert got.stdout.count("[]\n") == 2
-    assert len(project.venvs()) == 1
+    assert len(built.venvs()) == 1
 
 
-def test_roost_does_without_nox(project: Project) -> None:
-    got = project.roost("nox", env=dict(os.environ) | {"PYTHONPATH": str(_without_nox(project))})
+def test_roost_does_without_nox(built: Project) -> None:
+    got = built.roost("nox", env=dict(os.environ) | {"PYTHONPATH": str(_without_nox(built))})
     assert got.returncode == 125
     assert got.stderr == "roost: nox is not installed beside roost: `pip install nox`\n"
-    got = project.roost("--version", env=dict(os.environ) | {"PYTHONPROFILEIMPORTTIME": "1"})
+    got = built.roost("--version", env=dict(os.environ) | {"PYTHONPROFILEIMPORTTIME": "1"})
     modules = {line.rpartition("|")[2].strip() for line in got.stderr.splitlines() if line.startswith("import time:")}
     assert not {name for name in modules if name == "nox" or name.startswith(("nox.", "roost.nox."))}
 

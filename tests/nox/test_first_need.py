@@ -103,8 +103,8 @@ def test_own_venv_is_used_again_without_a_shared_one(project: Project) -> None:
     assert project.venvs() == []
 
 
-def test_command_outside_of_the_venv_sees_it_on_path(project: Project) -> None:
-    write_noxfile(project, session("tests", "session.run('sh', '-c', 'command -v python', external=True)"))
-    got = nox(project, env=dict(os.environ))
-    assert got.stdout == f"{project.venvs()[0]}/bin/python\n", got.stderr
+def test_command_outside_of_the_venv_sees_it_on_path(built: Project) -> None:
+    write_noxfile(built, session("tests", "session.run('sh', '-c', 'command -v python', external=True)"))
+    got = nox(built, env=dict(os.environ))
+    assert got.stdout == f"{built.venvs()[0]}/bin/python\n", got.stderr
     assert run([got.stdout.strip(), "--version"]).returncode == 0

@@ -38,14 +38,14 @@ def test_install_of_what_is_missing_is_seen_by_this_session_alone(project: Proje
     assert len(project.venvs()) == len(project.journal("build")) == 1
 
 
-def test_install_of_what_is_there_is_one_line(project: Project) -> None:
-    shared, before = _shared(project)
-    write_noxfile(project, session("tests", "session.install('apple', 'banana>=1')", PREFIX))
-    got = nox(project)
+def test_install_of_what_is_there_is_one_line(built: Project) -> None:
+    shared, before = _shared(built)
+    write_noxfile(built, session("tests", "session.install('apple', 'banana>=1')", PREFIX))
+    got = nox(built)
     assert got.stdout == f"{shared}\n"
     said = "nox > roost: `pip install apple banana>=1` has nothing to do: the environment `default` has all of it\n"
     assert got.stderr.count(said) == 1
-    assert own_venvs(project, "tests") == []
+    assert own_venvs(built, "tests") == []
     assert digest(shared) == before
 
 
@@ -56,19 +56,19 @@ def test_folder_named_like_a_package_is_no_requirement(project: Project) -> None
     assert nox(project).stdout == f"{shared}\n"
 
 
-def test_install_of_another_version_gets_a_venv_of_its_own(project: Project) -> None:
-    shared, before = _shared(project)
+def test_install_of_another_version_gets_a_venv_of_its_own(built: Project) -> None:
+    shared, before = _shared(built)
     show = 'session.run("python", "-c", "import apple; print(apple.VERSION)")'
-    write_noxfile(project, session("tests", show, "session.install('apple<2')", show))
-    assert nox(project).stdout == "2.0\n1.0\n"
+    write_noxfile(built, session("tests", show, "session.install('apple<2')", show))
+    assert nox(built).stdout == "2.0\n1.0\n"
     assert digest(shared) == before
 
 
-def test_install_of_the_lowest_versions_does_not_settle_for_those_that_are_there(project: Project) -> None:
-    shared, before = _shared(project)
+def test_install_of_the_lowest_versions_does_not_settle_for_those_that_are_there(built: Project) -> None:
+    shared, before = _shared(built)
     show = 'session.run("python", "-c", "import apple; print(apple.VERSION)")'
-    write_noxfile(project, session("tests", "session.install('apple>=1', '--resolution=lowest-direct')", show))
-    assert nox(project).stdout == "1.0\n"
+    write_noxfile(built, session("tests", "session.install('apple>=1', '--resolution=lowest-direct')", show))
+    assert nox(built).stdout == "1.0\n"
     assert digest(shared) == before
 
 
@@ -103,24 +103,24 @@ def test_install_of_the_project_itself_is_no_editable(slow_project: SlowProject)
     assert digest(shared) == before
 
 
-def test_install_that_fails_is_a_failed_session_and_not_reused(project: Project) -> None:
-    shared, before = _shared(project)
-    write_noxfile(project, session("tests", "session.install('durian')"))
-    got = nox(project)
+def test_install_that_fails_is_a_failed_session_and_not_reused(built: Project) -> None:
+    shared, before = _shared(built)
+    write_noxfile(built, session("tests", "session.install('durian')"))
+    got = nox(built)
     assert got.returncode == 1
     assert "Session tests failed." in got.stderr
     assert "Traceback" not in got.stderr
     assert digest(shared) == before
-    write_noxfile(project, session("tests", "session.install('cherry')", FRUIT))
-    assert nox(project, "-R").stdout == WITH
+    write_noxfile(built, session("tests", "session.install('cherry')", FRUIT))
+    assert nox(built, "-R").stdout == WITH
 
 
-def test_property_of_the_session_follow_the_switch_and_location_stays(project: Project) -> None:
+def test_property_of_the_session_follow_the_switch_and_location_stays(built: Project) -> None:
     show = "print(session.virtualenv.location, session.bin, session.env['VIRTUAL_ENV'])"
-    write_noxfile(project, session("tests", show, "session.install('cherry')", show))
-    got = nox(project)
+    write_noxfile(built, session("tests", show, "session.install('cherry')", show))
+    got = nox(built)
     first, second = map(str.split, got.stdout.splitlines())
-    own, shared = str(own_venvs(project, "tests")[0]), str(project.venvs()[0])
+    own, shared = str(own_venvs(built, "tests")[0]), str(built.venvs()[0])
     assert first == [own, f"{shared}/bin", shared]
     assert second == [own, f"{own}/bin", own]
 
@@ -183,13 +183,13 @@ def test_session_that_installs_nothing_more_loses_its_own_venv(project: Project)
     assert own_venvs(project, "tests") == []
 
 
-def test_install_and_run_script(project: Project) -> None:
-    project.file(
+def test_install_and_run_script(built: Project) -> None:
+    built.file(
         "script.py", '# /// script\n# dependencies = ["cherry"]\n# ///\nimport apple, cherry\nprint(cherry.VERSION)\n'
     )
-    shared, before = _shared(project)
-    write_noxfile(project, session("tests", "session.install_and_run_script('script.py')"))
-    got = nox(project)
+    shared, before = _shared(built)
+    write_noxfile(built, session("tests", "session.install_and_run_script('script.py')"))
+    got = nox(built)
     assert got.stdout == "1.0\n", got.stderr
     assert digest(shared) == before
 
@@ -261,13 +261,13 @@ def test_uv_in_the_shared_venv_is_no_way_to_change_it(project: Project, wheels: 
         assert digest(shared) == before
 
 
-def test_reading_commands_need_no_venv_of_their_own(project: Project) -> None:
-    shared, _ = _shared(project)
+def test_reading_commands_need_no_venv_of_their_own(built: Project) -> None:
+    shared, _ = _shared(built)
     write_noxfile(
-        project,
+        built,
         session("tests", "session.run('python', '-m', 'pip', 'list')", "session.run('uv', 'pip', 'list')", PREFIX),
     )
-    got = nox(project)
+    got = nox(built)
     assert got.returncode == 0, got.stderr
     assert got.stdout.count("banana") == 2
     assert got.stdout.splitlines()[-1] == str(shared)
@@ -285,12 +285,12 @@ def test_install_that_cannot_be_seen_is_answered_with_a_new_venv(project: Projec
     assert f"`cherry 1.0` was added to `{shared.name}`" in got.stderr
 
 
-def test_install_outside_of_the_environment_is_none_of_roosts_business(project: Project, tmp_path: Path) -> None:
+def test_install_outside_of_the_environment_is_none_of_roosts_business(built: Project, tmp_path: Path) -> None:
     other = tmp_path / "other"
     run([UV, "venv", "--quiet", other], check=True)
     install = f"session.run({UV!r}, 'pip', 'install', '--quiet', '--python', {str(other)!r}, 'cherry', external=True)"
-    write_noxfile(project, session("tests", install))
-    got = nox(project)
+    write_noxfile(built, session("tests", install))
+    got = nox(built)
     assert got.returncode == 0, got.stderr
     assert list(other.glob("lib/python*/site-packages/cherry"))
 

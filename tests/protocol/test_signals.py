@@ -187,11 +187,11 @@ def test_commands_of_the_command_line_end_with_the_signals_status(
 
 
 @pytest.mark.parametrize("signum", slow_after(1, SIGNALS[1:]))
-def test_signal_while_a_command_starts_or_ends(project: Project, signum: signal.Signals, soak: float) -> None:
+def test_signal_while_a_command_starts_or_ends(built: Project, signum: signal.Signals, soak: float) -> None:
     """No traceback once `main` runs; Python prints one for Ctrl-C while it imports the package."""
-    assert project.roost("sync").returncode == 0
+    assert built.roost("sync").returncode == 0
     for number in range(200 if soak else 12):
-        command = project.start("sync")
+        command = built.start("sync")
         time.sleep(0.01 * (number % 20))
         command.send_signal(signum)
         status, _, err = finish(command)

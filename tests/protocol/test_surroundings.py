@@ -76,9 +76,9 @@ def test_first_start_without_a_path_works_or_says_what_it_lacks(project: Project
             assert got.returncode == 0 or "no Python satisfies `>=3.11`" in got.stderr
 
 
-def test_empty_path_when_ready(project: Project) -> None:
-    project.python("pass")
-    both_ways(project, env=dict(os.environ) | {"PATH": ""})
+def test_empty_path_when_ready(built: Project) -> None:
+    built.python("pass")
+    both_ways(built, env=dict(os.environ) | {"PATH": ""})
 
 
 @pytest.mark.parametrize("mask", [pytest.param("000", marks=pytest.mark.slow), "077"])

@@ -40,38 +40,38 @@ def expected(project: Project) -> Counter[str]:
     return wanted
 
 
-def test_warm_run_is_one_process_that_looks_at_each_file_once(project: Project) -> None:
-    start_until_indexed(project)
-    (calls,) = trace([ROOST, "run", *COMMAND], project.root)
+def test_warm_run_is_one_process_that_looks_at_each_file_once(built: Project) -> None:
+    start_until_indexed(built)
+    (calls,) = trace([ROOST, "run", *COMMAND], built.root)
     became = [call.path for call in calls if call.becomes()]
-    assert (became[0], became[-1]) == (ROOST, f"{project.venvs()[0]}/bin/python")
+    assert (became[0], became[-1]) == (ROOST, f"{built.venvs()[0]}/bin/python")
     before = before_command(calls)
-    first = next(number for number, call in enumerate(before) if call.path.startswith(f"{project.root}/"))
+    first = next(number for number, call in enumerate(before) if call.path.startswith(f"{built.root}/"))
     before = before[first:]  # Python's own start also looks at the base interpreter
-    assert looks(project, before) == expected(project)
-    opened = Counter(call.path for call in before if call.opens() and call.path.startswith(str(project.root)))
-    assert opened == Counter([str(project.store / ".venv/.v2/index/default"), f"{project.venvs()[0]}.lease"])
+    assert looks(built, before) == expected(built)
+    opened = Counter(call.path for call in before if call.opens() and call.path.startswith(str(built.root)))
+    assert opened == Counter([str(built.store / ".venv/.v2/index/default"), f"{built.venvs()[0]}.lease"])
     assert [call for call in before if "O_WRONLY" in call.arguments or "O_RDWR" in call.arguments] == []
 
 
-def test_warm_roost_run_is_four_processes_that_look_at_each_file_once(project: Project) -> None:
+def test_warm_roost_run_is_four_processes_that_look_at_each_file_once(built: Project) -> None:
     """The shell, which becomes the command, and `cat`, `flock` and `stat`."""
-    start_until_indexed(project)
-    shell, *others = trace([ROOST_RUN, *COMMAND], project.root)
-    (venv,) = project.venvs()
+    start_until_indexed(built)
+    shell, *others = trace([ROOST_RUN, *COMMAND], built.root)
+    (venv,) = built.venvs()
     others = [calls for calls in others if any(call.becomes() for call in calls)]  # zsh and others fork for `$(…)`
     programs = [Path(call.path).name for calls in others for call in calls if call.becomes()]
     assert programs == ["cat", "flock", "stat"]
-    index, lease = str(project.store / ".venv/.v2/index/default"), f"{venv}.lease"
+    index, lease = str(built.store / ".venv/.v2/index/default"), f"{venv}.lease"
     opened = Counter(
         call.path
         for calls in (before_command(shell), *others)
         for call in calls
-        if call.opens() and call.path.startswith(f"{project.root}/")
+        if call.opens() and call.path.startswith(f"{built.root}/")
     )
     assert opened == Counter([index, lease])
-    looked = Counter(call.path for call in others[-1] if call.path in {*indexed(project), lease})
-    assert looked == Counter([*indexed(project), lease])
+    looked = Counter(call.path for call in others[-1] if call.path in {*indexed(built), lease})
+    assert looked == Counter([*indexed(built), lease])
 
 
 def modules(said: str) -> set[str]:
@@ -79,23 +79,23 @@ def modules(said: str) -> set[str]:
     return {line.rpartition("|")[2].strip() for line in said.splitlines() if line.startswith("import time:")}
 
 
-def test_warm_run_imports_ten_small_modules_of_roost_and_fcntl(project: Project) -> None:
+def test_warm_run_imports_ten_small_modules_of_roost_and_fcntl(built: Project) -> None:
     """Besides what every Python imports when it starts in that virtualenv."""
-    start_until_indexed(project)
+    start_until_indexed(built)
     env = dict(os.environ) | {"PYTHONPROFILEIMPORTTIME": "1"}
-    run([ROOST, "run", "true"], cwd=project.root)  # compiles what was not compiled
+    run([ROOST, "run", "true"], cwd=built.root)  # compiles what was not compiled
     bare = modules(run([sys.executable, "-c", "pass"], env=env).stderr)
-    warm = modules(project.run("python", "-I", "-S", "-c", "pass", env=env).stderr)
+    warm = modules(built.run("python", "-I", "-S", "-c", "pass", env=env).stderr)
     own = {f"roost.{name}" for name in (*WARM, "cli", "cli.run", "errors")}
     assert own <= warm
     assert warm - bare <= {"roost", "errno", "fcntl", *own}
     assert not warm & HEAVY
 
 
-def test_warm_acquire_imports_no_more(project: Project) -> None:
+def test_warm_acquire_imports_no_more(built: Project) -> None:
     """As a noxfile or a test suite calls it."""
-    start_until_indexed(project)
-    code = f"import sys; before = set(sys.modules); import roost; roost.acquire({str(project.root)!r}); "
+    start_until_indexed(built)
+    code = f"import sys; before = set(sys.modules); import roost; roost.acquire({str(built.root)!r}); "
     got = run([sys.executable, "-c", f"{code} print(*set(sys.modules) - before)"])
     assert got.returncode == 0, got.stderr
     mine = {name for name in got.stdout.split() if name.startswith("roost.")}

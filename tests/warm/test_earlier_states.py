@@ -1,8 +1,9 @@
 """States that were seen before: found again by the bytes of their inputs, and never against what the disk says."""
 
+import functools
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -47,6 +48,21 @@ class Branches:
         return self.project.store / f".venv/.v2/index/default:{fingerprint}"
 
 
+@functools.cache
+def _seen(folder: Path, wheels: Path) -> Branches:
+    return Branches(Project(folder, wheels))
+
+
+@pytest.fixture
+def seen(session_folder: Path, wheels: Path) -> Iterator[Branches]:
+    """Provide a project with two states, which all tests share: they may change its inputs, and no venv."""
+    shared = _seen(session_folder / "work/branches", wheels)
+    shared.switch("A")
+    start_until_indexed(shared.project)
+    yield shared
+    assert builds(shared.project) == len(shared.project.complete()) == 2
+
+
 @pytest.fixture
 def branches(project: Project) -> Branches:
     """Provide a project with two states."""
@@ -60,14 +76,14 @@ def way(project: Project, *words: str) -> str:
     return next((name for name in ("protocol", "earlier_states") if f"{name}\n" in said), "index")
 
 
-def test_switch_between_states_seen_before_reads_no_toml(branches: Branches) -> None:
+def test_switch_between_states_seen_before_reads_no_toml(seen: Branches) -> None:
     """There, and warm; back, and warm: whatever the time stamps are."""
-    project = branches.project
+    project = seen.project
     for state in "BABA":
-        branches.switch(state)
+        seen.switch(state)
         env = dict(os.environ) | {"PYTHONPROFILEIMPORTTIME": "1"}
         got = project.run(*PREFIX, env=env)
-        assert got.stdout.strip() == branches.venvs[state]
+        assert got.stdout.strip() == seen.venvs[state]
         assert "roost.warm.earlier_states" in got.stderr
         assert not any(
             f" {name}\n" in got.stderr for name in ("roost.protocol", "tomli", "subprocess", "typing_extensions")
@@ -77,28 +93,28 @@ def test_switch_between_states_seen_before_reads_no_toml(branches: Branches) -> 
 
 
 @pytest.mark.parametrize("words", [("sync",), ("run", "true"), ("hook", "sync", "post-checkout", "a", "b", "1")])
-def test_commands_that_need_no_more(branches: Branches, words: tuple[str, ...]) -> None:
-    branches.switch("B")
-    assert way(branches.project, *words) == "earlier_states"
+def test_commands_that_need_no_more(seen: Branches, words: tuple[str, ...]) -> None:
+    seen.switch("B")
+    assert way(seen.project, *words) == "earlier_states"
 
 
-def test_shell_way_goes_through_it(branches: Branches) -> None:
-    branches.switch("B")
-    got = run([ROOST_RUN, *PREFIX], cwd=branches.project.root)
-    assert (got.stdout.strip(), got.stderr) == (branches.venvs["B"], "")
+def test_shell_way_goes_through_it(seen: Branches) -> None:
+    seen.switch("B")
+    got = run([ROOST_RUN, *PREFIX], cwd=seen.project.root)
+    assert (got.stdout.strip(), got.stderr) == (seen.venvs["B"], "")
 
 
-def test_sync_and_hook_point_at_the_state(branches: Branches) -> None:
-    project = branches.project
+def test_sync_and_hook_point_at_the_state(seen: Branches) -> None:
+    project = seen.project
     current = project.store / ".venv/default"
     project.roost("sync")
     for state, words in (("B", ["sync"]), ("A", ["hook", "sync", "post-checkout", "a", "b", "1"])):
-        branches.switch(state)
+        seen.switch(state)
         got = project.roost(*words)
-        assert str(current.readlink()) == branches.venvs[state]
-        name = Path(branches.venvs[state]).name
+        assert str(current.readlink()) == seen.venvs[state]
+        name = Path(seen.venvs[state]).name
         if words == ["sync"]:
-            assert (got.stdout, got.stderr) == (f"{branches.venvs[state]}\n", "")
+            assert (got.stdout, got.stderr) == (f"{seen.venvs[state]}\n", "")
         else:
             assert got.stdout == ""
             assert got.stderr.startswith(f"roost: `default`: switched back to `{name}`, built 2")
@@ -129,10 +145,10 @@ def same_size(project: Project, state: dict[str, str]) -> None:
     project.file("pyproject.toml", text.replace('"1.0"', '"1.1"'))
 
 
-def test_other_bytes_are_another_state(branches: Branches) -> None:
-    project = branches.project
-    branches.switch("B")
-    same_size(project, branches.texts["B"])
+def test_other_bytes_are_another_state(seen: Branches) -> None:
+    project = seen.project
+    seen.switch("B")
+    same_size(project, seen.texts["B"])
     assert way(project, "key") != "protocol"
     assert project.run(*PREFIX).returncode != 0  # `uv.lock` does not fit any more: nothing ran
     assert builds(project) == 2
@@ -190,14 +206,14 @@ def test_absent_file_that_came_is_noticed(branches: Branches) -> None:
     assert way(branches.project, "run", "true") == "protocol"
 
 
-def test_edit_between_look_and_lease_is_noticed(branches: Branches) -> None:
+def test_edit_between_look_and_lease_is_noticed(seen: Branches) -> None:
     """Rule 5, here too."""
-    project = branches.project
-    branches.switch("B")
-    past = warm.load(str(project.root), branches.past("B").name)
+    project = seen.project
+    seen.switch("B")
+    past = warm.load(str(project.root), seen.past("B").name)
     assert past is not None
     assert earlier_states._renew(past, {}) is not None
-    same_size(project, branches.texts["B"])
+    same_size(project, seen.texts["B"])
     assert warm.lease(past) is None
 
 
@@ -244,6 +260,7 @@ def test_file_that_is_junk_leads_nowhere(branches: Branches) -> None:
     assert builds(project) == 2
 
 
+@pytest.mark.slow
 def test_odd_things_in_its_place(branches: Branches) -> None:
     """A folder, a FIFO, a link: neither read nor waited for."""
     path = branches.past("B")
@@ -259,12 +276,12 @@ def test_odd_things_in_its_place(branches: Branches) -> None:
             path.touch()
 
 
-def test_input_that_became_a_fifo_is_not_waited_for(branches: Branches) -> None:
-    path = branches.project.root / "uv.lock"
-    branches.switch("B")
+def test_input_that_became_a_fifo_is_not_waited_for(seen: Branches) -> None:
+    path = seen.project.root / "uv.lock"
+    seen.switch("B")
     path.unlink()
     os.mkfifo(path)
-    got = branches.project.python("pass")
+    got = seen.project.python("pass")
     assert (got.returncode, got.stderr.startswith(f"roost: `{path}` is not a regular file")) == (125, True)
 
 

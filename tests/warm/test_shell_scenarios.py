@@ -43,7 +43,7 @@ def scenarios(module: ModuleType) -> Iterator[Any]:
     for name, function in vars(module).items():
         if name in NEVER or not name.startswith("test_") or not isinstance(function, FunctionType):
             continue
-        if not {"project", "slow_project", "ready"}.intersection(inspect.signature(function).parameters):
+        if not {"project", "built", "slow_project", "ready"}.intersection(inspect.signature(function).parameters):
             continue
         marks = [mark for mark in getattr(function, "pytestmark", []) if mark.name == "parametrize"]
         if any("door" in mark.args[0] for mark in marks):
