@@ -39,7 +39,8 @@ Examples:
   roost run --group docs -- sphinx-build docs _site
   roost run --external make test"""
 
-
+# Each is the function of this name in the module of this name.
+COMMANDS = ("sync", "clean", "key", "status", "why", "log", "doctor", "completion", "hook", "init", "nox", "uv")
 NOT_OF_RUN = {  # options that people know from `python` and `uv run`
     "-m": "`roost run` has no `-m`: `roost run python -m MODULE`",
     "--with": "`roost run` has no `--with`: `{uv} add --dev PACKAGE` adds a package to the environment",
@@ -56,8 +57,7 @@ class Commands(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Return the command of that name."""
         if cmd_name in COMMANDS:
-            module, name = COMMANDS[cmd_name]
-            found = getattr(importlib.import_module(f"roost.cli.{module}"), name)
+            found = getattr(importlib.import_module(f"roost.cli.{cmd_name}"), cmd_name)
             assert isinstance(found, click.Command)  # noqa: S101 - for mypy
             return found
         return super().get_command(ctx, cmd_name)
@@ -73,22 +73,6 @@ class Commands(click.Group):
         except click.UsageError as error:
             message = f"{error.message} To run it in the environment: roost run {args[0]}"
             raise click.UsageError(message, ctx) from None
-
-
-COMMANDS = {
-    "sync": ("sync", "sync"),
-    "clean": ("clean", "clean"),
-    "key": ("key", "key"),
-    "status": ("status", "status"),
-    "why": ("why", "why"),
-    "log": ("log", "log"),
-    "doctor": ("doctor", "doctor"),
-    "completion": ("completion", "completion"),
-    "hook": ("hook", "hook"),
-    "init": ("init", "init"),
-    "nox": ("nox", "nox"),
-    "uv": ("uv", "uv"),
-}
 
 
 @click.group(

@@ -110,14 +110,9 @@ def _print(text: str, prefix: str, style: str, *, lines: bool = False) -> None:
 
 
 def step(text: str) -> None:
-    """Print what is being done, such as a build."""
+    """Print what is being done, such as a build or a wait."""
     if not _Terminal.quiet:
         _print(text, "roost:", _BOLD)
-
-
-def wait(text: str) -> None:
-    """Print what this process waits for, and who holds it."""
-    step(text)
 
 
 def warning(text: str) -> None:

@@ -84,9 +84,9 @@ class Wait:
         if messages.width():
             messages.live(f"waiting {self.waited:.0f} s for {self._what}, held by {self.holder}")
         else:
-            messages.wait(f"waiting for {self._what}, held by {self.holder}")
+            messages.step(f"waiting for {self._what}, held by {self.holder}")
 
     def end(self) -> None:
         """Replace the live line on a terminal by one that stays and says how long the wait was."""
         if messages.clear():
-            messages.wait(f"waited {self.waited:.1f} s for {self._what}, held by {self.holder}")
+            messages.step(f"waited {self.waited:.1f} s for {self._what}, held by {self.holder}")

@@ -67,9 +67,8 @@ class Inputs:
     def __init__(self) -> None:
         """Start with nothing read."""
         self.signatures: dict[str, str] = {}
-        self.folders: dict[
-            str, str
-        ] = {}  # listed for globs: only the index compares them, since a build may write there
+        self.folders: dict[str, str] = {}
+        """Folders listed for globs. Only the index compares them, since a build may write there."""
         self.settled = 0  # ns, when the last of them settles (`files.settles`)
         self.variables: set[str] = set()  # environment variables: no `stat` notices a change of one
         self._listings = 0  # for one pattern: several `**` reach a folder on many paths
@@ -127,9 +126,13 @@ class Inputs:
             os.close(descriptor)
             message = f"`{path}` {fault}"
             raise RoostError(message)
-        self.signatures[path] = files.describe(info)
-        self.settled = max(self.settled, files.settles(files.changed_at(info)))
+        self.signatures[path] = self._noted(info)
         return open(descriptor, "rb")
+
+    def _noted(self, info: os.stat_result) -> str:
+        """Return the signature of an input, and note when it settles."""
+        self.settled = max(self.settled, files.settles(files.changed_at(info)))
+        return files.describe(info)
 
     def toml(self, path: str) -> dict[str, Any] | None:
         """Return the tables of the TOML file at `path`, or None when there is none.
@@ -198,13 +201,11 @@ class Inputs:
     def _list(self, path: str, pattern: str) -> list[os.DirEntry[str]]:
         self._listings += 1
         try:
-            info = os.stat(path)
+            self.folder(path)
             entries = sorted(os.scandir(path), key=lambda entry: entry.name)
         except (OSError, ValueError):  # a null byte in the pattern
             self.folders[path] = files.ABSENT
             return []
-        self.folders[path] = files.describe(info)
-        self.settled = max(self.settled, files.settles(files.changed_at(info)))
         if max(len(self.folders), self._listings // 2) > COUNT_LIMIT:  # a warm start compares each
             what = f"more than {COUNT_LIMIT} folders, such as `{path}`"
             message = f"the pattern `{pattern}` leads through {what}: narrow it"
@@ -218,8 +219,7 @@ class Inputs:
         except (OSError, ValueError):
             self.folders[path] = files.ABSENT
             return False
-        self.folders[path] = files.describe(info)
-        self.settled = max(self.settled, files.settles(files.changed_at(info)))
+        self.folders[path] = self._noted(info)
         return stat.S_ISDIR(info.st_mode)
 
     def digests(self) -> list[str]:

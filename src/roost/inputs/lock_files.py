@@ -16,18 +16,18 @@ from roost.system.paths import joined
 _NAME = re.compile(r"(?:uv|poetry|pdm)\.lock|pylock(?:\..+)?\.toml")
 
 
-def pylock_names(env: str) -> tuple[str, ...]:
-    """Return the names of the PEP 751 lock files for the environment `env`, the preferred one first."""
-    return (f"pylock.{env}.toml", "pylock.toml")
-
-
 def available(project: Project, env: str, kind: str, inputs: Inputs) -> Iterator[str]:
     """Yield the names of the lock files for the installer `kind`, in order of preference; for `auto`, of any installer.
 
     Only the first is opened. Missing files before it become inputs; of those after it only the names matter.
     """
     chosen = None
-    known = {"uv": ("uv.lock",), "pylock": pylock_names(env), "poetry": ("poetry.lock",), "pdm": ("pdm.lock",)}
+    known = {
+        "uv": ("uv.lock",),
+        "pylock": (f"pylock.{env}.toml", "pylock.toml"),
+        "poetry": ("poetry.lock",),
+        "pdm": ("pdm.lock",),
+    }
     for names in (names for tool, names in known.items() if kind in ("auto", tool)):
         for path in (f"{project.root}/{name}" for name in names):
             if os.path.exists(path) if chosen else inputs.read(path) is not None:
@@ -54,13 +54,10 @@ def folders_in_lock(lock: dict[str, Any], root: str) -> tuple[str, ...]:
     """Return the folders from which the tables of a `poetry.lock` or `pdm.lock` install."""
     packages = tables_at(lock, "package")
     paths = [package.get("path") for package in packages]
-    paths += [table(package, "source").get("url") for package in packages if _is_directory(package)]
+    sources = [table(package, "source") for package in packages]
+    paths += [source.get("url") for source in sources if source.get("type") == "directory"]
     found = {joined(root, path) for path in paths if isinstance(path, str)}
     return tuple(sorted(path for path in found if os.path.isdir(path)))
-
-
-def _is_directory(package: dict[str, Any]) -> bool:
-    return table(package, "source").get("type") == "directory"
 
 
 def archives(lock: dict[str, Any], root: str) -> list[str]:

@@ -90,6 +90,11 @@ def is_package(folder: str, tables: dict[str, Any], inputs: Inputs) -> bool:
     return b"[metadata]" in (inputs.read(f"{folder}/setup.cfg") or b"")  # linters keep settings there as well
 
 
+def each(option: str, values: Sequence[str]) -> list[str]:
+    """Return the words that give each of `values` to a command-line `option` that can be repeated."""
+    return [word for value in values for word in (option, value)]
+
+
 def active(venv: str) -> dict[str, str]:
     """Return the environment variables that activate `venv`."""
     path = os.environ.get("PATH", os.defpath)

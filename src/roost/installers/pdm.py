@@ -3,11 +3,10 @@
 from typing import Literal
 
 from roost.console import messages
-from roost.inputs import local_projects, lock_files
 from roost.inputs.files import Inputs
 from roost.inputs.project import Project
 from roost.installers import tools
-from roost.installers.base import Run, Target, active
+from roost.installers.base import Run, Target, active, each
 
 # A `.pdm-python` that PDM wrote earlier leads to another environment.
 _VARIABLES = {"PDM_IGNORE_SAVED_PYTHON": "1", "PDM_CHECK_UPDATE": "0", "PDM_NON_INTERACTIVE": "1"}
@@ -27,10 +26,7 @@ class PdmSync:
             RoostError: the lock file does not parse.
         """
         self.reason = reason
-        self.files = [f"{project.root}/{name}" for name in ("pdm.lock", "pdm.toml")]
-        lock = inputs.toml(self.files[0]) or {}  # a merge conflict in it is an error before the build
-        self.files += lock_files.archives(lock, project.root)
-        self.sources = local_projects.followed(project, inputs, lock_files.folders_in_lock(lock, project.root))
+        self.files, self.sources = tools.read_lock(project, inputs, "pdm")
 
     def install(self, target: Target, run: Run) -> str | None:
         """Install the groups and extras; PDM's own choice of groups where the settings name none."""
@@ -55,9 +51,7 @@ class PdmSync:
             command.append("--dev")
         command += ["--no-default", "--no-self"] if settings.only_groups else []
         if not settings.groups_given:
-            command += [word for name in settings.groups_removed for word in ("--without", name)]
-        command += [word for name in (*groups, *settings.extras) for word in ("--group", name)]
+            command += each("--without", settings.groups_removed)
+        command += each("--group", [*groups, *settings.extras])
         status, output = run(command, **variables)
-        if status != 0:
-            return output
-        return None
+        return None if status == 0 else output

@@ -2,11 +2,10 @@
 
 from typing import Literal
 
-from roost.inputs import local_projects, lock_files
 from roost.inputs.files import Inputs
 from roost.inputs.project import Project
 from roost.installers import tools
-from roost.installers.base import Run, Target, active
+from roost.installers.base import Run, Target, active, each
 
 
 class PoetrySync:
@@ -23,10 +22,7 @@ class PoetrySync:
             RoostError: the lock file does not parse.
         """
         self.reason = reason
-        self.files = [f"{project.root}/{name}" for name in ("poetry.lock", "poetry.toml")]
-        lock = inputs.toml(self.files[0]) or {}  # a merge conflict in it is an error before the build
-        self.files += lock_files.archives(lock, project.root)
-        self.sources = local_projects.followed(project, inputs, lock_files.folders_in_lock(lock, project.root))
+        self.files, self.sources = tools.read_lock(project, inputs, "poetry")
 
     def install(self, target: Target, run: Run) -> str | None:
         """Install the groups and extras; poetry's own choice of groups where the settings name none."""
@@ -37,9 +33,8 @@ class PoetrySync:
         elif settings.groups_given:
             command += ["--only", ",".join(["main", *settings.groups])]
         else:
-            command += [word for group in settings.groups_added for word in ("--with", group)]
-            command += [word for group in settings.groups_removed for word in ("--without", group)]
-        command += [word for extra in settings.extras for word in ("--extras", extra)]
+            command += [*each("--with", settings.groups_added), *each("--without", settings.groups_removed)]
+        command += each("--extras", settings.extras)
         # Where `poetry env use` was called, poetry prefers what it notes under that path to the active venv.
         status, output = run(command, **active(target.venv), POETRY_VIRTUALENVS_PATH=target.venv)
         if status == 0:

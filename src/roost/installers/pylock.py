@@ -1,5 +1,6 @@
 """A lock file as packaging.python.org specifies it (PEP 751): `pylock.toml`, or `pylock.NAME.toml`."""
 
+from collections.abc import Iterator, Sequence
 from typing import Literal
 
 from roost.errors import RoostError
@@ -9,7 +10,7 @@ from roost.inputs.groups import normalize
 from roost.inputs.project import Project
 from roost.inputs.schema import table, tables_at
 from roost.inputs.settings import Settings
-from roost.installers.base import Run, Target, is_package
+from roost.installers.base import Run, Target, each, is_package
 from roost.installers.uv import fresh_builds, uv_pip
 from roost.system.paths import joined
 from roost.system.variables import OF_BUILDS
@@ -42,25 +43,26 @@ class PylockSync:
 
     def unlisted(self, selection: Selection) -> str | None:
         """Return an error if options name groups or extras that the lock file does not list, or None."""
-        groups = [*selection.groups, *selection.no_groups]
-        for key, asked in (("dependency-groups", groups), ("extras", selection.extras)):
-            there = self.lock.get(key)
-            known = {normalize(str(name)) for name in there} if isinstance(there, list) else set()
-            for name in asked:
-                if normalize(name) not in known:
-                    what = "group" if key == "dependency-groups" else "extra"
-                    return (
-                        f"`{self.path}` does not list the {what} `{name}` in its `{key}`: write a lock file of its own "
-                        f"for an environment, such as `pylock.{name}.toml` for `--env {name}`"
-                    )
+        for key, name, _ in self._missing([*selection.groups, *selection.no_groups], selection.extras):
+            what = "group" if key == "dependency-groups" else "extra"
+            return (
+                f"`{self.path}` does not list the {what} `{name}` in its `{key}`: write a lock file of its own "
+                f"for an environment, such as `pylock.{name}.toml` for `--env {name}`"
+            )
         return None
+
+    def _missing(self, groups: Sequence[str], extras: Sequence[str]) -> Iterator[tuple[str, str, set[str] | None]]:
+        """Yield each name that the lock file does not list: the key for it, the name, and the list if there is one."""
+        for key, names in (("dependency-groups", groups), ("extras", extras)):
+            there = self.lock.get(key)
+            known = {normalize(str(name)) for name in there} if isinstance(there, list) else None
+            yield from ((key, name, known) for name in names if normalize(name) not in (known or ()))
 
     def install(self, target: Target, run: Run) -> str | None:
         """Install what the lock file has for the groups and extras; then the project, if that is not among it."""
         settings = target.settings
         self._check(settings)
-        what = [word for group in settings.groups for word in ("--group", group)]
-        what += [word for extra in settings.extras for word in ("--extra", extra)]
+        what = [*each("--group", settings.groups), *each("--extra", settings.extras)]
         what += ["--allow-empty-requirements", *fresh_builds(self._builds, target)]
         failure = uv_pip(["sync", self.path, *what], target, run)
         if failure or not self._adds_project:
@@ -73,15 +75,10 @@ class PylockSync:
         Raises:
             RoostError: such a group or extra is requested.
         """
-        groups = settings.groups if settings.groups_given else ()
-        for key, asked in (("dependency-groups", groups), ("extras", settings.extras)):
-            there = self.lock.get(key)
-            if isinstance(there, list):
-                known = {normalize(str(name)) for name in there}
-                for name in asked:
-                    if normalize(name) not in known:
-                        message = (
-                            f"`{self.path}` was not made for `{name}`: its `{key}` are "
-                            f"{', '.join(f'`{name}`' for name in sorted(known)) or 'none'}; lock it again with that"
-                        )
-                        raise RoostError(message)
+        for key, name, known in self._missing(settings.groups if settings.groups_given else (), settings.extras):
+            if known is not None:
+                message = (
+                    f"`{self.path}` was not made for `{name}`: its `{key}` are "
+                    f"{', '.join(f'`{one}`' for one in sorted(known)) or 'none'}; lock it again with that"
+                )
+                raise RoostError(message)

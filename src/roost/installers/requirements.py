@@ -8,7 +8,7 @@ from roost.inputs import local_projects, requirements_txt
 from roost.inputs.files import Inputs
 from roost.inputs.project import Project
 from roost.inputs.settings import Settings
-from roost.installers.base import Run, Target, is_package
+from roost.installers.base import Run, Target, each, is_package
 from roost.installers.uv import fresh_builds, uv_pip
 from roost.system.variables import OF_BUILDS, OF_RESOLUTIONS
 
@@ -43,7 +43,7 @@ class RequirementsInstall:
 
     def install(self, target: Target, run: Run) -> str | None:
         """Install what the files list, and the project."""
-        words = [word for name in self.names for word in ("--requirements", name)]
+        words = each("--requirements", self.names)
         if self._adds_project:
             extras = ",".join(target.settings.extras)
             words += ["--editable", f".[{extras}]" if extras else "."]

@@ -11,7 +11,7 @@ from roost.inputs.groups import extras_of, groups_of, normalize
 from roost.inputs.project import Project
 from roost.inputs.schema import table
 from roost.inputs.settings import Settings
-from roost.installers.base import Run, Target, is_package
+from roost.installers.base import Run, Target, each, is_package
 from roost.system.paths import normal, relative
 from roost.system.processes import find_uv, uv_to_type
 from roost.system.variables import OF_BUILDS, OF_RESOLUTIONS
@@ -37,7 +37,7 @@ def fresh_builds(builds: Sequence[local_projects.Build], target: Target) -> list
     """
     every = target.refresh or target.settings.inputs
     names = [build.name for build in builds if every or build.reads_more]
-    return ["--refresh"] if "" in names else [word for name in names for word in ("--refresh-package", name)]
+    return ["--refresh"] if "" in names else each("--refresh-package", names)
 
 
 class UvSync:
@@ -65,10 +65,8 @@ class UvSync:
             return f"`{project.root}/uv.lock` installs from `{gone}`, which does not exist: {cure}"
         mode = f"--{settings.lock}"
         command = [find_uv(), "sync", mode, "--no-default-groups", "--python", target.base]
-        groups = "--only-group" if settings.only_groups else "--group"
-        command += [word for group in settings.groups for word in (groups, group)]
-        command += [word for extra in settings.extras for word in ("--extra", extra)]
-        command += [word for package in settings.packages for word in ("--package", package)]
+        command += each("--only-group" if settings.only_groups else "--group", settings.groups)
+        command += [*each("--extra", settings.extras), *each("--package", settings.packages)]
         command += ["--all-packages"] if project.members and not settings.packages else []
         command += ["--no-compile-bytecode"]  # done in the build, for all installers
         command += fresh_builds(self._builds, target)
@@ -125,11 +123,7 @@ class UvInstall:
         project, settings = target.project, target.settings
         name = relative(folder, project.root)
         file = normal(f"{name}/pyproject.toml")
-        words = [
-            word
-            for group in _own(settings.groups, folder, project, groups_of)
-            for word in ("--group", f"{file}:{group}")
-        ]
+        words = each("--group", [f"{file}:{group}" for group in _own(settings.groups, folder, project, groups_of)])
         if settings.only_groups:
             return words
         extras = _own(settings.extras, folder, project, extras_of)
@@ -137,7 +131,7 @@ class UvInstall:
             what = "." if name == "." else f"./{name}"
             return [*words, "--editable", f"{what}[{','.join(extras)}]" if extras else what]
         if "project" in project.all_tables[folder]:
-            words += ["--requirements", file, *(word for extra in extras for word in ("--extra", extra))]
+            words += ["--requirements", file, *each("--extra", extras)]
         return words
 
 
