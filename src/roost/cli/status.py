@@ -16,7 +16,6 @@ from roost.errors import UsageError
 from roost.inputs import settings
 from roost.inputs.project import Project
 from roost.store import changes, collection, marker
-from roost.store.marker import Marker
 from roost.store.store import Store
 from roost.store.venvs import Venv
 from roost.system import folders, paths
@@ -117,7 +116,8 @@ def look(start: str, selection: Selection | None = None) -> Status:
     asked = [selection] if selection else used
     verdicts = list(collection.examine(store, keep)) if os.path.isdir(store.data) else []
     using = holders.users([verdict.venv.lease_file for verdict in verdicts])
-    building = {os.path.basename(verdict.venv.folder) for verdict in verdicts if _is_building(verdict, using)}
+    attempts = [verdict.venv for verdict in verdicts if collection.is_attempt(verdict.venv)]
+    building = {os.path.basename(venv.folder) for venv in attempts if using[venv.lease_file]}
     return Status(
         project.root,
         store.root,
@@ -131,10 +131,6 @@ def _cache() -> CacheStatus:
     cache = Cache()
     usage = cache.usage()
     return CacheStatus(cache.root, usage.entries, usage.bytes, limit())
-
-
-def _is_building(verdict: collection.Verdict, using: dict[str, list[Process]]) -> bool:
-    return bool(using[verdict.venv.lease_file]) and collection.is_attempt(verdict.venv)
 
 
 def _explicit(store: Store) -> list[Selection]:
@@ -176,19 +172,19 @@ def _not_built(selection: Selection) -> str:
 
 def _venv(verdict: collection.Verdict, using: list[Process]) -> VenvStatus:
     venv = verdict.venv
-    found = marker.load(venv.marker)[0] if verdict.complete else None
+    found = (marker.load(venv.marker)[0] if verdict.complete else None) or marker.EMPTY
     disk = folders.disk_usage(venv.path)
     return VenvStatus(
         path=venv.path,
-        environment=found.environment if found else "",
-        session=found.session if found else "",
-        python=found.python if found else "",
-        installer=found.installer if found else "",
+        environment=found.environment,
+        session=found.session,
+        python=found.python,
+        installer=found.installer,
         complete=verdict.complete,
         attempt=collection.is_attempt(venv),
-        built=found.built if found else "",
-        seconds=found.seconds if found else 0.0,
-        packages=len(_installed(found)),
+        built=found.built,
+        seconds=found.seconds,
+        packages=len(changes.installed(found)),
         bytes=disk.total,
         shared=disk.shared,
         bytecode=disk.bytecode,
@@ -196,10 +192,6 @@ def _venv(verdict: collection.Verdict, using: list[Process]) -> VenvStatus:
         users=using,
         keeps="in use" if using else verdict.keeps,
     )
-
-
-def _installed(found: Marker | None) -> dict[str, str]:
-    return changes.installed(found) if found else {}
 
 
 def _used(venv: Venv) -> str:

@@ -41,16 +41,13 @@ def newest(store: Store, state: State, than: Marker | None = None) -> Marker | N
     """
     folders = sorted({venv.folder for venv in venvs.all_in(store)})
     found = [one for one in (marker.load(f"{folder}/complete")[0] for folder in folders) if one and not one.session]
-    found = [one for one in found if _is_of(one, state) and (than is None or one.at < than.at)]
+    # Of the same selection, or of the same state as built for another one.
+    found = [one for one in found if state.settings.name == one.environment or state.fingerprint == one.fingerprint]
+    found = [one for one in found if than is None or one.at < than.at]
     minor = _minor(str(state.interpreter))
     own = [one for one in found if one.parts.get("project path") == store.project] or found
     alike = [one for one in own if _minor(one.python) == minor]
     return max(alike or own, key=lambda one: one.at, default=None)
-
-
-def _is_of(one: Marker, state: State) -> bool:
-    """Return whether `one` is of the same selection, or of the same state as built for another one."""
-    return one.environment == state.settings.name or one.fingerprint == state.fingerprint
 
 
 def parts(before: Mapping[str, str], now: Mapping[str, str]) -> list[str]:

@@ -63,8 +63,8 @@ def examine(store: Store, keep: int, recent: float = RECENT) -> Iterator[Verdict
             pass  # of a container that is gone, or of a project that moved
         elif venv.path in linked:
             keeps = "it is the target of a link in `.roost/.venv`"
-        elif is_attempt(venv) or (named is None and _is_of_session(venv.folder)):
-            pass  # its builder, or the session that uses it, holds its lease
+        elif is_attempt(venv) or (named is None and os.path.basename(venv.folder).startswith("session-")):
+            pass  # its builder, or the session that uses it, holds its lease; a session uses at most one venv again
         elif age < recent:
             keeps = f"used {max(age, 0) / 60:.0f} min ago, within the hour"
         elif named and named.venv in newest[_kind(named)][:count]:
@@ -74,11 +74,6 @@ def examine(store: Store, keep: int, recent: float = RECENT) -> Iterator[Verdict
         elif named and venv.path in hooked():
             keeps = f"the git hook `{hooked()[venv.path]}` names it"
         yield Verdict(venv, named is not None, keeps)
-
-
-def _is_of_session(folder: str) -> bool:
-    """Return whether `folder` has the own venvs of a nox session, which uses at most one of them again."""
-    return os.path.basename(folder).startswith("session-")
 
 
 def _kind(named: Marker) -> tuple[str, ...]:

@@ -61,14 +61,17 @@ class Marker(NamedTuple):
             return 0.0
 
 
+EMPTY = Marker(FORMAT, "", "", "", "", 0, "", {}, {}, {}, {}, "", "", "", "", 0.0)
+"""A marker with nothing in it: its values have the types of every marker."""
+
+
 def load(path: str) -> tuple[Marker | None, str | None]:
     """Return the marker at `path`, or None and the reason."""
     try:
         with open(files.open_own(path), "rb") as file:
             values = json.loads(file.read(SIZE_LIMIT))
         marker = Marker(**values)
-        shapes = Marker(FORMAT, "", "", "", "", 0, "", {}, {}, {}, {}, "", "", "", "", 0.0)
-        valid = all(isinstance(value, type(shape)) for value, shape in zip(marker, shapes, strict=True))
+        valid = all(isinstance(value, type(shape)) for value, shape in zip(marker, EMPTY, strict=True))
         valid = valid and _has_texts(marker)
     except FileNotFoundError:
         return None, NONE
