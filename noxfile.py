@@ -67,11 +67,11 @@ def package(session: nox.Session) -> None:
 
 @nox.session
 def pictures(session: nox.Session) -> None:
-    """Draw the README's pictures anew, from what roost says and does here."""
+    """Redraw the README's pictures from what roost prints and does here."""
     session.run("python", "-m", "tools.pictures")
 
 
 @nox.session
 def benchmark(session: nox.Session) -> None:
-    """Measure roost beside its peers, and write the results into `docs`."""
+    """Measure roost and its peers, and write the results into `docs`."""
     session.run("python", "-m", "benchmarks", *session.posargs)

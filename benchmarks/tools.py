@@ -17,7 +17,7 @@ RUNNERS = ("nox", "tox", "hatch")  # they get another virtualenv, with roost in 
 
 
 def find_uv() -> Path:
-    """Return the path of uv: the one installed beside this Python, else the one on PATH.
+    """Return the path of uv: the one installed next to this Python, else the one on PATH.
 
     Raises:
         SystemExit: there is none.

@@ -11,11 +11,11 @@ import pytest
 
 from tests.lib import processes
 from tests.lib.git_hooks import frameworks, hooked  # noqa: F401 - fixtures for all tests
-from tests.lib.index_fixtures import add_tool, open_index, shared_folder  # noqa: F401 - likewise
-from tests.lib.indexes import ready  # noqa: F401 - likewise
+from tests.lib.index_fixtures import add_tool, open_index, shared_folder  # noqa: F401 - fixtures
+from tests.lib.indexes import ready  # noqa: F401 - fixtures
 from tests.lib.paths import REPOSITORY
 from tests.lib.projects import Project, SlowProject
-from tests.lib.venvs import fake  # noqa: F401 - likewise
+from tests.lib.venvs import fake  # noqa: F401 - fixtures
 from tests.lib.wheels import make_wheel
 
 # Background jobs of a shell inherit an ignored SIGINT, `nohup` passes on an ignored SIGHUP, and so would every process
@@ -199,7 +199,7 @@ def project(tmp_path: Path, wheels: Path, session_folder: Path) -> Project:
 def built(session_folder: Path, wheels: Path) -> Iterator[Project]:
     """Provide a built project as `project` is. All tests share it, so they must leave its state as it is.
 
-    What they write beside it is removed: a noxfile, for example, and what nox sessions left.
+    What they write next to it is removed: a noxfile, for example, and what nox sessions left.
     """
     made = Project(session_folder / "work" / "project", wheels)
     if not made.store.exists():

@@ -301,7 +301,9 @@ def choose_installer(project: Project, settings: Settings, inputs: Inputs) -> In
     file, command = f"{kind}.lock", f"{kind} lock"
     if kind == "pylock":
         file, command = "pylock.toml", f"{processes.uv_to_type()} export -o pylock.toml"
-    message = f"`tool.roost.installer` in `{project.file}` is `{kind}`, and there is no `{file}` beside it: `{command}`"
+    message = (
+        f"`tool.roost.installer` in `{project.file}` is `{kind}`, and there is no `{file}` next to it: `{command}`"
+    )
     raise RoostError(message)
 
 
@@ -324,7 +326,7 @@ def _unlocked(project: Project, settings: Settings, inputs: Inputs) -> Installer
         return UvInstall(project, inputs, "its build, no uv.lock")
     message = (
         f"`{project.file}` has no `[project]` and no `[dependency-groups]`, and there is no `uv.lock`, no other lock "
-        "file and no `requirements.txt` beside it: list there what to install"
+        "file and no `requirements.txt` next to it: list there what to install"
     )
     raise RoostError(message)
 
@@ -346,7 +348,7 @@ def _requirements(project: Project, settings: Settings, inputs: Inputs) -> Insta
     if not names:
         message = (
             f"`tool.roost.installer` in `{project.file}` is `requirements`, and there is no `{requirements_txt.ALONE}` "
-            "beside it: name the files in `tool.roost.requirements`"
+            "next to it: name the files in `tool.roost.requirements`"
         )
         raise RoostError(message)
     return RequirementsInstall(project, settings, inputs, names)

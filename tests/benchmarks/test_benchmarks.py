@@ -159,7 +159,7 @@ def test_plot_has_a_bar_for_each_measured_row_as_long_as_its_median() -> None:
     assert [bar.attrib["class"] for bar in bars] == ["other", "roost", "other", "other"]
     titles = [bar.findtext("svg:title", namespaces=space) for bar in bars]
     assert titles[2:] == ["uv run: 10.0 ms, 2 of 36 failed", "other & <more>: 20.0 ms"]
-    # Nothing is outside the page, and dark mode is told every colour anew.
+    # Nothing is outside the page, and dark mode sets every colour again.
     height = float(root.attrib["height"])
     assert max(float(text.attrib["y"]) for text in root.iterfind("svg:text", space)) < height
     light, _, dark = (root.findtext("svg:style", namespaces=space) or "").partition("@media")
@@ -282,8 +282,8 @@ def test_each_part_runs(shop: Workshop, name: str) -> None:
 
 def test_options() -> None:
     assert set(ROUNDS) == set(PARTS)
-    told = options(["--only", "warm", "--only", "commit", "--rounds", "3"])
-    assert (told.only, told.rounds, told.docs) == (["warm", "commit"], 3, None)
+    parsed = options(["--only", "warm", "--only", "commit", "--rounds", "3"])
+    assert (parsed.only, parsed.rounds, parsed.docs) == (["warm", "commit"], 3, None)
     for words in (["--rounds", "0"], ["--quick", "--check"], ["--only", "nothing"]):
         with pytest.raises(SystemExit, match="2"):
             options(words)

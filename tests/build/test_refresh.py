@@ -1,4 +1,4 @@
-"""`roost sync --refresh`: local projects are built anew, and nothing is fetched again that an index has."""
+"""`roost sync --refresh`: local projects are built again, and packages of an index are not fetched again."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -61,7 +61,7 @@ def counts(project: Project) -> dict[str, int]:
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_local_projects_are_built_anew(local: Project, way: Callable[[Project], None]) -> None:
+def test_local_projects_are_built_again(local: Project, way: Callable[[Project], None]) -> None:
     """Uv would take each of them from its cache."""
     way(local)
     assert installed(local) == "apple 2.0 near 1.0 project 1.0 red 1.0"
@@ -82,7 +82,7 @@ def test_what_an_index_has_is_not_fetched_again(local: Project, open_index: Inde
     assert open_index.requests[before:] == []
 
 
-def test_requirement_whose_dependencies_stand_elsewhere_is_built_anew_without_being_told(local: Project) -> None:
+def test_requirement_whose_dependencies_stand_elsewhere_is_built_again_without_being_told(local: Project) -> None:
     """As a member is: uv looks at no such file before it takes its build of before."""
     by_requirements(local)
     dynamic = "[tool.setuptools.dynamic]\ndependencies = {file = ['deps.txt']}\n"

@@ -77,7 +77,7 @@ def test_words_for_python_pip_and_uv_run(
 def test_project_of_the_time_before_pyproject(tmp_path: Path, wheels: Path, name: str) -> None:
     project = Project(tmp_path / "work" / "old", wheels)
     project.file(name, "")
-    cure = f"write one beside `{name}`, an empty one will do"
+    cure = f"write one next to `{name}`, an empty one will do"
     assert f"no `pyproject.toml` in `{project.root}` or above it: {cure}" in refused(project)
 
 

@@ -1,4 +1,4 @@
-"""Wrong words on the command line, and odd surroundings."""
+"""Wrong arguments on the command line, and unusual surroundings."""
 
 import os
 import shutil
@@ -96,13 +96,13 @@ def test_uv_that_is_nowhere_is_said(project: Project, tmp_path: Path) -> None:
     (hidden / "uv.py").write_text("raise ImportError\n")
     env = dict(os.environ) | {"PYTHONPATH": str(hidden), "PATH": str(hidden)}
     said = refused(project, env=env)
-    assert "`uv` is neither installed beside roost nor on PATH: `pip install uv`" in said
+    assert "`uv` is neither installed next to roost nor on PATH: `pip install uv`" in said
 
 
 def test_project_in_a_folder_with_odd_letters(project: Project) -> None:
-    odd = project.root.parent / "a b'\"\\ü%2F\n$x"
-    shutil.move(project.root, odd)
-    moved = Project(odd, project.wheels)
+    strange = project.root.parent / "a b'\"\\ü%2F\n$x"
+    shutil.move(project.root, strange)
+    moved = Project(strange, project.wheels)
     for _ in range(2):
         got = moved.python("import apple, sys; print(sys.prefix)")
         assert (got.returncode, got.stdout) == (0, f"{moved.venvs()[0]}\n"), got.stderr

@@ -127,7 +127,7 @@ def leaks(got: "subprocess.CompletedProcess[str]") -> bool:
 def test_login_reaches_the_installer_and_is_neither_kept_nor_shown(
     members_only: Project, private: Index, give: Give, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Nor when the install fails: tools quote the address where nothing is, or nobody may enter, or nobody answers."""
+    """Nor when the install fails: tools quote an address that does not exist, refuses access, or does not answer."""
     shut_out = members_only.python("pass")
     give(Place(members_only, private, monkeypatch.setenv))
     got = members_only.python("import apple, banana")

@@ -15,7 +15,7 @@ CODE = "import apple, sys; print(sys.prefix)"
 @BOTH
 @pytest.mark.normally(program=[PREK])
 def test_try_repo(hooked: HookedProject, program: Path) -> None:
-    """It takes the manifest's own `args`, and pylint is the one whose words can be told apart then."""
+    """It takes the manifest's own `args`, and with pylint these differ from the defaults."""
     got = run([program, "try-repo", hooked.frameworks.repository, "pylint", "--all-files"], cwd=hooked.root)
     assert "`pylint` is not in the environment `default`" in got.stdout, got.stdout + got.stderr
     assert len(hooked.complete()) == 1

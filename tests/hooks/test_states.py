@@ -1,4 +1,4 @@
-"""Hooks amid what git does: partially staged commits, worktrees, git dependencies, Ctrl-C."""
+"""Hooks during git's operations: partially staged commits, worktrees, git dependencies, Ctrl-C."""
 
 import os
 import signal

@@ -204,7 +204,7 @@ def test_request_for_a_python(tmp_path: Path, soak: float) -> None:
 
 @pytest.mark.slow
 def test_patterns(tmp_path: Path, soak: float) -> None:
-    """Nothing but paths below the folder, or beside it where the pattern says so; and no link is followed by `**`."""
+    """Nothing but paths below the folder, or next to it where the pattern says so; and no link is followed by `**`."""
     root = tmp_path / "work/fuzzed"
     (root / "a/b").mkdir(parents=True)
     (root / "a/b/c.rs").touch()

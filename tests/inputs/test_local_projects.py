@@ -44,7 +44,7 @@ def test_file_keys(built: Project, entry: str) -> None:
     assert "rust/a/b.rs" in before.changed()
 
 
-def test_file_of_a_key_is_built_anew(built: Project) -> None:
+def test_file_of_a_key_is_built_again(built: Project) -> None:
     built.file("lib.rs", "1")
     keys(built, "[{file = '*.rs'}, {file = 'pyproject.toml'}]")
     said(built)
@@ -129,7 +129,7 @@ def test_keys_of_the_wrong_type_are_for_uv_to_refuse(built: Project) -> None:
     assert "cache-keys" in refused(built)
 
 
-def test_edit_of_a_file_that_cache_keys_leave_out_is_built_anew(built: Project) -> None:
+def test_edit_of_a_file_that_cache_keys_leave_out_is_built_again(built: Project) -> None:
     """Uv looks at nothing else where `cache-keys` are given, and would take the build of before."""
     keys(built, "[{file = 'other.txt'}]")
     built.lock()  # `uv pip install` builds what it is given by path each time
@@ -148,7 +148,7 @@ def test_keys_of_a_member_count(built: Project) -> None:
     assert "packages/red/lib.rs" in before.changed()
 
 
-def test_inputs_of_a_member_are_built_anew(built: Project) -> None:
+def test_inputs_of_a_member_are_built_again(built: Project) -> None:
     """Uv knows nothing of roost's inputs, so it must not take the build of before, of any package."""
     package(built, "packages/red")
     built.file("packages/red/lib.rs", "1")

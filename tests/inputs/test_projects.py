@@ -176,7 +176,7 @@ def test_order_of_requests_for_a_python(project: Project) -> None:
     project.edit("pyproject.toml", 'python = "3.98"\n', "")
     project.file(".python-version", f"# ours\n\n  {here}  # here\n3.99\n")
     assert project.python("pass").returncode == 0
-    assert builds(project) == 1  # the same Python, whoever asked for it
+    assert builds(project) == 1  # the same Python, however it was requested
 
 
 def test_python_of_one_environment(project: Project) -> None:

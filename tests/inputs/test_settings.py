@@ -70,15 +70,15 @@ def test_type_and_default_of_each_key(bare: Project, key: str) -> None:
     first = " ".join(SECTIONS[key].partition("```")[0].split())
     words = settings._SHAPES[key].words
     assert first.lower().startswith(f"{words};".lower()), first
-    told = re.match(r"`([^`]+)`", first[len(words) + len("; default ") :])
+    found = re.match(r"`([^`]+)`", first[len(words) + len("; default ") :])
     default = getattr(read(bare), key.replace("-", "_"), None)
-    if told is None:
+    if found is None:
         assert default in (None, ()), first  # said in words
     elif key == "groups":
-        assert told[1] == "default-groups"
+        assert found[1] == "default-groups"
         assert "uv's" in first
     else:
-        value = tomllib.loads(f"x = {told[1]}")["x"]
+        value = tomllib.loads(f"x = {found[1]}")["x"]
         assert value == (list(default) if isinstance(default, tuple) else default or False)
 
 

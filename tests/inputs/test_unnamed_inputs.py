@@ -25,7 +25,7 @@ def backends(tmp_path: Path) -> Project:
 
 
 @pytest.mark.slow
-def test_hatch_toml_counts_and_is_built_anew(backends: Project) -> None:
+def test_hatch_toml_counts_and_is_built_again(backends: Project) -> None:
     """The backend lays it over `[tool.hatch]`. uv does not compare it before it uses an earlier build again."""
     text = "[build-system]\nrequires = ['hatchling']\nbuild-backend = 'hatchling.build'\n"
     text += "[project]\nname = 'project'\nrequires-python = '>=3.11'\ndynamic = ['version']\n"

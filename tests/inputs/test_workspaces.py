@@ -85,7 +85,7 @@ def test_member_that_comes_goes_or_is_excluded_is_noticed(virtual: Project, lock
 
 
 @pytest.mark.slow
-def test_member_that_moved_is_named_with_what_locks_it_anew(virtual: Project) -> None:
+def test_member_that_moved_is_named_with_what_locks_it_again(virtual: Project) -> None:
     """To `uv lock` it is an error, too: it looks for the member where it was."""
     virtual.lock()
     said(virtual)
@@ -181,7 +181,7 @@ def test_project_that_uv_is_told_not_to_build_brings_its_dependencies(virtual: P
 
 @pytest.fixture
 def linked(project: Project) -> Project:
-    """Provide a project with a path dependency beside it, which has another one."""
+    """Provide a project with a path dependency next to it, which has another one."""
     more = "[tool.uv.sources]\nnear = {path = '../near', editable = true}\nfar = {path = '../far'}\n"
     project.write(dependencies=["near"], extra=more.partition("far")[0])
     package(project, "../near", dependencies=["far"], more=f"[tool.uv.sources]{more.partition('true}')[2]}")
@@ -209,7 +209,7 @@ def test_path_dependencies_are_inputs_also_those_of_others(linked: Project, fold
 
 @pytest.mark.slow
 @LOCKED
-def test_dynamic_dependencies_of_a_path_dependency_are_read_anew(linked: Project, locked: bool) -> None:
+def test_dynamic_dependencies_of_a_path_dependency_are_read_again(linked: Project, locked: bool) -> None:
     """Uv would take the build of before from its cache: it looks at no such file."""
     dynamic = "[tool.setuptools.dynamic]\ndependencies = {file = ['deps.txt']}\n"
     package(linked, "../far", head="version = '1.0'\ndynamic = ['dependencies']", more=dynamic)
@@ -224,7 +224,7 @@ def test_dynamic_dependencies_of_a_path_dependency_are_read_anew(linked: Project
 
 
 def test_extra_that_only_a_build_knows_is_asked_of_the_root(virtual: Project) -> None:
-    """Without a lock: nobody else can have it."""
+    """Without a lock: no other process can have it."""
     head = "version = '1.0'\ndynamic = ['optional-dependencies']"
     package(virtual, ".", head=head, more=uv_table(virtual, MEMBERS) + "[tool.roost]\nextras = ['tasty']\n")
     virtual.edit("plain_backend.py", 'project.get("optional-dependencies", {})', "{'tasty': ['cherry']}")

@@ -99,7 +99,7 @@ def test_installer_that_lacks_its_file_says_so(plain: Project, kind: str) -> Non
     wanted = (
         f"`tool.roost.command` in `{plain.root}/pyproject.toml` is empty"
         if kind == "command"
-        else f"`tool.roost.installer` in `{plain.root}/pyproject.toml` is `{kind}`, and there is no `{file}` beside it"
+        else f"`tool.roost.installer` in `{plain.root}/pyproject.toml` is `{kind}`, and there is no `{file}` next to it"
     )
     assert wanted in refused(plain)
 
@@ -208,7 +208,7 @@ def test_required_version_of_uv_is_honoured(plain: Project, file: str) -> None:
         plain.file(file, f'required-version = "==0.1.2"\nno-index = true\nfind-links = ["{plain.wheels}"]\n')
     else:
         plain.edit(file, "no-index = true", 'no-index = true\nrequired-version = "==0.1.2"')
-    sentence = f"`{plain.root}` does not allow `{UV}`, which roost runs: `pip install 'uv==0.1.2'` beside roost"
+    sentence = f"`{plain.root}` does not allow `{UV}`, which roost runs: `pip install 'uv==0.1.2'` next to roost"
     assert sentence in refused(plain)
     with pytest.raises(roost.RoostError) as caught:
         roost.acquire(plain.root)
@@ -231,7 +231,7 @@ def test_project_of_setup_py_alone(plain: Project) -> None:
     assert "with uv (its build, no uv.lock)" in text
 
 
-def test_dynamic_dependencies_count_and_are_read_anew(plain: Project, wheels: Path) -> None:
+def test_dynamic_dependencies_count_and_are_read_again(plain: Project, wheels: Path) -> None:
     """Uv would take the build of before from its cache."""
     shutil.copy(LIB / "slow_backend.py", plain.root)
     backend = (plain.root / "slow_backend.py").read_text()

@@ -50,7 +50,7 @@ def test_cold_warm_changed_warm(ready: Project, kind: Kind) -> None:
     assert "tool.ruff" not in reasons
     assert said(ready) == ""
     assert len(ready.journal("build")) == len(ready.complete()) == 2
-    assert set(before) < set(ready.complete())  # the one before is still whole, and beside it
+    assert set(before) < set(ready.complete())  # the one before is still whole, and is next to it
 
 
 @pytest.mark.slow
@@ -68,7 +68,7 @@ def test_cold_starts_at_once_make_one_venv(ready: Project, kind: Kind, tmp_path:
 @pytest.mark.parametrize("kind", [kind for kind in KINDS if not kind.tool], ids=str)
 @pytest.mark.normally(kind=KINDS[1:2])
 def test_bytecode_is_compiled_in_the_build_unless_told_not_to(ready: Project, kind: Kind) -> None:
-    """Whoever installed it: the step is the same for all, and two kinds would only take longer."""
+    """The step is the same for all installers, so one kind is enough."""
     assert not kind.tool
     said(ready)
     assert list(ready.venvs()[0].rglob("apple/__pycache__/late.*.pyc"))

@@ -1,4 +1,4 @@
-"""Poetry and PDM: the groups and extras they are told, a lock that does not fit, and venvs of their own."""
+"""Poetry and PDM: the groups and extras they get, a lock file that does not fit, and venvs of their own."""
 
 import os
 from pathlib import Path

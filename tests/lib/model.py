@@ -19,7 +19,7 @@ RULES = {
     "3 inputs still equal": "inputs are not compared after the build",
     "3 also the ctime": "only the meaning of the inputs is compared after the build",
     "3 locks still ours": "the lock and lease files are not looked at before the marker is written",
-    "4 asked again": "whoever gets the build lock builds",
+    "4 asked again": "a process that gets the build lock builds",
     "5 looked again": "a lease is taken, and nothing looked at after that",
     "6 as long as what runs": "the lease ends when the command begins",
     "7 lease for removal": "a removal does not take the lease",
@@ -27,9 +27,9 @@ RULES = {
     "8 never unlocked": "a builder that does not get the lock goes on without it",
     "8 lock at its path": "the lock's inode is not looked at after the flock",
     "9 one build lock": "each state has a lock of its own",
-    "9 orphans awaited": "nobody waits for the installers of killed builders",
+    "9 orphans awaited": "no process waits for the installers of killed builders",
     "9 installer holds the lease": "an installer does not inherit its attempt's lease",
-    "9 record in the lease": "an attempt is not told from what was superseded",
+    "9 record in the lease": "an attempt is not distinguished from a superseded venv",
     "10 nested refused": "a build that calls roost waits for itself",
 }
 
@@ -468,7 +468,7 @@ def _canonical(world: World) -> World:
 
 
 def _check_end(model: Model, world: World) -> None:
-    """Nothing can move any more: all have ended, and whoever comes then gets a venv."""
+    """Nothing can move any more: all have ended, and the next process gets a venv."""
     stuck = [process for process in world.processes if process.at not in ("done", "dead", "idle")]
     if stuck:
         text = f"deadlock: {stuck[0].kind} waits at `{stuck[0].at}` for ever"
@@ -481,7 +481,7 @@ def _check_end(model: Model, world: World) -> None:
         if after is None:
             break
         fresh = after[1]
-    text = f"nobody can build any more: the next process ends at `{fresh.processes[0].at}`"
+    text = f"no process can build any more: the next process ends at `{fresh.processes[0].at}`"
     raise BrokenError(text)
 
 

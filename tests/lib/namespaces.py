@@ -1,4 +1,4 @@
-"""Mount namespaces for tests that run as root: a full, a read-only or another disk, seen by nobody else."""
+"""Mount namespaces for tests that run as root: a full, a read-only or another disk that only they see."""
 
 import contextlib
 import os

@@ -15,7 +15,7 @@ class Index(ThreadingHTTPServer):
     daemon_threads = True
 
     def __init__(self, wheels: Path, login: str = "") -> None:
-        """Listen; with a `login` such as `me:hush` nobody gets anything without it."""
+        """Listen; with a `login` such as `me:hush` every request needs it."""
         super().__init__(("127.0.0.1", 0), _Handler)
         self.wheels = wheels
         self.login = login

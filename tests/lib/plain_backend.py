@@ -2,7 +2,7 @@
 
 A dynamic version is the `__version__` of the module, dynamic dependencies are the lines of `deps.txt`, and what the
 backend sees of `BUILT_WITH` in its environment becomes `built.txt` in the package's metadata. Each build is noted in
-`builds.log`, outside of what anybody looks at.
+`builds.log`, outside of the inputs.
 """
 
 import base64

@@ -79,7 +79,7 @@ def wait_for(condition: Callable[[], object], what: str) -> Any:
 
 
 def runs(pid: int) -> bool:
-    """Return whether a process has not ended; one that nobody has waited for yet has."""
+    """Return whether a process has not ended; a zombie has."""
     try:
         with open(f"/proc/{pid}/stat") as file:
             return file.read().rpartition(")")[2].split()[0] not in ("Z", "X")

@@ -9,7 +9,7 @@ SHELLS = {name: path for name in ("dash", "bash", "ksh", "mksh", "zsh", "busybox
 
 
 class Shell:
-    """A `roost-run` for one shell, beside a `roost` that notes when the script hands over."""
+    """A `roost-run` for one shell, next to a `roost` that notes when the script hands over."""
 
     def __init__(self, folder: Path, shell: str) -> None:
         """Put both into `folder`."""

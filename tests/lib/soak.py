@@ -169,7 +169,7 @@ class Worker:
         self.start("sync", [ROOST, "sync"]).end()
 
     def refresh(self, chance: random.Random) -> None:
-        """Build anew."""
+        """Build again."""
         del chance
         self.start("refresh", [ROOST, "sync", "--refresh"]).end()
 
@@ -212,7 +212,7 @@ class Worker:
             self._turn(before, in_place=True)
 
     def touch(self, chance: random.Random) -> None:
-        """Write an input anew as it is."""
+        """Write an input again, unchanged."""
         begin = time.monotonic()
         with self._inputs():
             os.utime(self.root / chance.choice(INPUTS))
@@ -220,7 +220,7 @@ class Worker:
 
     @contextlib.contextmanager
     def _inputs(self) -> Iterator[str]:
-        """Yield the state that the inputs are in, which nobody else changes meanwhile."""
+        """Yield the state that the inputs are in, which no other thread changes meanwhile."""
         with (self.base / "state").open() as file:
             fcntl.flock(file, fcntl.LOCK_EX)
             yield file.read()
@@ -246,7 +246,7 @@ class Worker:
         self.note("install", begin, venv=one.end().partition("\n")[0])
 
     def delete_venv(self, chance: random.Random) -> None:
-        """Delete a venv, whoever runs in it or builds it."""
+        """Delete a venv, even if processes run in it or build it."""
         begin, found = time.monotonic(), [path for path in self.store.glob(".venv/.v2/envs/*/venv-*") if path.is_dir()]
         if found:
             venv = sorted(found)[int(chance.random() * len(found))]

@@ -38,7 +38,7 @@ class Report(NamedTuple):
     """How often each thing was done."""
     sessions: int
     checked: int
-    """Sessions whose probe saw its venv from beginning to end, while nobody broke that by hand."""
+    """Sessions whose probe saw its venv from beginning to end, while nothing broke it by hand."""
     excused: int
     """Those that somebody did break."""
     killed: int
@@ -144,7 +144,7 @@ class Judge:
                 if not self.at_hand(("wipe", "delete_lease"), at, at, SHADOW):
                     if what == "overlap":
                         self.found.append((at, f"the backend {pid} met another's flock"))
-                    if what == "end":  # of one that was killed nobody knows when it ended
+                    if what == "end":  # when a killed one ended is not known
                         since = open_ones.get(pid, at)
                         met = [other for other, begun in open_ones.items() if since < begun < at and other != pid]
                         self.found += [(at, f"the backend {other} began while {pid} ran") for other in met]

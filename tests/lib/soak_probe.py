@@ -31,7 +31,7 @@ def unleased() -> list[str]:
         return []
     except OSError as error:
         return [f"{path}: {error.strerror}"]
-    return [f"{path} is held by nobody"]
+    return [f"{path} is not held by any process"]
 
 
 def broken(packages: dict[str, str]) -> list[str]:

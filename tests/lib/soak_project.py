@@ -50,7 +50,7 @@ while True:
 
 
 def prepare(project: SlowProject) -> None:
-    """Make `project` one to soak, with three states, and a folder beside it for what is noted down."""
+    """Make `project` one to soak, with three states, and a folder next to it for what is noted down."""
     base = base_of(project.root)
     for name in ("acts", "probes"):
         (base / name).mkdir(parents=True)
@@ -72,5 +72,5 @@ def prepare(project: SlowProject) -> None:
 
 
 def base_of(root: Path) -> Path:
-    """Return the folder beside the project for what is noted down."""
+    """Return the folder next to the project for what is noted down."""
     return root.parent / "soak"

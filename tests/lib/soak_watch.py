@@ -122,7 +122,7 @@ def _links(pid: int, start: str) -> dict[str, str]:
 
 
 def _opened(pid: int, path: str) -> list[os.stat_result]:
-    """Return what `pid` has open at exactly `path`, which nobody removed."""
+    """Return what `pid` has open at exactly `path`, which was not removed."""
     found = []
     for descriptor, link in _links(pid, path).items():
         with contextlib.suppress(OSError):

@@ -16,7 +16,7 @@ def site_packages(venv: Path) -> Path:
 
 
 class FakePython:
-    """A Python of its own in a folder: a copy of the base interpreter's program beside links to its library."""
+    """A Python of its own in a folder: a copy of the base interpreter's program next to links to its library."""
 
     def __init__(self, folder: Path) -> None:
         """Make it."""

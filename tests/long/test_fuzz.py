@@ -145,7 +145,7 @@ def test_inventory(ready: Ready, soak: float) -> None:
 
 
 def test_record_of_a_distribution(ready: Ready, soak: float) -> None:
-    """Which comes out of a wheel, and so from anybody."""
+    """It comes from a wheel, which anyone may have written."""
     folder = next(Path(ready.venv).glob("lib/python3*/site-packages"))
     path = folder / "apple-2.0.dist-info/RECORD"
     original = path.read_bytes()

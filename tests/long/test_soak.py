@@ -33,7 +33,7 @@ RULES = {
         "os.set_inheritable(lease, True)",
         "os.set_inheritable(lease, False)",
     ),
-    "9 one build lock": (  # each process takes a lock of its own, beside the project
+    "9 one build lock": (  # each process takes a lock of its own, next to the project
         "protocol.py",
         "lock = locks.BuildLock(store.lock)",
         "lock = locks.BuildLock(f'{store.project}.lock.{os.getpid()}')",

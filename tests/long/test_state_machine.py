@@ -126,7 +126,7 @@ class Machine(RuleBasedStateMachine):
 
     def _model_collect(self, keep: int) -> None:
         named = {path: self.venvs[path].built for path in self.markers.values() if path in self.venvs}
-        gone = []  # it is judged who goes before anybody does
+        gone = []  # all verdicts come before the first removal
         for path, venv in self.venvs.items():
             newer = sum(built > venv.built for built in named.values())
             not_older = sum(built >= venv.built for built in named.values())
@@ -178,7 +178,7 @@ class Machine(RuleBasedStateMachine):
 
     @rule()
     def refresh(self) -> None:
-        """Build anew."""
+        """Build again."""
         self._acquire(refresh=True)[0].close()
 
     @rule()

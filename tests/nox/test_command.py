@@ -131,7 +131,7 @@ def test_inline_metadata_that_is_not_satisfied_is_refused(project: Project) -> N
     got = project.roost("nox")
     assert got.returncode == 125
     assert got.stderr.startswith("roost: nox would start again in an environment without roost")
-    assert "(`nox`, `not-there`): install that beside roost, pass `--script-mode none`" in got.stderr
+    assert "(`nox`, `not-there`): install that next to roost, pass `--script-mode none`" in got.stderr
     assert not project.venvs()
     for words, more in ((("--script-mode", "none"), {}), ((), {"NOX_SCRIPT_MODE": "none"})):
         got = project.roost("nox", *words, env=dict(os.environ) | more)
@@ -173,7 +173,7 @@ def test_parallel_sessions_do_not_get_them_either(built: Project, how: tuple[str
 def test_roost_does_without_nox(built: Project) -> None:
     got = built.roost("nox", env=dict(os.environ) | {"PYTHONPATH": str(_without_nox(built))})
     assert got.returncode == 125
-    assert got.stderr == "roost: nox is not installed beside roost: `pip install nox`\n"
+    assert got.stderr == "roost: nox is not installed next to roost: `pip install nox`\n"
     got = built.roost("--version", env=dict(os.environ) | {"PYTHONPROFILEIMPORTTIME": "1"})
     modules = {line.rpartition("|")[2].strip() for line in got.stderr.splitlines() if line.startswith("import time:")}
     assert not {name for name in modules if name == "nox" or name.startswith(("nox.", "roost.nox."))}

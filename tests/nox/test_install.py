@@ -93,7 +93,7 @@ def test_editable_of_this_project_is_there_already(slow_project: SlowProject) ->
 
 @pytest.mark.slow
 def test_install_of_the_project_itself_is_no_editable(slow_project: SlowProject) -> None:
-    """Whoever asks for `.` wants what gets built to be installed."""
+    """`.` installs what the build produces, not an editable."""
     slow_project.file("slow.txt", "0")
     shared, before = _shared(slow_project)
     write_noxfile(slow_project, session("tests", "session.install('.')", PREFIX))
@@ -146,7 +146,7 @@ def test_reuse_rules_of_nox(project: Project) -> None:
 
 
 @pytest.mark.slow
-def test_venv_of_its_own_is_made_anew_when_the_shared_state_changed(project: Project) -> None:
+def test_venv_of_its_own_is_made_again_when_the_shared_state_changed(project: Project) -> None:
     show = 'session.run("python", "-c", "import apple, cherry; print(apple.VERSION)")'
     write_noxfile(project, session("tests", "session.install('cherry')", show))
     assert nox(project).stdout == "2.0\n"

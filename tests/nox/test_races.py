@@ -182,7 +182,7 @@ def test_install_that_was_killed_is_not_taken_for_a_whole_one(project: Project, 
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("reuse", [(), ("-r",), ("-R",)], ids=["anew", "-r", "-R"])
+@pytest.mark.parametrize("reuse", [(), ("-r",), ("-R",)], ids=["new", "-r", "-R"])
 def test_second_nox_with_the_same_session_changes_nothing_under_the_first(
     project: Project, tmp_path: Path, reuse: tuple[str, ...]
 ) -> None:

@@ -24,7 +24,7 @@ WHOLE = "import apple.late, apple.later, banana.late, banana.later, project"
 def test_killed_builders_with_installers_left_behind(slow_project: SlowProject, seed: int, soak: float) -> None:
     """SIGKILL at random moments of a slow build in the source tree: the next start succeeds and is whole.
 
-    Ten a seed, fifty in all, in the normal suite four. The backend goes on after its builder and uv are gone, and no other may run beside it.
+    Ten a seed, fifty in all, in the normal suite four. The backend goes on after its builder and uv are gone, and no other may run next to it.
     """
     slow_project.file("slow.txt", "0.25")
     chance = random.Random(seed)
@@ -129,8 +129,8 @@ def test_git_clean_while_others_start(project: Project, soak: float) -> None:
 def test_whole_folder_removed_during_a_build(slow_project: SlowProject) -> None:
     """What was built under a lock that is gone is never published.
 
-    Whoever comes after the removal cannot know of the build that goes on: two backends may meet then, and this one
-    refuses to. It is an error, and no venv.
+    A process that starts after the removal cannot know of the build that continues. Two backends may meet then, and
+    this one refuses to. That is an error, and no venv.
     """
     child = slow_project.start("run", "python", "-c", WHOLE)
     slow_project.begun()
@@ -197,7 +197,7 @@ venvs.create(Store(sys.argv[1]), "0" * 16, "pid 1")
 
 
 def test_attempt_whose_lease_cannot_be_recorded_is_none(project: Project) -> None:
-    """Without the record, nobody would wait for the installer of a killed builder."""
+    """Without the record, no process would wait for the installer of a killed builder."""
     assert project.python("pass").returncode == 0
     before = project.venvs()
     got = run([sys.executable, "-c", FULL, project.root])
@@ -208,7 +208,7 @@ def test_attempt_whose_lease_cannot_be_recorded_is_none(project: Project) -> Non
 
 
 def test_removal_of_a_venv_that_was_wiped_leaves_the_marker_of_the_next_one(project: Project) -> None:
-    """Whoever removes may have looked before the wipe, and holds the lock of the folder that is gone."""
+    """The removing process may have looked before the wipe, and holds the lock of the folder that is gone."""
     assert project.python("pass").returncode == 0
     store = Store(str(project.root))
     (old,) = venvs.all_in(store)

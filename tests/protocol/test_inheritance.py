@@ -1,4 +1,4 @@
-"""What a session or an installer leaves running: it keeps the venv that it runs in, and stands in nobody's way."""
+"""What a session or an installer leaves running: it keeps its venv, and blocks no other process."""
 
 import json
 import os
@@ -155,7 +155,7 @@ def test_daemon_of_a_session_keeps_its_lease_and_nothing_else(
 
 
 @pytest.mark.slow
-def test_daemon_of_an_installer_keeps_the_venv_and_stands_in_nobodys_way(
+def test_daemon_of_an_installer_keeps_the_venv_and_blocks_no_other_process(
     caching_project: SlowProject, daemon: Daemon
 ) -> None:
     env = dict(os.environ) | NO_WAIT

@@ -42,7 +42,7 @@ CASES += [(signal.SIGKILL, "backend"), (signal.SIGTERM, "backend")]
     [pytest.param(*case, marks=() if case[0] in SHORT[case[1]] else pytest.mark.soak) for case in CASES],
 )
 def test_signal_during_a_build(slow_project: SlowProject, signum: signal.Signals, whom: str) -> None:
-    """Whoever it hits: a clear end; and what roost started ends with it, unless roost is killed."""
+    """Whichever process gets it, the end is clear; what roost started ends too, unless roost is killed."""
     builder = slow_project.start("run", "python", "-c", "pass")
     slow_project.begun()
     (installer,) = _children(builder.pid)
@@ -62,7 +62,7 @@ def test_signal_during_a_build(slow_project: SlowProject, signum: signal.Signals
         assert "the build of `default` was interrupted, and its installer ended" in err
         assert err.endswith("roost: interrupted; nothing was run\n")
         assert not runs(installer)
-        assert whom == "both" or not runs(backend)  # once uv is gone nobody knows whose it is; its lease tells
+        assert whom == "both" or not runs(backend)  # once uv is gone, only its lease shows whose it is
     assert slow_project.complete() == []
     got = slow_project.python("import apple.late, banana.late, project")
     assert got.returncode == 0, got.stderr
@@ -75,7 +75,7 @@ def test_signal_during_a_build(slow_project: SlowProject, signum: signal.Signals
 @pytest.mark.slow
 @pytest.mark.parametrize("signum", SIGNALS)
 def test_signal_at_any_moment(project: Project, signum: signal.Signals, soak: float) -> None:
-    """To the whole process group of one that builds anew, a little later each time: the old venv stays good."""
+    """To the whole process group of one that builds again, a little later each time: the old venv stays good."""
     assert project.python("pass").returncode == 0
     moments = [number / 50 for number in range(1, 31)] if soak else [number / 8 for number in range(1, 5)]
     for moment in moments:
@@ -113,7 +113,7 @@ def test_interrupt_right_after_the_marker_keeps_its_venv(project: Project, monke
 
 @pytest.mark.parametrize("signum", slow_after(1, SIGNALS))
 @pytest.mark.normally(signum=[signal.SIGKILL, signal.SIGTERM])
-def test_signal_to_one_who_waits_hits_nobody_else(slow_project: SlowProject, signum: signal.Signals) -> None:
+def test_signal_to_a_waiter_affects_no_other_process(slow_project: SlowProject, signum: signal.Signals) -> None:
     slow_project.file("slow.txt", "2.5")
     builder = slow_project.start("run", "python", "-c", "pass")
     slow_project.begun()

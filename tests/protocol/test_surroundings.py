@@ -83,7 +83,7 @@ def test_empty_path_when_ready(built: Project) -> None:
 
 @pytest.mark.parametrize("mask", [pytest.param("000", marks=pytest.mark.slow), "077"])
 def test_mask_for_new_files(project: Project, mask: str) -> None:
-    """What roost makes is nobody else's under any of them, and the command keeps its own."""
+    """With any mask, roost's files are for their owner only, and the command keeps its mask."""
     both_ways(project, *under("umask", mask))
     modes = {path: path.lstat().st_mode & 0o777 for path in [project.store, *project.store.glob(".venv/.v2/**/*")]}
     shared = [str(path) for path, mode in modes.items() if "venv-" not in str(path) and mode & 0o077]
@@ -247,7 +247,7 @@ def give_away(folder: Path) -> None:
 @pytest.mark.slow
 @ROOT
 def test_root_leaves_nothing_in_the_project_of_another(project: Project, tmp_path: Path) -> None:
-    """That user could not remove it: not from a folder of root's that nobody else may enter."""
+    """That user could not remove it from a folder that only root may enter."""
     give_away(project.root)
     for door in ([*DOORS[0], "python"], [*DOORS[1], "python"], [ROOST, "sync"], [ROOST, "doctor"]):
         got = run(door, cwd=project.root)

@@ -45,7 +45,7 @@ class States:
         self.project.write(dependencies=["apple"], roost=roost, extra=f"[tool.mine]\nx = {number}")
 
     def next(self) -> None:
-        """Go to a state in which nobody was."""
+        """Go to a state that was not seen before."""
         self.count += 1
         self.go(self.count)
 
@@ -191,7 +191,7 @@ def test_marker_that_cannot_be_flushed_leaves_the_one_before(states: States, str
 )
 @pytest.mark.normally(size=[0, 1000, 100_000])
 def test_limit_on_the_size_of_files(states: States, size: int) -> None:
-    """As a quota does, it fails what writes more: roost, uv, or nobody."""
+    """As a quota does, a program that writes more fails: roost, uv, or none."""
     states.next()
     got = states.start(sys.executable, "-c", LIMITED, str(size))
     assert got.returncode == (0 if size == 100_000 else 125), got.stderr

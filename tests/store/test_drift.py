@@ -1,4 +1,4 @@
-"""What somebody else does to a venv, a project's place or an interpreter: noticed, said, and built anew beside."""
+"""Changes by others to a venv, a project's place or an interpreter: noticed, reported, and built again next to the old one."""
 
 import json
 import os
@@ -53,7 +53,7 @@ def reinstall_another_build(project: Project, venv: Path) -> None:
 
 
 def pip_install(project: Project, venv: Path, *words: str) -> None:
-    """Install into a venv from the folder `other` beside the project."""
+    """Install into a venv from the folder `other` next to the project."""
     other = project.root.parent / "other"
     other.mkdir()
     make_wheel(other, "durian", "1.0")
@@ -112,7 +112,7 @@ DRIFTS = [
 
 
 @pytest.mark.parametrize(("change", "sentence"), slow_after(5, DRIFTS), ids=[change.__name__ for change, _ in DRIFTS])
-def test_changed_venv_is_noticed_said_and_built_beside(
+def test_changed_venv_is_reported_and_another_is_built(
     project: Project, change: Callable[[Project, Path], None], sentence: str
 ) -> None:
     """What runs in the old one goes on, and keeps what was not taken from it."""
@@ -149,7 +149,7 @@ def test_removed_venv_is_built_again(project: Project) -> None:
 
 
 @pytest.mark.parametrize("name", ["complete", "*.lease"])
-def test_removed_marker_or_lease_does_not_lock_anybody_out(project: Project, name: str) -> None:
+def test_removed_marker_or_lease_leads_to_another_build(project: Project, name: str) -> None:
     project.python("pass")
     old = project.venvs()[0]
     next(old.parent.glob(name)).unlink()
@@ -328,7 +328,7 @@ def test_interpreter_under_two_names_is_one(project: Project, fake: FakePython, 
 def test_link_that_now_leads_to_another_interpreter_is_noticed(
     project: Project, fake: FakePython, tmp_path: Path
 ) -> None:
-    """Such as Homebrew's, after an upgrade beside the old version."""
+    """Such as Homebrew's, after an upgrade next to the old version."""
     alias = tmp_path / "alias"
     alias.symlink_to(fake.folder)
     start = ["run", "--python", f"{alias}/bin/{fake.program.name}", "python", "-c", BASE]

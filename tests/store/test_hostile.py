@@ -50,7 +50,7 @@ FOLDERS: dict[str, Callable[[Project], Path]] = {
     "bin": lambda project: _venv(project) / "bin",
     "trash": lambda project: project.store / ".venv/.v2/trash",
 }
-# For each shape, in the order of `file_shapes.OF_FILES` and `file_shapes.OF_FOLDERS`: `.` starts without a word, `b` builds anew and says
+# For each shape, in the order of `file_shapes.OF_FILES` and `file_shapes.OF_FOLDERS`: `.` starts without a word, `b` builds again and says
 # why, `x` is refused with a sentence that names the path, `a` starts, with or without a build: the things themselves are
 # there, by a link that the index does not look at. First what a ready project does, then one that has to build.
 OUTCOMES = {
@@ -103,7 +103,7 @@ CELLS = list(_cells())
 
 
 class Bench:
-    """A project to do odd things to, and a folder beside it that must stay as it is."""
+    """A project to do odd things to, and a folder next to it that must stay as it is."""
 
     def __init__(self, project: Project) -> None:
         """Take `project`, a small one that builds fast."""
@@ -253,7 +253,7 @@ def newer(text: str) -> str:
 
 @pytest.mark.slow
 def test_files_of_a_newer_format(bench: Bench) -> None:
-    """None is taken for one of ours, and what another version keeps beside stays as it is."""
+    """None is taken for one of ours, and what another version keeps next to it stays as it is."""
     bench.fresh(indexed=True)
     other = bench.project.store / "v2/envs/3f9c2a7be1d04c55/venv-aaaaaa"
     other.mkdir(parents=True)
@@ -319,7 +319,7 @@ def test_odd_journal_is_read_as_far_as_it_is_one(bench: Bench) -> None:
 
 
 def test_venv_by_a_link_is_not_taken_for_one(bench: Bench) -> None:
-    """Even the thing itself, moved away: whoever moved it may do as he likes there."""
+    """Even the thing itself, moved away: who moved it may do anything there."""
     bench.fresh(indexed=False)
     venv = _venv(bench.project)
     file_shapes.moved(venv, bench.elsewhere)

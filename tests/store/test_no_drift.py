@@ -32,7 +32,7 @@ def change_modes(project: Project, venv: Path) -> None:
 
 
 def change_owner(project: Project, venv: Path) -> None:
-    """Change the owner to the present one, likewise."""
+    """Change the owner to the present one."""
     del venv
     run(["chown", "-R", str(os.geteuid()), project.root], check=True)
 

@@ -158,7 +158,7 @@ def test_folder_that_git_tracks(ready: Project) -> None:
 
 
 def test_folder_that_a_checkout_brings_is_never_run(ready: Project, tmp_path: Path) -> None:
-    """Whoever controls a repository could put a venv, its marker and its index there, at the right path."""
+    """The author of a repository could put a venv, its marker and its index there, at the right path."""
     venv = ready.venvs()[0]
     (venv / "bin/python").unlink()
     (venv / "bin/python").write_text("#!/bin/sh\ntouch ran\n")

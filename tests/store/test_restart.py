@@ -81,7 +81,7 @@ DAMAGES: dict[Callable[[Path], None], str] = {
 
 @pytest.mark.parametrize("damage", slow_after(2, DAMAGES), ids=lambda damage: damage.__name__)
 def test_power_cut_is_noticed_after_the_restart(project: Project, damage: Callable[[Path], None]) -> None:
-    """Without the restart nobody looks, as nobody could pay for it: then the same damage goes unnoticed."""
+    """Without a restart no start compares all files, which would cost too much: the damage goes unnoticed."""
     start_until_indexed(project)
     (venv,) = project.venvs()
     damage(venv)
@@ -112,7 +112,7 @@ def test_whole_venv_is_looked_at_once(project: Project) -> None:
     assert project.python("pass").stderr == ""
     assert starts_warm(project)
     assert OTHER not in index.read_text()
-    lose_module(venv)  # nobody looks again
+    lose_module(venv)  # no later start compares the files again
     assert project.python("pass").stderr == ""
     assert builds(project) == 1
 

@@ -23,7 +23,7 @@ def error(code: int) -> OSError:
 
 @pytest.fixture(autouse=True)
 def as_there(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let links be told as there: POSIX has no attributes of files."""
+    """Recognize links as on Windows: POSIX has no attributes of files."""
     monkeypatch.setattr(windows_files, "is_link", os.path.islink)
     monkeypatch.setattr(
         windows_files, "is_private_folder", lambda path: os.path.isdir(path) and not os.path.islink(path)

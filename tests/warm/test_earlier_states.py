@@ -36,11 +36,11 @@ class Branches:
         assert starts_warm(project)
 
     def switch(self, state: str) -> None:
-        """Write the files anew, under other inodes, as git does."""
+        """Write the files again, with other inodes, as git does."""
         for name, text in self.texts[state].items():
             (self.project.root / name).unlink()
             self.project.file(name, text)
-        time.sleep(0.03)  # git itself takes a while; the index is not written beside younger inputs
+        time.sleep(0.03)  # git itself takes a while; the index is not written while an input is younger
 
     def past(self, state: str) -> Path:
         """Return the file that keeps `state`."""
@@ -175,7 +175,7 @@ def no_lease(branches: Branches) -> None:
 
 
 def other_boot(branches: Branches) -> None:
-    """Let it have been seen before the machine started anew."""
+    """Make the index of B look like one from before a restart."""
     path = branches.past("B")
     path.write_text(path.read_text().replace("\nboot ", "\nboot 0"))
 

@@ -92,7 +92,7 @@ def test_warm_start_looks_at_no_distribution(plain: Project) -> None:
 
 @pytest.mark.slow
 def test_many_warm_starts_at_once(project: Project, tmp_path: Path, soak: float) -> None:
-    """Half of them by the shell script; all have one venv, and nobody waits for anybody."""
+    """Half of them through the shell script; all get one venv, and none waits."""
     count = 256 if soak else 64
     start_until_indexed(project)
     code = "import os; os.write(1, os.environb[b'VIRTUAL_ENV'] + b'\\n')"

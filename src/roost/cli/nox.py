@@ -85,7 +85,7 @@ def _refuse_script_mode(*words: Any, dependencies: Sequence[str], **options: Any
     needs = ", ".join(f"`{one}`" for one in dependencies)
     message = (
         f"nox would start again in an environment without roost, for the noxfile's inline metadata ({needs}): install "
-        "that beside roost, pass `--script-mode none`, or add `import roost.nox` to the noxfile and `roost` to its "
+        "that next to roost, pass `--script-mode none`, or add `import roost.nox` to the noxfile and `roost` to its "
         "dependencies, and run nox"
     )
     raise RoostError(message)
@@ -133,7 +133,7 @@ def nox(words: tuple[str, ...]) -> None:
     except ModuleNotFoundError as error:
         if error.name != "nox":
             raise
-        message = "nox is not installed beside roost: `pip install nox`"
+        message = "nox is not installed next to roost: `pip install nox`"
         raise RoostError(message) from error
     from nox import _cli, tasks  # noqa: PLC0415 - see above
     from nox.__main__ import main  # noqa: PLC0415 - see above

@@ -51,7 +51,7 @@ def file_system(project: Project, store: Store) -> Iterator[Finding]:
 
 @contextlib.contextmanager
 def _scratch(store: Store) -> Iterator[str]:
-    """Provide the path of a new, empty file beside the locks."""
+    """Provide the path of a new, empty file next to the locks."""
     path = f"{store.data}/doctor.{os.getpid()}"
     os.close(files.create(path))
     try:

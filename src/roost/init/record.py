@@ -40,7 +40,7 @@ def write(root: str, edits: list[Edit]) -> None:
 
 
 def undo(root: str) -> list[Undone]:
-    """Take back what `write` changed, the latest first. What was edited since, and cannot be told apart, stays.
+    """Take back what `write` changed, the latest first. What was edited since, and cannot be separated, stays.
 
     Raises:
         RoostError: there is no record, or a file cannot be written.

@@ -19,7 +19,7 @@ class Chosen(NamedTuple):
     groups_added: tuple[str, ...]
     """Those that options add, for tools with default groups of their own."""
     groups_removed: tuple[str, ...]
-    """Those that options leave out, likewise."""
+    """Those that options leave out, for the same tools."""
     only_groups: bool
     """Whether the project itself and its dependencies are left out."""
     extras: tuple[str, ...]

@@ -197,7 +197,7 @@ def _unsatisfied(project: Project, asked: Request, found: Answer) -> RoostError:
     """Return the error for a search that found nothing, or that uv refused."""
     printed = found.output.strip().removeprefix("error: ") or f"uv ended with status {found.status}"
     if required := _REQUIRED.search(printed):
-        cure = f"`pip install 'uv{required[1]}'` beside roost"
+        cure = f"`pip install 'uv{required[1]}'` next to roost"
         uv = processes.find_uv()
         return RoostError(f"`{project.root}` does not allow `{uv}`, which roost runs: {cure} (uv says: {printed})")
     if "Failed to parse" in printed and "No interpreter found" not in printed:

@@ -80,7 +80,7 @@ class Project(NamedTuple):
 def _missing(start: str) -> RoostError:
     others = [name for name in ("setup.py", "setup.cfg", "requirements.txt") if os.path.exists(f"{start}/{name}")]
     cure = (
-        f"write one beside `{others[0]}`, an empty one will do"
+        f"write one next to `{others[0]}`, an empty one will do"
         if others
         else "go into a project, or name one with `--project`"
     )

@@ -31,7 +31,7 @@ class Found(NamedTuple):
 
 
 def conventional(project: Project, inputs: Inputs) -> list[str]:
-    """Return the requirements files with conventional names: `requirements.txt`, and one for developers beside it."""
+    """Return the requirements files with conventional names: `requirements.txt`, and one for developers next to it."""
     names = (ALONE, *FOR_DEVELOPERS)
     there = [name for name in names if inputs.read(f"{project.root}/{name}") is not None]
     return there if ALONE in there else []

@@ -123,7 +123,7 @@ def _replaced(marker: Marker) -> str | None:
 def drift(marker: Marker) -> str | None:
     """Return how an installer, or a removal, changed the venv since it was complete, or None.
 
-    Names that came beside the distributions are no drift: coverage keeps a `.pth` file there while it measures
+    Names that came next to the distributions are no drift: coverage keeps a `.pth` file there while it measures
     subprocesses. Neither is a lost `__pycache__`, which `make clean` removes and Python writes again.
     """
     name = os.path.basename(marker.venv)

@@ -261,7 +261,7 @@ def find_uv() -> str:
     except (ImportError, FileNotFoundError):
         found = shutil.which("uv")
     if found is None:
-        message = "`uv` is neither installed beside roost nor on PATH: `pip install uv`"
+        message = "`uv` is neither installed next to roost nor on PATH: `pip install uv`"
         raise RoostError(message)
     return found
 

@@ -37,7 +37,7 @@ _CALLERS_OWN = frozenset(
         "PYTHONPATH",
         "PYTHONPLATLIBDIR",
         "UV_ACTIVE",
-        "UV_COMPILE_BYTECODE",  # uv refuses it beside the option that roost passes
+        "UV_COMPILE_BYTECODE",  # uv refuses it together with the option that roost passes
         "UV_DEV",
         "UV_FROZEN",
         "UV_ISOLATED",
