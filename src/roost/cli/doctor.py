@@ -47,7 +47,7 @@ def examine(start: str) -> list[Finding]:
     """
     found: list[Finding] = []
     try:
-        project = Project.at(start)
+        root = Project.at(start).root
     except UsageError:
         raise
     except RoostError as error:
@@ -55,10 +55,9 @@ def examine(start: str) -> list[Finding]:
         if not root:
             raise
         found.append(Finding("error", str(error)))
-        project = Project(root, {}, ())
-    store = Store(project.root)
+    store = Store(root)
     store.prepare()
-    checks: list[Callable[[Project, Store], Iterator[Finding]]] = [
+    checks: list[Callable[[Store], Iterator[Finding]]] = [
         _versions,
         trials.file_system,
         trials.flock,
@@ -73,15 +72,15 @@ def examine(start: str) -> list[Finding]:
     ]
     for check in checks:
         try:
-            found += list(check(project, store))
+            found += list(check(store))
         except (OSError, RoostError) as error:
             found.append(Finding("error", f"{check.__name__.strip('_').replace('_', ' ')}: {error}"))
     home = f"{os.path.expanduser('~')}/"
     return [one._replace(text=one.text.replace(home, "~/"), cure=one.cure.replace(home, "~/")) for one in found]
 
 
-def _versions(project: Project, store: Store) -> Iterator[Finding]:
-    del project, store
+def _versions(store: Store) -> Iterator[Finding]:
+    del store
     version = ".".join(map(str, sys.version_info[:3]))
     yield Finding("ok", f"roost {roost.__version__} on Python {version}, {proc.system()}")
     uv = processes.find_uv()
@@ -104,8 +103,7 @@ def _version(path: str) -> str:
     return first if name in first else f"{name} {first}".strip()
 
 
-def _bytecode(project: Project, store: Store) -> Iterator[Finding]:
-    del project
+def _bytecode(store: Store) -> Iterator[Finding]:
     cache = Cache()
     cure = "set `ROOST_CACHE_DIR` to a folder of your own, on the disk of the project"
     if fault := cache.fault():
@@ -130,25 +128,25 @@ def _bytecode(project: Project, store: Store) -> Iterator[Finding]:
         yield Finding("warning", f"no links from the bytecode cache `{cache.root}` work: each venv has copies", cure)
 
 
-def _link(project: Project, store: Store) -> Iterator[Finding]:
-    path = f"{project.root}/.venv"
+def _link(store: Store) -> Iterator[Finding]:
+    path = f"{store.project}/.venv"
     if files.is_link(path) and real(path).startswith(f"{store.root}/"):
         cure = "`uv sync`, `uv add` and `uv venv --clear` write through it; use `.roost/.venv/default` where you can"
         yield Finding("warning", f"`{path}` is a link into `.roost`", cure)
 
 
-def _hooks(project: Project, store: Store) -> Iterator[Finding]:
-    installed = outside.git_hooks(project.root)
+def _hooks(store: Store) -> Iterator[Finding]:
+    installed = outside.git_hooks(store.project)
     found = [os.path.basename(path) for path in installed if _names_roost(path)]
     if found:
         yield Finding("ok", f"git hooks that call roost: {', '.join(found)}")
     yield from _fixed_paths(store, installed)
-    configured = [name for name in _CONFIGURATIONS if _names_roost(f"{project.root}/{name}")]
+    configured = [name for name in _CONFIGURATIONS if _names_roost(f"{store.project}/{name}")]
     for name in configured:
-        yield Finding("ok", f"`{project.root}/{name}` has hooks that call roost")
+        yield Finding("ok", f"`{store.project}/{name}` has hooks that call roost")
     for name in _CONFIGURATIONS:
-        if re.search(r"\bv?env/bin/\w", text_of(f"{project.root}/{name}")):
-            yield Finding("warning", f"`{project.root}/{name}` names a venv, which others may lack", "`roost init`")
+        if re.search(r"\bv?env/bin/\w", text_of(f"{store.project}/{name}")):
+            yield Finding("warning", f"`{store.project}/{name}` names a venv, which others may lack", "`roost init`")
     if configured and not installed and not configured[0].startswith(".husky"):
         tool = {"prek.toml": "prek", "lefthook.yml": "lefthook"}.get(configured[0], "pre-commit")
         yield Finding("warning", "git has no hooks for this project, so they do not run", f"`{tool} install`")
@@ -173,9 +171,8 @@ def _names_roost(path: str) -> bool:
     return "roost" in text_of(path)
 
 
-def _damage(project: Project, store: Store) -> Iterator[Finding]:
+def _damage(store: Store) -> Iterator[Finding]:
     """Compare each file of the complete venvs, which a start does not: it looks for what installers change."""
-    del project
     for venv in venvs.all_in(store):
         known, _ = marker.load(venv.marker)
         if known and known.venv == venv.path and (damage := inventory.damage(venv.path)):
@@ -183,8 +180,7 @@ def _damage(project: Project, store: Store) -> Iterator[Finding]:
             yield Finding("warning", f"{damage} since it was built for `{known.environment}`", cure)
 
 
-def _leftovers(project: Project, store: Store) -> Iterator[Finding]:
-    del project
+def _leftovers(store: Store) -> Iterator[Finding]:
     attempts = [venv for venv in venvs.all_in(store) if collection.is_attempt(venv)]
     using = holders.users([venv.lease_file for venv in attempts])
     idle = [venv for venv in attempts if not using[venv.lease_file]]

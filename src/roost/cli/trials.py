@@ -10,7 +10,6 @@ from typing import Literal, NamedTuple
 
 from roost.cli import output
 from roost.errors import RoostError
-from roost.inputs.project import Project
 from roost.store import venvs
 from roost.store.store import Store
 from roost.system import files, folders, locks, proc, processes, variables
@@ -37,9 +36,8 @@ def _mount(store: Store) -> list[str] | None:
     return max(fits, key=lambda mount: len(mount[0]), default=None)
 
 
-def file_system(project: Project, store: Store) -> Iterator[Finding]:
+def file_system(store: Store) -> Iterator[Finding]:
     """Name the file system with the store; a network file system is a warning."""
-    del project
     if found := _mount(store):
         where, kind, options = found
         network = kind.startswith(_NETWORK)
@@ -57,8 +55,7 @@ def _scratch(store: Store) -> Iterator[str]:
     try:
         yield path
     finally:
-        with contextlib.suppress(OSError):
-            os.unlink(path)
+        files.remove(path)
 
 
 @contextlib.contextmanager
@@ -102,9 +99,8 @@ def _can_remove(path: str) -> bool:
         return descriptor is not None
 
 
-def flock(project: Project, store: Store) -> Iterator[Finding]:
+def flock(store: Store) -> Iterator[Finding]:
     """Try exclusive and shared locks between processes, and whether they end with their holder."""
-    del project
     cure = "set `ROOST_DIR` to a folder on a local disk"
     try:
         yield from _try_locks(store, cure)
@@ -139,9 +135,8 @@ def _try_locks(store: Store, cure: str) -> Iterator[Finding]:
     yield Finding("ok", "flock works between processes: exclusive, shared, inherited over exec, released by SIGKILL")
 
 
-def names(project: Project, store: Store) -> Iterator[Finding]:
+def names(store: Store) -> Iterator[Finding]:
     """Try renames, links and long names."""
-    del project
     with _scratch(store) as path:
         folder = os.path.dirname(path)
         linkable = files.link(f"{path}.link", folder)
@@ -165,9 +160,8 @@ def names(project: Project, store: Store) -> Iterator[Finding]:
         yield Finding("warning", f"hard links do not work in `{store.root}`: each venv is a full copy")
 
 
-def clock(project: Project, store: Store) -> Iterator[Finding]:
+def clock(store: Store) -> Iterator[Finding]:
     """Compare the clock of the file system with that of the machine."""
-    del project
     with _scratch(store) as path:
         ahead = os.stat(path).st_mtime - time.time()
     if abs(ahead) > 2:
@@ -177,10 +171,10 @@ def clock(project: Project, store: Store) -> Iterator[Finding]:
         yield Finding("ok", "the file system's clock is this machine's")
 
 
-def hard_links(project: Project, store: Store) -> Iterator[Finding]:
+def hard_links(store: Store) -> Iterator[Finding]:
     """Find out whether uv links from its cache."""
     command = [processes.find_uv(), "cache", "dir"]
-    got = processes.query(command, env=variables.for_installer(os.environ), cwd=project.root)
+    got = processes.query(command, env=variables.for_installer(os.environ), cwd=store.project)
     cache = got.stdout.strip()
     if got.status or not os.path.isdir(cache):
         return
