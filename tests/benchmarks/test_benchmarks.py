@@ -261,6 +261,7 @@ def shop(bench: Bench, wheels: Path) -> Workshop:
 ABSENT = {"warm": ["hatch run apple", "tox run, tox-uv"], "sessions": ["tox, tox-uv: first", "tox, tox-uv: later"]}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", PARTS)
 @pytest.mark.normally(name=["warm"])
 def test_each_part_runs(shop: Workshop, name: str) -> None:
