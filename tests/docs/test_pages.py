@@ -127,6 +127,15 @@ def test_files_and_functions_that_pages_name_exist() -> None:
     assert named > 80
 
 
+def test_decisions_are_numbered_without_gaps_and_listed_with_their_titles() -> None:
+    listed = re.findall(r"^\| (\d+) \| \[(.+)\]\(([^)]+)\)", (DOCS / "decisions/README.md").read_text(), re.MULTILINE)
+    pages = sorted(path.name for path in DOCS.glob("decisions/0*.md"))
+    assert [name for _, _, name in listed] == pages
+    for number, (count, title, name) in enumerate(listed, 1):
+        assert (int(count), name[:5]) == (number, f"{number:04}-")
+        assert (DOCS / "decisions" / name).read_text().startswith(f"# {number}. {title}\n")
+
+
 def test_tree_in_contributing_lists_every_module() -> None:
     """Without `__init__.py` files that contain only a docstring."""
     tree = (REPOSITORY / "CONTRIBUTING.md").read_text().partition("```\nsrc/roost/\n")[2].partition("```")[0]
