@@ -194,7 +194,7 @@ def test_one_round_has_no_warm_up(bench: Bench) -> None:
     assert (len(ran), len(rows["a"].seconds)) == (1, 1)
 
 
-def test_a_failure_ends_the_benchmark_with_what_the_command_said(bench: Bench) -> None:
+def test_a_failure_ends_the_benchmark_with_the_output_of_the_command(bench: Bench) -> None:
     with pytest.raises(SystemExit, match="`a` failed:\nno luck"):
         bench.in_turn([Case("a", bench.runs("/bin/sh", "-c", "echo no luck >&2; exit 3"))], 2)
 

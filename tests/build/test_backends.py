@@ -85,7 +85,7 @@ def test_two_pythons_at_once_in_one_source_tree(backed: Project, tmp_path: Path)
     assert len({out for _, out, _ in ended}) == builds(backed) == 2
 
 
-def test_wheel_whose_record_leaves_itself_out_is_taken_for_whole(tmp_path: Path, wheels: Path) -> None:
+def test_wheel_whose_record_leaves_itself_out_is_counted_as_complete(tmp_path: Path, wheels: Path) -> None:
     """As a small backend in the source tree may make one; uv completes such a `RECORD`, with a wrong size."""
     made = Project(tmp_path / "work" / "project", wheels)
     package(made, ".", more=uv_table(made))

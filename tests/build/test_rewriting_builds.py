@@ -54,7 +54,7 @@ def test_build_that_restores_what_it_writes_is_published(rewriting: Project) -> 
     [("notes.txt more.txt", "notes.txt"), ("uv.lock", "uv.lock")],
     ids=["another file in each build", "what the installer reads"],
 )
-def test_other_writers_are_not_taken_for_the_build(rewriting: Project, names: str, last: str) -> None:
+def test_other_writers_are_not_counted_as_the_build(rewriting: Project, names: str, last: str) -> None:
     rewriting.file("rewritten.txt", names)
     said = refused(rewriting)
     assert f"`{rewriting.root}/{last}` changed during each of 3 builds" in said

@@ -153,7 +153,7 @@ def test_source_that_does_not_compile_stops_nothing(project: Project, tmp_path: 
     assert zipfile.is_zipfile(folder / "elder-1.0-py3-none-any.whl")
 
 
-def test_odd_names_among_the_sources_hinder_nothing(project: Project) -> None:
+def test_unusual_names_among_the_sources_do_no_harm(project: Project) -> None:
     """A link that leads nowhere, a folder with the name of a module, and modules behind a link."""
     project.write(dependencies=[])
     (project.root / "uv.lock").unlink(missing_ok=True)

@@ -75,7 +75,7 @@ def test_sync_of_one_and_of_all_environments(project: Project) -> None:
     assert project.roost("sync", env=dict(os.environ) | {"ROOST_ENV": "bare"}).stdout == f"{bare}\n"
 
 
-def test_sync_of_all_goes_on_after_one_that_fails(project: Project) -> None:
+def test_sync_of_all_continues_after_one_that_fails(project: Project) -> None:
     project.edit(
         "pyproject.toml", "[tool.roost]\n", '[tool.roost]\n[tool.roost.envs.a]\npython = "3.99"\n[tool.roost.envs.b]\n'
     )
@@ -333,7 +333,7 @@ def test_only_the_owner_may_enter_and_read(project: Project) -> None:
         assert stat.S_IMODE(path.lstat().st_mode) == (0o700 if path.is_dir() else 0o600), path
 
 
-def test_folder_tells_git_and_backups_to_leave_it_alone(project: Project) -> None:
+def test_folder_is_ignored_by_git_and_backups(project: Project) -> None:
     run(["git", "init", "--quiet"], cwd=project.root, check=True)
     project.python("pass")
     assert (project.store / ".gitignore").read_text() == "*\n"

@@ -212,7 +212,7 @@ def test_lock_file_that_does_not_parse_is_named(ready: Project) -> None:
     assert "line 2" in said
 
 
-def test_lock_file_out_of_date_is_said_and_not_changed(ready: Project) -> None:
+def test_lock_file_out_of_date_is_reported_and_not_changed(ready: Project) -> None:
     lock = (ready.root / "uv.lock").read_bytes()
     ready.edit("pyproject.toml", '["banana"]', '["cherry"]')
     said = refused(ready)

@@ -112,7 +112,7 @@ def test_status_in_a_pipe_fits_and_has_no_colour(built: Project) -> None:
 
 
 @pytest.mark.slow
-def test_status_tells_a_superseded_venv_from_what_a_killed_build_left(slow_project: SlowProject) -> None:
+def test_status_distinguishes_a_superseded_venv_from_what_a_killed_build_left(slow_project: SlowProject) -> None:
     slow_project.file("slow.txt", "0")
     slow_project.roost("sync")
     slow_project.roost("sync", "--refresh")
@@ -288,7 +288,7 @@ def test_doctor_without_flock(built: Project) -> None:
     assert wrong["text"] == "flock does not work (No locks available)"
 
 
-def test_doctor_finds_what_is_odd(project: Project, slow_project: SlowProject) -> None:
+def test_doctor_finds_what_is_wrong(project: Project, slow_project: SlowProject) -> None:
     run(["git", "init", "-q"], cwd=project.root, check=True)
     (project.root / ".venv").symlink_to(".roost/.venv/default")
     project.roost("run", "python", "-c", "pass")
@@ -322,7 +322,7 @@ def test_doctor_names_hooks_that_depend_on_a_venv(project: Project) -> None:
     assert "names a venv" not in project.roost("doctor").stdout
 
 
-def test_doctor_goes_on_after_a_pyproject_that_does_not_parse(project: Project) -> None:
+def test_doctor_continues_after_a_pyproject_that_does_not_parse(project: Project) -> None:
     project.file("pyproject.toml", "[project\n")
     got = project.roost("doctor")
     assert got.returncode == 125

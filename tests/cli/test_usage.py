@@ -90,7 +90,7 @@ def test_closed_standard_streams_cost_nothing(built: Project) -> None:
     assert (built.root / "ran").exists()
 
 
-def test_uv_that_is_nowhere_is_said(project: Project, tmp_path: Path) -> None:
+def test_uv_that_is_nowhere_is_reported(project: Project, tmp_path: Path) -> None:
     hidden = tmp_path / "hidden"
     hidden.mkdir()
     (hidden / "uv.py").write_text("raise ImportError\n")
@@ -99,7 +99,7 @@ def test_uv_that_is_nowhere_is_said(project: Project, tmp_path: Path) -> None:
     assert "`uv` is neither installed next to roost nor on PATH: `pip install uv`" in said
 
 
-def test_project_in_a_folder_with_odd_letters(project: Project) -> None:
+def test_project_in_a_folder_with_unusual_letters(project: Project) -> None:
     strange = project.root.parent / "a b'\"\\ü%2F\n$x"
     shutil.move(project.root, strange)
     moved = Project(strange, project.wheels)

@@ -60,7 +60,7 @@ def test_legible_is_what_a_terminal_would_show_in_the_end() -> None:
 
 
 @pytest.mark.slow
-def test_odd_folder_on_a_terminal_and_in_a_pipe(odd: Project) -> None:
+def test_unusual_folder_on_a_terminal_and_in_a_pipe(odd: Project) -> None:
     run(["git", "init", "-q"], cwd=odd.root, check=True)
     got = odd.roost("sync")
     assert got.returncode == 0, got.stderr

@@ -225,7 +225,7 @@ def test_login_in_an_address_is_taken_out(text: str, without: str) -> None:
     assert without_secrets(text) == without
 
 
-def test_value_of_a_variable_is_taken_out_where_its_name_tells(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_value_of_a_variable_is_masked_if_its_name_suggests_a_secret(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("UV_INDEX_PRIVATE_PASSWORD", "correct horse")
     monkeypatch.setenv("SHORT_TOKEN", "main")
     monkeypatch.setenv("NAME", "somebody")

@@ -261,7 +261,7 @@ def _gist(line: str) -> str:
 
 
 @pytest.mark.parametrize("block", [*blocks("console")], ids=str)
-def test_what_a_console_shows_is_what_is_said(block: Block, sample: Project) -> None:
+def test_what_a_console_block_shows_is_printed(block: Block, sample: Project) -> None:
     steps = re.split(r"^\$ ", block.text, flags=re.MULTILINE)[1:]
     assert steps
     for step in steps:

@@ -129,7 +129,7 @@ def test_hooks_work_with_the_short_path_of_a_gui_client(hooked: HookedProject) -
 
 
 @pytest.mark.parametrize("command", ["install", "uninstall"])
-def test_outside_of_git_is_said(hooked: HookedProject, command: str) -> None:
+def test_outside_of_git_is_reported(hooked: HookedProject, command: str) -> None:
     shutil.rmtree(hooked.root / ".git")
     got = hooked.roost("hook", command)
     assert got.returncode == 125

@@ -221,7 +221,7 @@ def test_checkout_of_a_state_that_cannot_be_built_succeeds(moving: HookedProject
 
 
 @pytest.mark.normally(way=["core.hooksPath"])
-def test_state_without_a_project_is_no_fault(moving: HookedProject) -> None:
+def test_state_without_a_project_is_no_error(moving: HookedProject) -> None:
     moving.git("checkout", "--quiet", "--orphan", "empty")
     moving.git("rm", "-rf", "--quiet", "pyproject.toml", "uv.lock")
     moving.git("commit", "--quiet", "--no-verify", "--message", "Empty")

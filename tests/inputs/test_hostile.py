@@ -96,7 +96,7 @@ STRIDE = 9  # in the normal suite, of all cells every so many
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", INPUTS)
-def test_odd_input(tmp_path: Path, wheels: Path, name: str, soak: float) -> None:
+def test_unusual_input(tmp_path: Path, wheels: Path, name: str, soak: float) -> None:
     """What no environment can be made from is refused by all commands, at once; the rest gives a fingerprint."""
     make, outcomes = INPUTS[name]
     first = list(INPUTS).index(name) * len(outcomes)
@@ -123,7 +123,7 @@ def test_odd_input(tmp_path: Path, wheels: Path, name: str, soak: float) -> None
 
 
 @pytest.mark.parametrize("shape", [file_shapes.zero, pytest.param(file_shapes.fifo, marks=pytest.mark.slow)])
-def test_input_of_a_ready_project_that_becomes_odd(project: Project, shape: file_shapes.Shape) -> None:
+def test_input_of_a_ready_project_that_becomes_unusual(project: Project, shape: file_shapes.Shape) -> None:
     """Warm starts look at inputs without opening them."""
     project.python("pass")
     start_until_indexed(project)

@@ -154,7 +154,7 @@ def test_empty_workspace_is_one(virtual: Project) -> None:
     assert FoundProject.at(str(rose.root), Inputs()).root == str(rose.root)
 
 
-def test_faults_of_a_workspace_are_none_of_the_business_of_others(virtual: Project) -> None:
+def test_faults_of_a_workspace_do_not_concern_other_projects(virtual: Project) -> None:
     virtual.file("packages/red/pyproject.toml", "project = 3\n")
     assert f"`project` in `{virtual.root}/packages/red/pyproject.toml` must be a table" in refused(virtual)
     virtual.edit("pyproject.toml", MEMBERS, f"{MEMBERS}\nworkspace.exclude = ['packages/blue']")

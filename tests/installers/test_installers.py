@@ -17,7 +17,7 @@ from tests.lib.wheels import make_wheel
 
 
 @pytest.mark.slow
-def test_order_of_choice_and_what_is_said_of_two_locks(plain: Project) -> None:
+def test_order_of_choice_and_the_message_about_two_locks(plain: Project) -> None:
     """Each file that is added comes before those that were there; the message names the loser."""
     plain.file("requirements.txt", "cherry\n")
     assert "with uv (pyproject.toml, no uv.lock)" in said(plain)

@@ -46,7 +46,7 @@ def test_locks_that_are_not_taken_may_be_broken(plain: Project, kind: str) -> No
 
 
 @pytest.mark.parametrize("name", ORDER)
-def test_lock_that_is_taken_and_broken_is_said_before_any_build(plain: Project, name: str) -> None:
+def test_lock_that_is_taken_and_broken_is_reported_before_any_build(plain: Project, name: str) -> None:
     """Never is the next one taken instead."""
     plain.file(name, BROKEN)
     for other in ORDER[ORDER.index(name) + 1 :]:

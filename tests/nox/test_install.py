@@ -273,7 +273,7 @@ def test_reading_commands_need_no_venv_of_their_own(built: Project) -> None:
     assert got.stdout.splitlines()[-1] == str(shared)
 
 
-def test_install_that_cannot_be_seen_is_answered_with_a_new_venv(project: Project) -> None:
+def test_install_that_cannot_be_seen_leads_to_a_new_venv(project: Project) -> None:
     """An installer behind another program changes the shared venv; the next session does not run in it any more."""
     shared, _ = _shared(project)
     hidden = f"session.run('sh', '-c', '{UV} pip install --quiet cherry', external=True)"
@@ -285,7 +285,7 @@ def test_install_that_cannot_be_seen_is_answered_with_a_new_venv(project: Projec
     assert f"`cherry 1.0` was added to `{shared.name}`" in got.stderr
 
 
-def test_install_outside_of_the_environment_is_none_of_roosts_business(built: Project, tmp_path: Path) -> None:
+def test_install_outside_of_the_environment_is_not_intercepted(built: Project, tmp_path: Path) -> None:
     other = tmp_path / "other"
     run([UV, "venv", "--quiet", other], check=True)
     install = f"session.run({UV!r}, 'pip', 'install', '--quiet', '--python', {str(other)!r}, 'cherry', external=True)"

@@ -4,7 +4,7 @@ from tests.lib.nox_sessions import nox, session, write_noxfile
 from tests.lib.projects import Project
 
 
-def test_missing_program_is_answered_with_where_to_add_it(built: Project) -> None:
+def test_missing_program_leads_to_where_to_add_it(built: Project) -> None:
     write_noxfile(built, session("tests", "session.run('no-such-tool', '-q')"))
     got = nox(built)
     assert got.returncode == 1

@@ -161,7 +161,7 @@ def test_killed_builder_of_an_own_venv_leaves_the_others_unharmed(
     assert len(slow_project.venvs()) == 1
 
 
-def test_install_that_was_killed_is_not_taken_for_a_whole_one(project: Project, tmp_path: Path) -> None:
+def test_install_that_was_killed_is_not_counted_as_complete(project: Project, tmp_path: Path) -> None:
     go = tmp_path / "go"
     late = (
         f"import pathlib; pathlib.Path({str(go)!r}).touch(); import os, signal; os.kill(os.getppid(), signal.SIGKILL)"

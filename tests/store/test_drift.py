@@ -292,7 +292,7 @@ def test_interpreter_that_is_only_touched_rebuilds_nothing(project: Project, fak
     assert len(project.journal("build")) == 1
 
 
-def test_vanished_interpreter_is_answered_with_another(
+def test_vanished_interpreter_leads_to_another(
     project: Project, fake: FakePython, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     assert project.python(BASE).stdout == f"{fake.folder}\n"
@@ -350,7 +350,7 @@ def test_start_with_a_python_of_its_own_makes_no_link(project: Project, fake: Fa
     assert run([project.store / ".venv/default/bin/python", "-c", BASE]).stdout == f"{fake.folder}\n"
 
 
-def test_interpreter_that_does_not_run_is_said(project: Project, fake: FakePython) -> None:
+def test_interpreter_that_does_not_run_is_reported(project: Project, fake: FakePython) -> None:
     fake.program.write_text("#!/bin/sh\necho broken >&2\nexit 3\n")
     got = project.python("open('ran', 'w')")
     assert got.returncode == 125

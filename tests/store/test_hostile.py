@@ -174,7 +174,7 @@ def bench(project: Project, monkeypatch: pytest.MonkeyPatch) -> Bench:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("thing", OUTCOMES)
-def test_odd_thing_in_the_folder(bench: Bench, thing: str, soak: float) -> None:
+def test_unusual_thing_in_the_folder(bench: Bench, thing: str, soak: float) -> None:
     """In the normal suite some of the shapes, each in one state and by one door; with `--soak` all of them."""
     cells = [(cell, state, door) for cell in CELLS for state in ("ready", "stale") for door in DOORS]
     chosen = [where for number, where in enumerate(cells) if soak or number % STRIDE == 0]
@@ -196,7 +196,7 @@ def test_odd_thing_in_the_folder(bench: Bench, thing: str, soak: float) -> None:
     ids=lambda shape: shape.__name__,
 )
 @pytest.mark.normally(shape=[file_shapes.link, file_shapes.fifo])
-def test_odd_thing_in_place_of_a_venv_is_collected(bench: Bench, shape: file_shapes.Shape) -> None:
+def test_unusual_thing_in_place_of_a_venv_is_collected(bench: Bench, shape: file_shapes.Shape) -> None:
     """With its lease, whatever that is; and nothing of it is left, nor missing elsewhere."""
     for thing in ("venv", "lease"):
         bench.fresh(indexed=False)
@@ -299,7 +299,7 @@ def test_files_of_another_project(bench: Bench, wheels: Path, soak: float) -> No
 
 
 @pytest.mark.slow
-def test_odd_journal_is_read_as_far_as_it_is_one(bench: Bench) -> None:
+def test_unusual_journal_is_read_as_far_as_it_is_one(bench: Bench) -> None:
     """Nothing is waited for, neither a writer nor an end."""
     bench.fresh(indexed=False)
     path = FILES["journal"](bench.project)
@@ -318,7 +318,7 @@ def test_odd_journal_is_read_as_far_as_it_is_one(bench: Bench) -> None:
         path.write_text(text)
 
 
-def test_venv_by_a_link_is_not_taken_for_one(bench: Bench) -> None:
+def test_venv_by_a_link_is_not_counted_as_one(bench: Bench) -> None:
     """Even the thing itself, moved away: who moved it may do anything there."""
     bench.fresh(indexed=False)
     venv = _venv(bench.project)

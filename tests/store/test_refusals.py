@@ -197,7 +197,7 @@ def test_file_system_without_flock(project: Project, error: str, state: str) -> 
     ) in said
 
 
-def test_other_failure_of_flock_is_not_taken_for_a_lock(project: Project) -> None:
+def test_other_failure_of_flock_is_not_counted_as_a_lock(project: Project) -> None:
     if shutil.which("strace") is None:
         pytest.skip("there is no `strace`, which makes flock fail")
     faulty = ["strace", "-f", "-qq", "-o", "/dev/null", "-e", "trace=flock", "-e", "inject=flock:error=EIO"]

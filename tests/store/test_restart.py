@@ -168,7 +168,7 @@ def test_empty_file_in_uvs_cache_is_not_built_again(project: Project) -> None:
     assert project.python("import apple.later").returncode == 0
 
 
-def test_edit_through_a_hard_link_is_said(project: Project) -> None:
+def test_edit_through_a_hard_link_is_reported(project: Project) -> None:
     """The edit is in the cache, and so in every venv from now on; nothing but its size tells."""
     start_until_indexed(project)
     (venv,) = project.venvs()

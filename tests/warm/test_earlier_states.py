@@ -261,7 +261,7 @@ def test_file_that_is_junk_leads_nowhere(branches: Branches) -> None:
 
 
 @pytest.mark.slow
-def test_odd_things_in_its_place(branches: Branches) -> None:
+def test_unusual_things_in_its_place(branches: Branches) -> None:
     """A folder, a FIFO, a link: neither read nor waited for."""
     path = branches.past("B")
     for put in (Path.mkdir, os.mkfifo, lambda path: path.symlink_to("/dev/zero")):

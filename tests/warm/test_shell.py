@@ -159,14 +159,14 @@ def test_whatever_changed_is_handed_over(project: Project, dash: Shell, change: 
 @pytest.mark.parametrize(
     "env", [{"ROOST_DIR": "/nowhere"}, {"ROOST_ENV": "a/b"}, {"ROOST_ENV": "a b"}, {"ROOST_ENV": "$(id)"}, {"PATH": ""}]
 )
-def test_odd_surroundings_are_handed_over(warm: Project, dash: Shell, env: dict[str, str]) -> None:
+def test_unusual_surroundings_are_handed_over(warm: Project, dash: Shell, env: dict[str, str]) -> None:
     dash.only_note()
     run([dash.script, "python", "-c", "pass"], cwd=warm.root, env=dict(os.environ) | env)
     assert dash.handed_over()
 
 
 @pytest.mark.parametrize("words", [[], ["-h"], ["--env", "default", "python", "-V"], ["./here"], [""], ["absent"]])
-def test_odd_commands_are_handed_over(warm: Project, dash: Shell, words: list[str]) -> None:
+def test_unusual_commands_are_handed_over(warm: Project, dash: Shell, words: list[str]) -> None:
     dash.only_note()
     run([dash.script, *words], cwd=warm.root)
     assert dash.handed_over()
@@ -277,7 +277,7 @@ def test_index_that_is_junk_is_handed_over(warm: Project, shell: Shell) -> None:
     "name", ["with space", 'it\'s "quoted"', "-n", "ünï", "$HOME `id` *", "back\\slash", "new\nline", "a\ttab"]
 )
 @pytest.mark.paired("shell", "name")
-def test_odd_project_paths(tmp_path: Path, wheels: Path, shell: Shell, name: str) -> None:
+def test_unusual_project_paths(tmp_path: Path, wheels: Path, shell: Shell, name: str) -> None:
     project = Project(tmp_path / "work" / "odd" / name, wheels)
     project.write(dependencies=["apple"], name="odd")
     assert project.python("pass").returncode == 0
