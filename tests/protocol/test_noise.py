@@ -68,8 +68,11 @@ def give_away(folder: Path) -> str:
 
 @pytest.mark.parametrize("fault", [damage_index, give_away], ids=lambda fault: fault.__name__)
 def test_git_that_fails_has_not_shown_that_it_tracks_nothing(project: Project, fault: Callable[[Path], str]) -> None:
+    """Of a new `.roost` git is not asked, so this one exists, and the next start has to build."""
+    assert project.roost("sync").returncode == 0
     git("init", "--quiet", cwd=project.root)
     cause = fault(project.root)
+    project.edit("pyproject.toml", "[tool.roost]", "[tool.mine]\nx = 1\n[tool.roost]")
     said = refused(project)
     assert said.startswith(f"roost: git cannot tell whether it tracks `{project.store}` ({cause}")
     assert f"): make `git status` work in `{project.root}`, or set `ROOST_DIR`" in said

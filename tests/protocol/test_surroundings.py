@@ -43,6 +43,12 @@ def both_ways(project: Project, *prefix: str, **options: Any) -> None:
     assert integrity.of_markers(project.store) == []
 
 
+@pytest.fixture(autouse=True)
+def default_cache(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let roost choose the folder of its caches, as for most users."""
+    monkeypatch.delenv("ROOST_CACHE_DIR")
+
+
 VARIABLES = ["HOME PATH TMPDIR USER LOGNAME SHELL PWD", "TMPDIR", "HOME", "PATH"]
 
 
