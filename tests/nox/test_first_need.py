@@ -23,6 +23,11 @@ REPLACING = {
         f"session.run_install('uv', '--quiet', 'sync', '--no-default-groups', {AT_THE_LOCATION})",
         "['apple']\n",
     ),
+    "sync to a variable, after a command": (
+        "session.env['UV_PROJECT_ENVIRONMENT'] = session.virtualenv.location; session.run('python', '-c', '');"
+        " session.run_install('uv', '--quiet', 'sync', '--no-default-groups', external=True)",
+        "['apple']\n",
+    ),
     "pip sync": ("session.run('uv', '--quiet', 'pip', 'sync', 'requirements.txt')", "['cherry']\n"),
 }
 

@@ -111,10 +111,22 @@ class RoostEnv(VirtualEnv):
         return not self._reused
 
     def need(self) -> None:
-        """Get and lease the shared venv, unless the session has a venv."""
+        """Get and lease the shared venv, unless the session has a venv, or told uv to make one at its location."""
         if not self._venv:
             with _reported(self.interpreter):
-                self._share(self._acquire())
+                if self.env.get("UV_PROJECT_ENVIRONMENT") == self.location:
+                    self._get_own("UV_PROJECT_ENVIRONMENT", empty=True)
+                else:
+                    self._share(self._acquire())
+
+    def _get_own(self, why: str, *, empty: bool) -> "SessionVenv":
+        from roost.nox import session_venv  # noqa: PLC0415 - not on a warm start
+
+        files.remove(self._note)
+        logger.info(f"roost: `{why}`: the session gets a venv of its own")
+        self._own = session_venv.make(self._request()._replace(empty=empty))
+        self._use(self.location)
+        return self._own
 
     def _share(self, shared: Environment) -> None:
         """Use the venv `shared`, which stays leased until this process ends, unless the session has one of its own."""
@@ -275,20 +287,16 @@ class RoostEnv(VirtualEnv):
         from roost.nox import session_venv  # noqa: PLC0415 - not without an installer
 
         with _reported(self.interpreter):
-            if self._own is None:
-                files.remove(self._note)
-                logger.info(f"roost: `{change.words}`: the session gets a venv of its own")
-                self._own = session_venv.make(self._request()._replace(empty=change.replaces))
-                self._use(self.location)
-            self._own.begin()
+            own = self._own or self._get_own(change.words, empty=change.replaces)
+            own.begin()
         with contextlib.ExitStack() as stack:
             if change.builds:
                 with _reported(self.interpreter):
                     stack.enter_context(session_venv.building_in_tree(self._request()))
-                    stack.enter_context(self._own.lend(f"{self._label}: {change.words}"))
+                    stack.enter_context(own.lend(f"{self._label}: {change.words}"))
             yield
         with _reported(self.interpreter):
-            self._own.complete()
+            own.complete()
 
 
 @contextlib.contextmanager
