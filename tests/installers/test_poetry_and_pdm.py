@@ -143,3 +143,26 @@ def test_venvs_of_the_tool_itself_are_left_alone(locked: Project, tool: str) -> 
 
 def _files(venv: Path) -> list[Path]:
     return sorted(path for path in venv.rglob("*") if "__pycache__" not in path.parts)
+
+
+ELSEWHERE = {
+    "poetry": {"POETRY_VIRTUALENVS_CREATE": "false", "POETRY_VIRTUALENVS_IN_PROJECT": "true"},
+    "pdm": {
+        "PDM_IGNORE_ACTIVE_VENV": "1",
+        "PDM_LOCKFILE": "other.lock",
+        "PDM_NO_EDITABLE": "1",
+        "PDM_NO_SELF": "1",
+        "PDM_PROJECT": "/nowhere",
+        "PDM_USE_VENV": "false",
+    },
+}
+
+
+@pytest.mark.slow
+@pytest.mark.normally(tool=["pdm"])
+def test_variables_that_lead_the_tool_elsewhere(locked: Project, tool: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """To another venv, project or lock file; or that leave out the project, or make a copy of it."""
+    for name, value in ELSEWHERE[tool].items():
+        monkeypatch.setenv(name, value)
+    assert installed(locked) == ALL
+    assert "site-packages" not in locked.python("import project; print(project.__file__)").stdout

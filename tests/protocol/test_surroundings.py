@@ -61,6 +61,18 @@ def test_variables_that_are_not_set(project: Project, names: str) -> None:
     both_ways(project, env=env)
 
 
+def test_locale_of_another_encoding_is_the_same_project(tmp_path: Path, wheels: Path) -> None:
+    """Also with a path whose letters that encoding lacks, or writes in another way."""
+    project = Project(tmp_path / "work/prøjekt", wheels)
+    project.write(dependencies=["apple"], name="project")
+    ascii_only = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    both_ways(project)
+    project.edit("pyproject.toml", "[tool.roost]", "# a comment\n[tool.roost]")  # so that the state is read anew
+    both_ways(project, env=dict(os.environ) | ascii_only, encoding="utf-8")
+    code = "import sys; print(sys.flags.utf8_mode, sys.getfilesystemencoding())"
+    assert project.python(code, env=dict(os.environ) | ascii_only).stdout == "0 ascii\n"
+
+
 @pytest.mark.parametrize("home", ["relative", "~", ""])
 def test_home_that_is_no_absolute_path(project: Project, home: str) -> None:
     """As for a user that is in no list of users, and has no `HOME`: `~` is not replaced then."""

@@ -111,4 +111,8 @@ def _fail(text: str, status: int) -> int:
 
 def main() -> int:
     """Command-line entry point. Returns the exit status."""
+    if sys.getfilesystemencoding() != "utf-8":
+        # With a locale of another encoding, a path is another text, so another project. The variable `PYTHONUTF8` would
+        # reach the command, an option does not.
+        os.execv(sys.executable, [sys.executable, "-X", "utf8", *sys.orig_argv[1:]])  # noqa: S606 - it becomes that
     return _guarded(_dispatch)

@@ -8,8 +8,14 @@ from roost.inputs.project import Project
 from roost.installers import tools
 from roost.installers.base import Run, Target, active, each
 
-# A `.pdm-python` that PDM wrote earlier leads to another environment.
-_VARIABLES = {"PDM_IGNORE_SAVED_PYTHON": "1", "PDM_CHECK_UPDATE": "0", "PDM_NON_INTERACTIVE": "1"}
+# A `.pdm-python` that PDM wrote earlier leads to another environment, and with the setting `python.use_venv = false`,
+# PDM installs into `__pypackages__`.
+_VARIABLES = {
+    "PDM_IGNORE_SAVED_PYTHON": "1",
+    "PDM_USE_VENV": "1",
+    "PDM_CHECK_UPDATE": "0",
+    "PDM_NON_INTERACTIVE": "1",
+}
 
 
 class PdmSync:
