@@ -12,18 +12,19 @@ from tests.lib import integrity
 from tests.lib.file_shapes import NOBODY
 from tests.lib.namespaces import namespace
 from tests.lib.processes import ROOST, ROOST_RUN, finish, run, start
-from tests.lib.projects import Project, SlowProject, builds
+from tests.lib.projects import Project, SlowProject, builds, refused
 from tests.lib.variants import slow_after
 from tests.lib.venvs import FakePython
 
 DOORS = ([ROOST, "run"], [ROOST_RUN])
 PREFIX = "import sys; print(sys.prefix)"
 SETTING = (
-    "import os, resource, sys\n"
+    "import os, resource, signal, sys\n"
     "what, value, *command = sys.argv[1:]\n"
     "if what == 'umask': os.umask(int(value, 8))\n"
     "if what == 'files': resource.setrlimit(resource.RLIMIT_NOFILE, (int(value), int(value)))\n"
     "if what == 'close': [os.close(int(digit)) for digit in value]\n"
+    "if what == 'ignore': signal.signal(signal.Signals[value], signal.SIG_IGN)\n"
     "os.execv(command[0], command)\n"
 )
 
@@ -119,6 +120,14 @@ def test_mask_that_takes_everything(project: Project) -> None:
 @pytest.mark.parametrize("count", [pytest.param(64, marks=pytest.mark.slow), 20])
 def test_few_open_files(project: Project, count: int) -> None:
     both_ways(project, *under("files", count))
+
+
+def test_parent_that_ignores_the_end_of_children(project: Project) -> None:
+    """The kernel keeps no exit status then, and an installer that fails seems to succeed."""
+    ignored = under("ignore", "SIGCHLD")
+    both_ways(project, *ignored)
+    project.edit("pyproject.toml", "[tool.roost]\n", '[tool.roost]\ncommand = ["false"]\n')
+    assert "could not be built with command" in refused(project, prefix=ignored)
 
 
 @pytest.mark.parametrize("closed", ["0", "1", "2", "012"])

@@ -111,6 +111,7 @@ def spawn(  # noqa: PLR0913, PLR0917 - what `subprocess.Popen` takes
     Raises:
         RoostError: the program cannot be started.
     """
+    _keep_statuses()
     try:
         return subprocess.Popen(
             list(command),
@@ -125,6 +126,20 @@ def spawn(  # noqa: PLR0913, PLR0917 - what `subprocess.Popen` takes
     except OSError as error:
         message = f"`{command[0]}` cannot be started: {error.strerror}"
         raise RoostError(message) from error
+
+
+def _keep_statuses() -> None:
+    """Let programs have exit statuses. While SIGCHLD is ignored, every program seems to succeed (wait(2), NOTES).
+
+    Raises:
+        RoostError: this is a thread, which cannot change that.
+    """
+    if signal.getsignal(signal.SIGCHLD) == signal.SIG_IGN:  # by whatever started roost: exec passes it on
+        try:
+            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        except ValueError:
+            message = "this program ignores SIGCHLD, so it cannot tell whether an installer fails: let it not do that"
+            raise RoostError(message) from None
 
 
 def inheriting(descriptors: Sequence[int]) -> "dict[str, Any]":
