@@ -9,7 +9,7 @@ import pytest
 
 import roost
 from roost import warm
-from roost.warm import Selection
+from roost.warm import Selection, keys
 from tests.lib.packages import package, uv_table
 from tests.lib.processes import ROOST, ROOST_RUN, all_at_once, finish, run
 from tests.lib.projects import Project, builds, starts_warm
@@ -195,14 +195,14 @@ def test_keys_of_selections_lead_back_to_them() -> None:
     one = Selection(
         "a.b", python="cpython@3.12", groups=["x+y", "b=c"], no_groups=["d@e"], extras=["é/:%"], frozen=True
     )
-    again = warm.parse(one.key)
+    again = keys.parse(one.key)
     assert again
     assert all(getattr(again, name) == getattr(one, name) for name in Selection.__slots__)
     assert "/" not in one.key
     assert Selection(groups=["b", "a", "b"]).key == Selection(groups=["a", "b"]).key == "default+group=a+group=b"
     long = Selection(groups=[f"group{number}" for number in range(99)])
     assert len(long.key) < 30
-    assert warm.parse(long.key) is None
+    assert keys.parse(long.key) is None
     assert Selection("default@3.12").key != Selection(python="3.12").key
 
 

@@ -70,20 +70,16 @@ def sync(project: str, selection: Selection, words: Sequence[str]) -> None:
 
     Prints one line when it did something, or failed. Raises nothing that a user can cause.
     """
-    with _visible():
-        _sync_if_moved(project, selection, words)
-
-
-def _sync_if_moved(project: str, selection: Selection, words: Sequence[str]) -> None:
     stage, arguments = stage_of(words, os.environ)
-    try:
-        if _moved(stage, arguments) and variables.BUILDING not in os.environ:
-            _sync(real(project), selection, stage)
-    except (RoostError, OSError) as error:
-        why = " ".join(str(error).splitlines()[:2])
-        messages.warning(f"not synced after the {stage.removeprefix('post-')}: {why}; `roost sync` tries again")
-    except KeyboardInterrupt:
-        messages.warning("interrupted, so not synced: `roost sync` tries again")
+    with _visible():
+        try:
+            if _moved(stage, arguments) and variables.BUILDING not in os.environ:
+                _sync(real(project), selection, stage)
+        except (RoostError, OSError) as error:
+            why = " ".join(str(error).splitlines()[:2])
+            messages.warning(f"not synced after the {stage.removeprefix('post-')}: {why}; `roost sync` tries again")
+        except KeyboardInterrupt:
+            messages.warning("interrupted, so not synced: `roost sync` tries again")
 
 
 def _moved(stage: str, arguments: Sequence[str]) -> bool:

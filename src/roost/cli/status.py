@@ -1,6 +1,5 @@
 """`roost status`: the environments of a project, its venvs, and the processes in them."""
 
-import contextlib
 import json
 import os
 import time
@@ -21,7 +20,7 @@ from roost.store.venvs import Venv
 from roost.system import folders, paths
 from roost.system.paths import relative
 from roost.system.proc import Process
-from roost.warm import Selection
+from roost.warm import Selection, keys
 
 VERSION = 1  # of the output with `--json`; a field that is removed or changes its meaning raises it
 Word = Literal["ready", "missing", "stale", "building", "drifted"]
@@ -135,11 +134,8 @@ def _cache() -> CacheStatus:
 
 def _explicit(store: Store) -> list[Selection]:
     """Return the selections that were requested with options, such as a Python by nox."""
-    keys: set[str] = set()
-    for folder in ("index", "python"):
-        with contextlib.suppress(OSError):
-            keys |= {name.partition(paths.STATE)[0] for name in os.listdir(f"{store.view}/{folder}")}
-    found = (warm.parse(key) for key in sorted(keys))
+    names = [name for folder in ("index", "python") for name in folders.names_in(f"{store.view}/{folder}")]
+    found = (keys.parse(key) for key in sorted({name.partition(paths.STATE)[0] for name in names}))
     return [one for one in found if one and one.key != one.env]
 
 

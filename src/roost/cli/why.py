@@ -25,11 +25,11 @@ def why(selected: dict[str, Any], as_json: bool, project: str) -> None:
     selection = warm.select(**selected)
     name = selection.name
     answer = protocol.ask(protocol.Request(project, selection, 0.0, "roost why"))
-    latest = changes.newest(answer.store, answer.state) if answer.state else None
-    now = changes.since(latest, answer.state) if latest and answer.state else None
-    built = answer.marker if answer.marker == latest else None
-    before = changes.newest(answer.store, answer.state, built) if answer.state and built else None
-    then = changes.between(before, built) if before and built else None
+    now = then = None
+    if answer.state and (latest := changes.newest(answer.store, answer.state)):
+        now = changes.since(latest, answer.state)
+        if latest == answer.marker and (before := changes.newest(answer.store, answer.state, latest)):
+            then = changes.between(before, latest)
     if as_json:
         fields = {"version": 1, "environment": name, "ready": answer.marker is not None, "reason": answer.reason}
         fields |= {"parts": now.parts if now else [], "packages": now.packages if now else []}

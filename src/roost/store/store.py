@@ -40,10 +40,7 @@ class Store:
 
     def other_views(self) -> list[str]:
         """Return such folders of all paths but the one that came first."""
-        try:
-            return [f"{self.data}/at/{name}" for name in sorted(os.listdir(f"{self.data}/at"))]
-        except OSError:
-            return []
+        return [f"{self.data}/at/{name}" for name in sorted(folders.names_in(f"{self.data}/at"))]
 
     def here(self, venv: str) -> str:
         """Return the path here of a venv in this store, which another path of the checkout names differently."""

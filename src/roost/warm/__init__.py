@@ -98,7 +98,10 @@ class Selection:
 
     @property
     def key(self) -> str:
-        """The name of its files in the store, such as its index: `name`, and the Python that was asked for."""
+        """The name of its files in the store, such as its index: `name`, and the Python that was asked for.
+
+        `keys.parse` reads it.
+        """
         return self.name + self._at_python
 
     @property
@@ -158,24 +161,6 @@ def select(
     if frozen is None:
         frozen = os.environ.get("UV_FROZEN", "").lower() in _TRUE
     return Selection(env, python=python, groups=groups, extras=extras, frozen=frozen, **others)
-
-
-def parse(key: str) -> "Selection | None":
-    """Return the selection with this `key`, or None where the key has only a hash of its options."""
-    from urllib.parse import unquote  # noqa: PLC0415 - for `roost status`
-
-    name, _, python = key.partition("@")
-    env, *parts = name.split("+")
-    selected: dict[str, Any] = {"python": unquote(python) or None}
-    for part in parts:
-        field, equals, value = part.partition("=")
-        if equals and f"--{field}" in OPTIONS:
-            add_option(selected, f"--{field}", unquote(value))
-        elif f"--{field}" in SWITCHES:
-            selected[SWITCHES[f"--{field}"]] = True
-        else:
-            return None
-    return Selection(unquote(env), **selected)
 
 
 def _names(variable: str) -> "list[str]":
