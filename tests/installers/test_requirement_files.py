@@ -1,11 +1,15 @@
 """Requirement files in the layouts of pip-tools, and the project that they leave out or bring along."""
 
+import os
+import time
 from pathlib import Path
 
 import pytest
 
 from tests.lib.packages import BACKEND, InputParts, installed, package
-from tests.lib.projects import Project, refused
+from tests.lib.processes import ROOST, ROOST_RUN, run
+from tests.lib.projects import Project, builds, refused
+from tests.lib.wheels import make_wheel
 
 FILES = "[tool.roost]\nrequirements = ['requirements/*.txt']\n"
 
@@ -39,6 +43,25 @@ def test_glob_names_all_files_and_leaves_the_project_out(layered: Project) -> No
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("door", [[ROOST, "run"], [ROOST_RUN]], ids=["python", "shell"])
+def test_variable_in_a_requirements_file_counts(plain: Project, tmp_path: Path, door: list[str]) -> None:
+    """In any line, and on a warm start. A login in a URL changes nothing that is installed."""
+    older = make_wheel(tmp_path, "apple", "1.0").parent
+    plain.file("pyproject.toml", "[tool.roost]\nrequirements = ['main.txt']\n")
+    plain.file("main.txt", "--no-index\n--find-links ${LINKS}  # ${COMMENT}\n-i https://${LOGIN}@localhost:1/\napple\n")
+    code = "import apple; print(apple.VERSION)"
+    folders = {older: "1.0\n", plain.wheels: "2.0\n"}
+    for _ in range(2):
+        for folder, version in folders.items():
+            for login in ("", "me:secret"):
+                env = dict(os.environ) | {"LINKS": str(folder), "LOGIN": login, "COMMENT": login}
+                assert run([*door, "python", "-c", code], cwd=plain.root, env=env).stdout == version
+                time.sleep(0.03)  # so that there is an index
+    assert builds(plain) == 2
+    got = run([*door, "python", "-c", "pass"], cwd=plain.root, env=env | {"PYTHONPROFILEIMPORTTIME": "1"})
+    assert "roost.protocol" not in got.stderr
+
+
 def test_project_is_installed_along_as_an_editable_with_extras(layered: Project) -> None:
     configure(layered, f"{FILES}project = true\n")
     assert installed(layered) == "apple 1.0 banana 1.0 project 1.0"

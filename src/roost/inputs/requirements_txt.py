@@ -9,6 +9,7 @@ from roost.console.redact import without_secrets
 from roost.errors import RoostError
 from roost.inputs.files import ARCHIVES, Inputs
 from roost.inputs.project import Project
+from roost.inputs.uv_settings import without_login
 from roost.system.paths import joined
 
 ALONE = "requirements.txt"
@@ -28,6 +29,8 @@ class Found(NamedTuple):
     """Each file, and the files that it includes."""
     local: list[str]
     """Folders and archives."""
+    variables: set[str]
+    """The environment variables in them, `${NAME}`, other than logins in URLs."""
 
 
 def conventional(project: Project, inputs: Inputs) -> list[str]:
@@ -43,7 +46,7 @@ def follow(project: Project, inputs: Inputs, names: list[str]) -> Found:
     Raises:
         RoostError: a file is missing, cannot be read, is a URL, or includes itself.
     """
-    found = Found([], [])
+    found = Found([], [], set())
     for name in names:
         if _URL.match(name):
             message = (
@@ -67,8 +70,10 @@ def _follow(project: Project, inputs: Inputs, path: str, named_in: str, parents:
     if content is None:
         message = f"`{path}`, which {named_in} names, does not exist: create it, or remove its name"
         raise RoostError(message)
-    here = os.path.dirname(path)
-    for option, value in _lines(content.decode("utf-8-sig", "replace")):
+    here, text = os.path.dirname(path), content.decode("utf-8-sig", "replace")
+    lines = (_COMMENT.sub("", line) for line in text.splitlines())
+    found.variables.update(name for line in lines for name in _VARIABLE.findall(without_login(line)))
+    for option, value in _lines(text):
         if _URL.match(value):
             continue  # the installer downloads it
         value = _expanded(value, inputs)  # noqa: PLW2901 - the same, as the installer reads it

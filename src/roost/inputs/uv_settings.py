@@ -23,7 +23,12 @@ def values(names: Sequence[str]) -> Iterator[tuple[str, str]]:
     """
     for name in names:
         if value := os.environ.get(name):
-            yield name, _LOGIN.sub("://", value)
+            yield name, without_login(value)
+
+
+def without_login(text: str) -> str:
+    """Return `text` without the logins in its URLs."""
+    return _LOGIN.sub("://", text)
 
 
 def files(project: Project, names: Sequence[str]) -> list[str]:

@@ -18,7 +18,6 @@ class RequirementsInstall:
 
     kind: Literal["requirements"] = "requirements"
     makes_venv = False
-    variables = (*OF_BUILDS, *OF_RESOLUTIONS)
 
     def __init__(self, project: Project, settings: Settings, inputs: Inputs, names: list[str]) -> None:
         """Follow the files called `names`.
@@ -29,6 +28,9 @@ class RequirementsInstall:
         self.reason = ", ".join(names)
         self.names = names
         found = requirements_txt.follow(project, inputs, names)
+        present = {name for name in found.variables if os.environ.get(name)}
+        inputs.variables |= found.variables - present - {"PROJECT_ROOT"}  # `roost-run` does not notice that one is set
+        self.variables = (*OF_BUILDS, *OF_RESOLUTIONS, *sorted(present))
         self.files = [f"{project.root}/uv.toml", *found.files, *(path for path in found.local if os.path.isfile(path))]
         self._adds_project = settings.project and (bool(settings.extras) or project.root not in found.local)
         if self._adds_project and not ("project" in project.tables or is_package(project.root, project.tables, inputs)):
