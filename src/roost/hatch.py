@@ -5,7 +5,6 @@ hatch, as with hatch's default type.
 """
 
 import os
-import shlex
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -179,6 +178,8 @@ class RoostEnvironment(VirtualEnvironment):
         return super().run_shell_command(command, **options)
 
     def _refuse_installer(self, command: str, venv: str) -> None:
+        import shlex  # noqa: PLC0415 - not without an installer
+
         from roost.runners import install_commands  # noqa: PLC0415 - not without an installer
 
         try:
