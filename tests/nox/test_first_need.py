@@ -72,6 +72,15 @@ def test_install_that_no_shared_venv_answers_builds_none(slow_project: SlowProje
     assert len(own_venvs(slow_project, "tests")) == 1
 
 
+@pytest.mark.parametrize(("words", "shared"), [("'cherry>=1'", 0), ("'banana'", 1), ("'-c', 'none.txt', 'banana'", 1)])
+def test_package_that_the_lock_file_lacks_needs_no_shared_venv(project: Project, words: str, shared: int) -> None:
+    project.file("none.txt", "")
+    write_noxfile(project, session("tests", f"session.install({words})", FRUIT))
+    got = nox(project)
+    assert len(project.venvs()) == shared, got.stderr
+    assert got.stdout == ("['apple', 'banana', 'cherry']\n" if not shared else "['apple', 'banana']\n"), got.stderr
+
+
 def test_session_without_a_command_builds_nothing(project: Project) -> None:
     write_noxfile(project, session("tests", "print('ran')"))
     assert nox(project).stdout == "ran\n"

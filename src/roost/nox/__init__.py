@@ -243,12 +243,18 @@ class RoostEnv(VirtualEnv):
 
             scripts = paths.scripts(self._venv or self.location)
             change = install_commands.read(args, options, self.location, scripts)
-            if self._venv or (change and change.needs_own):
+            if self._venv or (change and (change.needs_own or self._never_has(change))):
                 return change
         if not self._venv:
             self.need()
             return self.read(args, options)
         return None
+
+    def _never_has(self, change: "Change") -> bool:
+        from roost.nox import session_venv  # noqa: PLC0415 - not without an installer
+
+        with _reported(self.interpreter):
+            return bool(change.names) and session_venv.never_has(self._request(), change.names)
 
     def require(self, args: Sequence[Any], options: dict[str, Any]) -> None:
         """Fail with roost's sentence where nox would find no program, since its own names no cure.
@@ -270,7 +276,7 @@ class RoostEnv(VirtualEnv):
 
     def lacks(self, change: "Change") -> bool:
         """Return whether the shared venv, in which the session still runs, lacks something that `change` installs."""
-        if self._own is not None or change.needs_own:
+        if self._own is not None or not self._venv or change.needs_own:
             return True
         from roost.runners import dry_run  # noqa: PLC0415 - not without an installer
 
