@@ -109,7 +109,7 @@ class Draft(NamedTuple):
 
 
 def draft(start: str, selection: Selection) -> Draft:
-    """Read the project around `start`, and what it says about `selection`.
+    """Read the project around `start`, and its settings for `selection`.
 
     Raises:
         UsageError: an option of `selection` is not valid for this project.

@@ -98,7 +98,7 @@ def build(
 ) -> str | None:
     """Fill the attempt and check its health. Returns None, or why that failed, with what matters of the output.
 
-    `reason` says why it is built, for people. With `refresh`, local projects are built again. An `empty` venv has no
+    `reason` is why it is built, for people. With `refresh`, local projects are built again. An `empty` venv has no
     packages.
     """
     env, chosen = state.settings.name, state.installer

@@ -156,7 +156,7 @@ class Provider:
         return f"sha256={base64.urlsafe_b64encode(digest).decode().rstrip('=')}"
 
     def add(self, *, complete: bool) -> None:
-        """Add what was compiled to `files` and to the cache. `complete` tells whether the compiler could do its work.
+        """Add what was compiled to `files` and to the cache. `complete` is whether the compiler ended well.
 
         Raises:
             OSError: the cache cannot be written.

@@ -87,6 +87,6 @@ class Wait:
             messages.step(f"waiting for {self._what}, held by {self.holder}")
 
     def end(self) -> None:
-        """Replace the live line on a terminal by one that stays and says how long the wait was."""
+        """Replace the live line on a terminal by one that stays, with the length of the wait."""
         if messages.clear():
             messages.step(f"waited {self.waited:.1f} s for {self._what}, held by {self.holder}")

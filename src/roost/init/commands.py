@@ -51,7 +51,7 @@ class _StaysError(Exception):
 def translate(text: str, around: Surroundings, *, begins: bool = True) -> Translation:
     """Replace each command in `text` that starts a tool in the project's environment by one that uses roost.
 
-    `begins` says whether a command begins at the start of `text`; else one begins only after a separator.
+    `begins` is whether a command begins at the start of `text`; else one begins only after a separator.
     """
     new, done = "", 0
     tools: list[str] = []
@@ -145,7 +145,7 @@ def _tools(command: str) -> list[str]:
     words = words[1:] if words[0] == "roost-run" else words[2:]
     while len(words) > 1 and words[0].startswith("-"):
         name, equals, _ = words[0].partition("=")
-        if name in warm.OPTIONS and name != "--python":  # the command says itself what it needs
+        if name in warm.OPTIONS and name != "--python":  # the command names what it needs
             return []
         words = words[2:] if name in _WITH_VALUE and not equals else words[1:]
     if words and words[0].startswith("python"):

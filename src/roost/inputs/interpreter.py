@@ -70,7 +70,7 @@ class Request(NamedTuple):
     text: str
     source: str
     pinned: bool = True
-    """Whether a user wrote it to choose a Python; else it only says which ones the project allows."""
+    """Whether a user wrote it to choose a Python. A `requires-python` only restricts the choice."""
 
 
 def request(project: Project, settings: Settings, explicit: str | None, inputs: Inputs) -> Request:

@@ -59,7 +59,7 @@ class PylockSync:
             yield from ((key, name, known) for name in names if normalize(name) not in (known or ()))
 
     def install(self, target: Target, run: Run) -> str | None:
-        """Install what the lock file has for the groups and extras; then the project, if that is not among it."""
+        """Install what the lock file has for the groups and extras; then the project, unless the lock file has it."""
         settings = target.settings
         self._check(settings)
         what = [*each("--group", settings.groups), *each("--extra", settings.extras)]

@@ -86,7 +86,7 @@ def _path(named: Marker) -> str:
 
 
 def _last_used(venv: Venv) -> float:
-    # Without a lease file nothing tells whether a process runs there: it stays an hour after its folder's last change.
+    # Without a lease file its users are unknown: it stays for an hour after its folder last changed.
     for path in (venv.lease_file, venv.folder):
         with contextlib.suppress(OSError):
             return os.lstat(path).st_mtime

@@ -1,4 +1,4 @@
-"""The marker: the file `complete`, which names a complete venv and says what it was made from."""
+"""The marker: the file `complete`, which names a complete venv and records what it was made from."""
 
 import glob
 import hashlib

@@ -81,9 +81,9 @@ def refuse_tracked(project: str, root: str) -> None:
     got = processes.query(command, env=variables.for_installer(os.environ), cwd=project)
     if got.status != 0:
         lines = got.output.strip().splitlines()
-        said = next((line for line in lines if line.startswith("fatal: ")), f"status {got.status}").rstrip(":")
+        why = next((line for line in lines if line.startswith("fatal: ")), f"status {got.status}").rstrip(":")
         message = (
-            f"git cannot tell whether it tracks `{root}` ({said}): make `git status` work in `{project}`, "
+            f"git cannot tell whether it tracks `{root}` ({why}): make `git status` work in `{project}`, "
             "or set `ROOST_DIR` to a folder outside the repository"
         )
         raise RoostError(message)

@@ -139,7 +139,7 @@ def open_for_appending(path: str) -> int:
 
 
 def scratch(path: str) -> int:
-    """Return a descriptor of a new file without a name, for the output of programs. `path` says in which folder.
+    """Return a descriptor of a new file without a name, for the output of programs. It is in the folder of `path`.
 
     Raises:
         OSError: it cannot be made.

@@ -144,7 +144,7 @@ def _move_up(descriptor: int) -> int:
 
 
 def _touch(descriptor: int) -> None:
-    # The mtime of a lease file says when its venv was last used. A read-only checkout keeps none, and removes nothing.
+    # The mtime of a lease file is when its venv was last used. A read-only checkout keeps none, and removes nothing.
     try:
         os.utime(descriptor)
     except OSError:

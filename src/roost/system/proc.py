@@ -1,4 +1,4 @@
-"""What the kernel says of processes: the one reader of `/proc`. Elsewhere than on Linux it knows little."""
+"""Information about processes: the only reader of `/proc`. Without `/proc`, as on macOS, there is little."""
 
 import contextlib
 import os
