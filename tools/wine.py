@@ -47,9 +47,12 @@ def missing() -> str | None:
     return None
 
 
+_OTHERS = ("ROOST_CACHE_DIR", "UV_", "PYTHON", "VIRTUAL_ENV")  # of POSIX paths, or of another Python
+
+
 def variables(environ: Mapping[str, str]) -> dict[str, str]:
     """Return the environment variables of a process under Wine."""
-    kept = {name: value for name, value in environ.items() if not name.startswith(("UV_", "PYTHON", "VIRTUAL_ENV"))}
+    kept = {name: value for name, value in environ.items() if not name.startswith(_OTHERS)}
     programs = ";".join(windows(path) for path in (HOME, UV_EXE.parent))
     return kept | {
         "WINEPREFIX": str(FOLDER / "prefix"),
