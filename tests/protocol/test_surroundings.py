@@ -130,6 +130,31 @@ def test_parent_that_ignores_the_end_of_children(project: Project) -> None:
     assert "could not be built with command" in refused(project, prefix=ignored)
 
 
+REAPS = """
+import os, signal, sys
+def reap(*_):
+    try:
+        while os.waitpid(-1, os.WNOHANG)[0]:
+            pass
+    except ChildProcessError:
+        pass
+signal.signal(signal.SIGCHLD, reap)
+import roost
+roost.acquire(sys.argv[1])
+"""
+
+
+def test_program_that_waits_for_all_children(project: Project) -> None:
+    """As a supervisor does: it may take an exit status before roost does, and a lost one is no success."""
+    project.edit("pyproject.toml", "[tool.roost]\n", '[tool.roost]\ncommand = ["sh", "-c", "exit 3"]\n')
+    assert project.python("pass").returncode == 125  # from now on its Python is known
+    for _ in range(3):
+        got = run([sys.executable, "-c", REAPS, project.root])
+        assert got.returncode == 1
+        assert "exit status was lost" in got.stderr or "ended with status 3" in got.stderr
+    assert project.complete() == []
+
+
 @pytest.mark.parametrize("closed", ["0", "1", "2", "012"])
 @pytest.mark.parametrize("door", DOORS, ids=["python", "shell"])
 @pytest.mark.paired("closed", "door")

@@ -113,7 +113,7 @@ def spawn(  # noqa: PLR0913, PLR0917 - what `subprocess.Popen` takes
     """
     _keep_statuses()
     try:
-        return subprocess.Popen(
+        return _Child(
             list(command),
             stdin=subprocess.DEVNULL,
             stdout=stdout,
@@ -121,7 +121,7 @@ def spawn(  # noqa: PLR0913, PLR0917 - what `subprocess.Popen` takes
             env=dict(env),
             cwd=cwd,
             pass_fds=keep,
-            preexec_fn=first,  # noqa: PLW1509 - never with threads, see `first_in_child`
+            preexec_fn=first,  # never with threads, see `first_in_child`
         )
     except OSError as error:
         message = f"`{command[0]}` cannot be started: {error.strerror}"
@@ -129,16 +129,20 @@ def spawn(  # noqa: PLR0913, PLR0917 - what `subprocess.Popen` takes
 
 
 def _keep_statuses() -> None:
-    """Let programs have exit statuses. While SIGCHLD is ignored, every program seems to succeed (wait(2), NOTES).
-
-    Raises:
-        RoostError: this is a thread, which cannot change that.
-    """
+    """Let programs have exit statuses: while SIGCHLD is ignored, the kernel keeps none (wait(2), NOTES)."""
     if signal.getsignal(signal.SIGCHLD) == signal.SIG_IGN:  # by whatever started roost: exec passes it on
-        try:
+        with contextlib.suppress(ValueError):  # a thread cannot change that
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-        except ValueError:
-            message = "this program ignores SIGCHLD, so it cannot tell whether an installer fails: let it not do that"
+
+
+class _Child(subprocess.Popen[bytes]):
+    """A program whose exit status is not lost: `Popen` takes a lost one for 0, as if the program had succeeded."""
+
+    def _try_wait(self, flags: int) -> tuple[int, int]:
+        try:
+            return os.waitpid(self.pid, flags)
+        except ChildProcessError:
+            message = "this program ignores SIGCHLD, or waits for all children, so an installer's exit status was lost"
             raise RoostError(message) from None
 
 
