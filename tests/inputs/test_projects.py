@@ -179,6 +179,16 @@ def test_order_of_requests_for_a_python(project: Project) -> None:
     assert builds(project) == 1  # the same Python, however it was requested
 
 
+def test_files_with_a_byte_order_mark(project: Project) -> None:
+    """As editors on Windows write it, and PowerShell does."""
+    for name in ("pyproject.toml", "uv.lock"):
+        path = project.root / name
+        path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes())
+    project.file(".python-version", "\ufeff3.11\r\n")
+    got = project.python("import apple")
+    assert (got.returncode, "Python 3.11" in got.stderr) == (0, True), got.stderr
+
+
 def test_python_of_one_environment(project: Project) -> None:
     project.edit("pyproject.toml", "[tool.roost]\n", '[tool.roost]\n[tool.roost.envs.new]\npython = "3.99"\n')
     assert "`3.99` (`tool.roost.envs.new.python`" in refused(project, "--env", "new")

@@ -58,7 +58,7 @@ def text_of(path: str) -> str:
 @functools.lru_cache(maxsize=512)
 def _parsed(content: bytes) -> dict[str, Any]:
     """Parse TOML, once for the several questions of a build. Callers must not change the result."""
-    return tomli.loads(content.decode())
+    return tomli.loads(content.decode("utf-8-sig"))  # editors on Windows begin a file with a byte order mark
 
 
 class Inputs:

@@ -88,7 +88,7 @@ def request(project: Project, settings: Settings, explicit: str | None, inputs: 
     pins = f"{project.root}/.python-version"
     content = inputs.read(pins)
     if content is not None:
-        lines = (line.partition("#")[0].strip() for line in content.decode(errors="replace").splitlines())
+        lines = (line.partition("#")[0].strip() for line in content.decode("utf-8-sig", errors="replace").splitlines())
         return _checked(next(filter(None, lines), ""), f"`{pins}`")
     required = table(project.tables, "project").get("requires-python")
     if isinstance(required, str):
