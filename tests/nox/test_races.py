@@ -72,18 +72,18 @@ def test_installs_of_the_source_tree_never_build_in_it_at_once(
 @pytest.mark.slow
 @pytest.mark.parametrize("words", ["'.'", "'-r', 'dev.txt'"])
 def test_next_build_waits_for_the_installer_of_a_killed_nox(slow_project: SlowProject, words: str) -> None:
-    """Its installer still builds in the source tree, by itself. Before that come the shared venv, and the session's."""
+    """Its installer still builds in the source tree, by itself. Before that comes the session's venv."""
     slow_project.file("slow.txt", "0")
     slow_project.file("dev.txt", "# this project\n.\n")
     slower = "open('slow.txt', 'w').write('5')"
     write_noxfile(slow_project, session("first", "session.install('cherry')", slower, f"session.install({words})"))
     victim = start([NOX], cwd=slow_project.root)
-    slow_project.begun(3)
+    slow_project.begun(2)
     victim.kill()
     slow_project.file("slow.txt", "0")
     assert slow_project.roost("sync", "--refresh").returncode == 0
     victim.communicate()
-    assert [what for _, _, what in slow_project.builds()] == ["begin", "end"] * 4
+    assert [what for _, _, what in slow_project.builds()] == ["begin", "end"] * 3
     assert slow_project.overlaps() == []
 
 
