@@ -4,69 +4,17 @@ import json
 import os
 import shutil
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from roost.bytecode.cache import Cache
+from tests.lib.bytecode import LOADED, another, built, bytecode, cached, version
 from tests.lib.nox_sessions import OTHER_PYTHON, with_other_python
 from tests.lib.processes import ROOST, UV, all_at_once, finish, run
 from tests.lib.projects import Project
 from tests.lib.venvs import site_packages
 from tests.lib.wheels import make_wheel
-
-LOADED = """
-import importlib.util, pathlib, py_compile, sys
-for source in sorted(pathlib.Path(sys.prefix, "lib").rglob("*.py")):
-    name = source.relative_to(sys.prefix)
-    path = pathlib.Path(importlib.util.cache_from_source(source))
-    if not path.exists():
-        print("not compiled:", name)
-        continue
-    data, look = path.read_bytes(), source.stat()
-    expected = importlib.util.MAGIC_NUMBER + bytes(4)
-    for number in (int(look.st_mtime), look.st_size):
-        expected += number.to_bytes(4, "little")
-    if data[:16] != expected:
-        print("not valid:", name)
-"""
-
-
-@pytest.fixture(autouse=True)
-def cache(own_cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Provide the folder of roost's caches, and an own cache of uv's, which tests edit."""
-    monkeypatch.setenv("UV_CACHE_DIR", str(tmp_path / "uv-cache"))
-    return own_cache
-
-
-def another(project: Project, name: str) -> Project:
-    """Return a copy of a project, without its environments: another checkout."""
-    made = Project(project.root.parent / name, project.wheels)
-    for file in ("pyproject.toml", "uv.lock"):
-        shutil.copy(project.root / file, made.root)
-    return made
-
-
-def built(project: Project, *words: str) -> Path:
-    """Build with `roost sync`, which starts no session, and return the venv. Its bytecode must be complete."""
-    got = project.roost("sync", *words)
-    assert got.returncode == 0, got.stderr
-    venv = Path(got.stdout.strip())
-    assert run([venv / "bin/python", "-I", "-c", LOADED]).stdout == ""
-    return venv
-
-
-def bytecode(venv: Path, name: str) -> Path:
-    """Return the bytecode of a module such as `apple/later`."""
-    package, _, module = name.partition("/")
-    (found,) = (site_packages(venv) / package / "__pycache__").glob(f"{module}.*.pyc")
-    return found
-
-
-def files(cache: Path) -> list[Path]:
-    """Return the bytecode in the cache."""
-    return sorted(path for path in cache.glob("bytecode-v1/entries/*/*") if path.name.isdecimal())
 
 
 def test_another_project_links_what_the_first_compiled(project: Project) -> None:
@@ -106,11 +54,6 @@ def replace_in(path: Path, old: str, new: str, *, keep_time: bool) -> None:
     os.utime(path, (then, then))
 
 
-def version(venv: Path) -> str:
-    """Return what a session in a venv loads as `apple.later`."""
-    return run([venv / "bin/python", "-c", "import apple.later; print(apple.later.VERSION)"]).stdout.strip()
-
-
 @pytest.mark.slow
 def test_source_that_was_edited_in_uvs_cache(project: Project) -> None:
     """The next venv gets the edit and its bytecode. The cache keeps only the bytecode of what was published."""
@@ -144,176 +87,6 @@ def test_copied_sources_get_copied_bytecode_with_their_time(project: Project, mo
     old, new = (bytecode(venv, "apple/later").read_bytes() for venv in (first, second))
     assert old[16:] == new[16:]
     assert str(first).encode() in new  # it was not compiled again
-
-
-def truncate(cache: Path) -> None:
-    for path in files(cache):
-        os.truncate(path, 20)
-
-
-def delete_some(cache: Path) -> None:
-    for path in files(cache)[::2]:
-        path.unlink()
-
-
-def spoil_lists(cache: Path) -> None:
-    for number, path in enumerate(cache.glob("bytecode-v1/entries/*/modules")):
-        path.write_text(["", "[", '["", "", 1]\n[[1, 2, 3]]', '["", "", 1]\n[null, 7]', "null\nnull"][number % 5])
-
-
-def lose_content(cache: Path) -> None:
-    """After a power cut, files may have their size and no content."""
-    for path in files(cache):
-        path.write_bytes(bytes(path.stat().st_size))
-    for path in cache.glob("bytecode-v1/entries/*/modules"):
-        first, _, rest = path.read_text().partition("\n")
-        path.write_text(json.dumps(["another boot", *json.loads(first)[1:]]) + "\n" + rest)
-
-
-def make_writable_by_others(cache: Path) -> None:
-    (cache / "bytecode-v1").chmod(0o777)
-
-
-def replace_by_files(cache: Path) -> None:
-    for path in cache.glob("bytecode-v1/entries/*"):
-        shutil.rmtree(path)
-        path.write_text("")
-
-
-def replace_by_a_link(cache: Path) -> None:
-    cache.rename(cache.with_name("elsewhere"))
-    cache.symlink_to(cache.with_name("elsewhere"))
-
-
-def spoil_answers(cache: Path) -> None:
-    for path in cache.glob("interpreters-v1/*"):
-        path.write_text('["", "1 2 3", "/bin/sh", "", "", "", "", ""]')
-
-
-FAULTS: list[Callable[[Path], None]] = [
-    truncate, delete_some, spoil_lists, lose_content, make_writable_by_others, replace_by_files, replace_by_a_link,
-    spoil_answers, shutil.rmtree,
-]  # fmt: skip
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("fault", FAULTS)
-@pytest.mark.parametrize("compiled", [False, True])
-@pytest.mark.paired("fault", "compiled")
-def test_a_damaged_cache_costs_only_time(
-    project: Project, cache: Path, fault: Callable[[Path], None], *, compiled: bool
-) -> None:
-    """The next venv has all its bytecode, and works; so does the one after it."""
-    first = built(project)
-    if not compiled:
-        shutil.rmtree(first)  # else the damage is in its links as well
-    fault(cache)
-    for name in ("second", "third"):
-        assert version(built(another(project, name))) == "2.0"
-
-
-def test_cache_of_another_user_is_not_used(project: Project, cache: Path) -> None:
-    if os.geteuid() != 0:
-        pytest.skip("only root can give files away")
-    built(project)
-    os.chown(cache / "bytecode-v1/entries", 12345, 12345)
-    before = [(path, path.stat().st_nlink) for path in files(cache)]
-    second = another(project, "second")
-    got = second.roost("sync")
-    assert got.returncode == 0
-    assert (
-        f"warning: the bytecode cache is not used: `{cache}/bytecode-v1/entries` belongs to another user" in got.stderr
-    )
-    assert [(path, path.stat().st_nlink) for path in files(cache)] == before
-    assert run([f"{got.stdout.strip()}/bin/python", "-I", "-c", LOADED]).stdout == ""
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("place", ["/proc/roost", "/dev/full", "/dev/shm/roost-tests"])
-def test_cache_that_cannot_be_written_or_is_on_another_disk(
-    project: Project, monkeypatch: pytest.MonkeyPatch, place: str
-) -> None:
-    if not os.path.isdir(os.path.dirname(place)):
-        pytest.skip(f"there is no `{os.path.dirname(place)}`")
-    place += str(os.getpid()) if place.startswith("/dev/shm") else ""
-    monkeypatch.setenv("ROOST_CACHE_DIR", place)
-    try:
-        first, second = built(project), built(another(project, "second"))
-        assert (version(first), version(second)) == ("2.0", "2.0")
-        assert not bytecode(first, "apple/later").samefile(bytecode(second, "apple/later"))
-    finally:
-        shutil.rmtree(place, ignore_errors=True)
-
-
-def test_full_disk_below_the_cache(project: Project, cache: Path) -> None:
-    """What does not fit is not kept, and nothing half-written is used."""
-    if os.geteuid() != 0 or run(["mount", "-t", "tmpfs", "-o", "size=16k", "tmpfs", _made(cache)]).returncode != 0:
-        pytest.skip("no file system can be mounted here")
-    try:
-        cache.chmod(0o700)
-        assert version(built(project)) == "2.0"
-        assert version(built(another(project, "second"))) == "2.0"
-    finally:
-        assert run(["umount", cache]).returncode == 0
-
-
-def _made(folder: Path) -> Path:
-    folder.mkdir()
-    return folder
-
-
-CRASH = """
-import os, sys
-from roost.bytecode.cache import Cache, Module
-cache, key, source = Cache(), sys.argv[1], sys.argv[2]
-look = os.stat(source)
-modules = [Module(look.st_size, look.st_mtime_ns, look.st_ino, look.st_size)] * 3
-cache.prepare()
-if sys.argv[3] == "again":
-    cache.add(key, modules, [source] * 3)
-step = 0
-while True:
-    step += 1
-    pid = os.fork()
-    if pid == 0:
-        left = step
-        def hook(event, arguments):
-            global left
-            writes = event == "open" and arguments[2] and arguments[2] & (os.O_WRONLY | os.O_RDWR | os.O_CREAT)
-            if writes or event in ("os.mkdir", "os.rename", "os.link", "os.remove", "os.rmdir", "shutil.rmtree"):
-                left -= 1
-                if left == 0:
-                    os.kill(os.getpid(), 9)
-        sys.addaudithook(hook)
-        cache.add(key, modules, [source] * 3)
-        cache.shrink(10**9)
-        os._exit(0)
-    status = os.waitpid(pid, 0)[1]
-    found = cache.read(key)
-    assert found is None or found == modules, step
-    if status == 0:
-        assert found == modules
-        print(step)
-        break
-    assert status == 9
-"""
-
-
-@pytest.mark.parametrize("before", ["first", "again"])
-def test_sigkill_at_every_step_of_writing(tmp_path: Path, cache: Path, before: str) -> None:
-    """An entry is there with all its bytecode, or not at all. What a killed process left is removed after an hour."""
-    source = tmp_path / "bytecode"
-    source.write_bytes(b"x" * 100)
-    got = run([sys.executable, "-c", CRASH, "a" * 40, source, before])
-    assert got.returncode == 0, got.stderr
-    assert int(got.stdout) > 6
-    left = list(cache.glob("bytecode-v1/entries/.*"))
-    assert left
-    for path in cache.glob("bytecode-v1/entries/.*"):
-        for inner in (*path.iterdir(), path):
-            os.utime(inner, (0, 0))
-    Cache().shrink(10**9)
-    assert [path.name for path in cache.glob("bytecode-v1/*/*")] == ["a" * 40]
 
 
 @pytest.mark.slow
@@ -351,7 +124,7 @@ def test_bytecode_that_a_wheel_brings_stays(project: Project, tmp_path: Path, ca
     assert project.roost("sync").returncode == 0
     (venv,) = project.venvs()
     assert (site_packages(venv) / f"__pycache__/m.{tag}.pyc").read_bytes() == compiled
-    assert all(path.read_bytes()[4:8] == bytes(4) for path in files(cache))
+    assert all(path.read_bytes()[4:8] == bytes(4) for path in cached(cache))
 
 
 def test_source_date_epoch_changes_nothing(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -387,11 +160,11 @@ def test_no_cache_is_for_one_build(project: Project) -> None:
 
 def test_a_session_adds_nothing(project: Project, cache: Path) -> None:
     built(project)
-    before = files(cache)
+    before = cached(cache)
     for path in project.venvs()[0].rglob("*.pyc"):
         path.unlink()
     assert project.python("import apple.later, banana.later").returncode == 0
-    assert files(cache) == before
+    assert cached(cache) == before
 
 
 def test_limit_removes_the_entries_of_the_oldest_use(project: Project, cache: Path) -> None:
@@ -420,13 +193,13 @@ def test_commands_show_and_empty_the_cache(project: Project, cache: Path) -> Non
     first = built(project)
     report = json.loads(project.roost("status", "--json").stdout)["cache"]
     count = len(list(cache.glob("bytecode-v1/entries/*")))
-    size = sum(path.stat().st_size for path in files(cache))
+    size = sum(path.stat().st_size for path in cached(cache))
     assert report == {"path": f"{cache}/bytecode-v1", "entries": count, "bytes": size, "limit": 2_000_000_000}
     assert f", {cache}/bytecode-v1" in project.roost("status").stdout.replace("\n", " ")
     assert f"new venvs link their bytecode from `{cache}/bytecode-v1`" in project.roost("doctor").stdout
     said = project.roost("clean", "--cache", cwd=project.root.parent).stdout
     assert said == f"removed {count} entries, 0.0 MiB, from {cache}/bytecode-v1\n"
-    assert files(cache) == []
+    assert cached(cache) == []
     assert bytecode(first, "apple/later").exists()
 
 

@@ -6,25 +6,18 @@ from pathlib import Path
 
 import pytest
 
+from tests.lib.bytecode import bytecode
 from tests.lib.processes import UV, run
 from tests.lib.projects import Project, builds
 from tests.lib.venvs import site_packages
 from tests.lib.wheels import make_wheel
 
-pytestmark = pytest.mark.usefixtures("own_cache")
 UNCOMPILED = """
 import importlib.util, pathlib, sys
 for source in pathlib.Path(sys.prefix, "lib").rglob("*.py"):
     if not pathlib.Path(importlib.util.cache_from_source(source)).exists():
         print(source)
 """
-
-
-def bytecode(venv: Path, name: str) -> Path:
-    """Return the bytecode of a module such as `apple/later`."""
-    package, _, module = name.partition("/")
-    (found,) = (site_packages(venv) / package / "__pycache__").glob(f"{module}.*.pyc")
-    return found
 
 
 def add_banana(project: Project) -> tuple[Path, Path]:
