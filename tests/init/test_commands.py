@@ -21,6 +21,13 @@ from roost.init.commands import Surroundings, translate
         ("uv run ./scripts/docs.py live", "roost-run python ./scripts/docs.py live", []),
         ("poetry run mypy", "roost-run mypy", ["mypy"]),
         ("pdm run mypy", "roost-run mypy", ["mypy"]),
+        ("pdm run ./tests/check.py", "roost-run python ./tests/check.py", []),
+        ("mypy src", "roost-run mypy src", ["mypy"]),
+        ("python -m mypy", "roost-run python -m mypy", ["mypy"]),
+        ("bash -c 'mypy && make'", "bash -c 'roost-run mypy && make'", ["mypy"]),
+        ("python mypy.py", "python mypy.py", []),
+        ("pylint src", "pylint src", []),
+        ("./mypy", "./mypy", []),
         (".venv/bin/mypy src", "roost-run mypy src", ["mypy"]),
         ("./venv/bin/python -m mypy", "roost-run python -m mypy", ["mypy"]),
         ("./run-in-env.sh pylint -j 0", "roost-run pylint -j 0", ["pylint"]),
@@ -36,7 +43,9 @@ from roost.init.commands import Surroundings, translate
     ],
 )  # fmt: skip
 def test_commands(before: str, after: str, tools: list[str]) -> None:
-    assert translate(before, Surroundings("/nowhere")) == (after, tools, [])
+    """The project lists mypy, roost and uv."""
+    around = Surroundings("/nowhere", is_listed={"mypy", "roost", "uv"}.__contains__)
+    assert translate(before, around) == (after, tools, [])
 
 
 @pytest.mark.parametrize(
@@ -45,7 +54,7 @@ def test_commands(before: str, after: str, tools: list[str]) -> None:
         ("uv run --with rich python x.py", "`uv run --with` has no equivalent in roost"),
         ("hatch run lint:all", "`hatch run` has environments of its own"),
         ("pdm run lint", "`pdm run lint` is a script in `[tool.pdm.scripts]`"),
-        ("uv run solo.py", "`solo.py` lists its own dependencies, and uv runs it in an environment of its own"),
+        ("uv run solo.py", "`solo.py` lists its own dependencies, and runs in an environment of its own"),
     ],
 )
 def test_commands_that_stay_are_named_with_the_reason(tmp_path: Path, text: str, why: str) -> None:

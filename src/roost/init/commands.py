@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from typing import NamedTuple
 
 from roost import warm
@@ -14,6 +14,9 @@ _RUNNER = re.compile(r"(uv|poetry|pdm|hatch|pipenv|rye|tox)\s+(?:run|exec)(?=\s)
 _FOLDER = re.compile(r"(?:\./)?\.?v?env/bin/(?=\w)")
 _WRAPPER = re.compile(r"(?:[\w./-]+/)?(?:run|with)[-_]in[-_]v?env(?:\.sh)?(?=\s)")
 _ROOST = re.compile(r"roost(?:-run|\s+run)(?=\s)")
+# A tool without a runner: it comes from whichever virtualenv is active.
+_BARE = re.compile(r"(?:python3?\s+-m\s+)?(?P<tool>[A-Za-z][\w.-]*)(?=[\s\"';&|]|$)")
+_NEVER = frozenset("roost roost-run uv poetry pdm hatch pipenv rye tox".split())
 _INLINE_METADATA = re.compile(r"^# /// script\s*$", re.MULTILINE)
 
 # Options of `uv run`: those that `roost run` also has, and those that roost makes unnecessary.
@@ -42,6 +45,8 @@ class Surroundings(NamedTuple):
     """The names that only `pdm run` knows, from `[tool.pdm.scripts]`."""
     is_project: bool = True
     """Whether there is a project in `folder`; else a command has to name one."""
+    is_listed: Callable[[str], bool] = lambda _: False
+    """Whether the project lists a package of that name."""
 
 
 class _StaysError(Exception):
@@ -79,7 +84,9 @@ def _replaced(text: str, begin: int, around: Surroundings) -> tuple[int, str] | 
     runner = _RUNNER.match(text, begin)
     started = runner or _FOLDER.match(text, begin) or _WRAPPER.match(text, begin)
     if started is None:
-        return None
+        bare = _BARE.match(text, begin)
+        known = bare and around.is_project and bare["tool"] not in _NEVER and around.is_listed(bare["tool"])
+        return (begin, "roost-run ") if known else None
     end = started.end()
     if runner and runner[1] not in ("uv", "poetry", "pdm"):
         message = f"`{runner[0]}` has environments of its own"
@@ -93,7 +100,8 @@ def _replaced(text: str, begin: int, around: Surroundings) -> tuple[int, str] | 
         message = f"`pdm run {word[1]}` is a script in `[tool.pdm.scripts]`"
         raise _StaysError(message)
     prefix = f"roost run {' '.join(options)} " if options else "roost-run "
-    if runner and runner[1] == "uv" and (word[1] == "-m" or _is_script(word[1], around.folder)):
+    program = runner[1] if runner else ""
+    if (program == "uv" and word[1] == "-m") or (program in ("uv", "pdm") and _is_script(word[1], around.folder)):
         prefix += "python "
     return word.start(1), prefix
 
@@ -121,10 +129,10 @@ def _options(text: str, end: int) -> tuple[int, list[str]]:
 
 
 def _is_script(word: str, folder: str) -> bool:
-    """Return whether uv runs `word` by Python.
+    """Return whether uv and PDM run `word` by Python.
 
     Raises:
-        _StaysError: uv runs it in an environment of its own.
+        _StaysError: they run it in an environment of its own.
     """
     if not word.endswith(".py"):
         return False
@@ -134,7 +142,7 @@ def _is_script(word: str, folder: str) -> bool:
     except (OSError, ValueError):
         content = ""
     if _INLINE_METADATA.search(content):
-        message = f"`{word}` lists its own dependencies, and uv runs it in an environment of its own"
+        message = f"`{word}` lists its own dependencies, and runs in an environment of its own"
         raise _StaysError(message)
     return True
 

@@ -5,13 +5,14 @@ import os
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from roost import state, warm
+from roost import state, tool_places, warm
 from roost.errors import RoostError
 from roost.init import hook_files, noxfile, tool_settings
 from roost.init.commands import Surroundings
 from roost.inputs.files import Inputs
 from roost.inputs.project import Project
 from roost.inputs.schema import table
+from roost.state import Draft
 from roost.system import paths
 from roost.system.paths import real, relative
 
@@ -65,26 +66,32 @@ def make(start: str) -> Plan:
     else:
         project = Project.at(folder)
         root, tables = project.root, project.tables
-    hooks = _hooks(root, set(table(tables, "tool", "pdm", "scripts")))
+    draft = state.draft(root, warm.Selection()) if found else None
+    hooks = _hooks(root, set(table(tables, "tool", "pdm", "scripts")), draft)
     edits, notes = list(hooks.edits), list(hooks.notes)
     if hooks.edits:
         notes.append(
             "hooks with `roost-run` need roost on PATH: `uv tool install roost`, or let the framework install it"
         )
-    if found:
-        edits += _settings(root, hooks.tools, notes)
+    if draft:
+        edits += _settings(draft, hooks.tools, notes)
     else:
         edits.append(Edit(f"{root}/pyproject.toml", None, "[tool.roost]\n"))
     edits += _noxfile(f"{root}/noxfile.py", notes)
     return Plan(root, edits, notes)
 
 
-def _hooks(root: str, scripts: set[str]) -> _Hooks:
+def _hooks(root: str, scripts: set[str], draft: Draft | None) -> _Hooks:
     """Return the edits of hook files in the project, and at the top of its repository."""
+
+    def is_listed(name: str) -> bool:
+        return draft is not None and tool_places.find(draft, name) is not None
+
     top = next((folder for folder in paths.upwards(root) if os.path.lexists(f"{folder}/.git")), root)
     found = _Hooks([], [], [])
     for folder in dict.fromkeys((root, top)):
-        around = Surroundings(folder, scripts, os.path.exists(f"{folder}/pyproject.toml") or folder == root)
+        is_project = os.path.exists(f"{folder}/pyproject.toml") or folder == root
+        around = Surroundings(folder, scripts, is_project, is_listed)
         for path in _hook_files(folder):
             before = _text(path)
             if before is None:
@@ -105,9 +112,8 @@ def _hook_files(folder: str) -> Iterator[str]:
         yield from (f"{husky}/{name}" for name in names if name.isidentifier() or name.replace("-", "").isalpha())
 
 
-def _settings(root: str, tools: list[str], notes: list[str]) -> Iterator[Edit]:
+def _settings(draft: Draft, tools: list[str], notes: list[str]) -> Iterator[Edit]:
     """Yield the edit of `pyproject.toml` that brings the `tools` of the hooks into the environment."""
-    draft = state.draft(root, warm.Selection())
     wanted = tool_settings.find(draft, tools)
     notes += wanted.notes
     if not wanted.settings:
