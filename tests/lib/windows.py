@@ -2,6 +2,7 @@
 
 import json
 import os
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -42,10 +43,19 @@ class WindowsProject(Project):
         return start(python("-m", "roost", *words), cwd=self.root, env=variables(**options.pop("env", {})), **options)
 
     def windows(self, *words: "str | Path", **options: Any) -> "subprocess.CompletedProcess[str]":
-        """Run Python for Windows in the project."""
-        options.setdefault("cwd", self.root)
-        options |= {"encoding": "utf-8", "errors": "replace"}  # what is no result is in the code page of Windows
-        return run(python(*words), env=variables(**options.pop("env", {})), **options)
+        """Run Python for Windows in the project.
+
+        Its output goes to files. Wine may never begin a process whose parent is killed at that moment, and such a
+        process would hold a pipe open.
+        """
+        env = variables(**options.pop("env", {}))
+        with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
+            done = run(python(*words), cwd=self.root, env=env, stdout=out, stderr=err, **options)
+            for name, file in (("stdout", out), ("stderr", err)):
+                file.seek(0)
+                text = file.read().decode(errors="replace")  # what is no result is in the code page of Windows
+                setattr(done, name, text.replace("\r\n", "\n"))
+        return done
 
     def lock(self) -> None:
         """Make `uv.lock` fit `pyproject.toml`, by the uv of Windows: its paths are other ones."""
