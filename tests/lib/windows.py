@@ -1,19 +1,18 @@
 """Projects on Windows: roost and others run under Wine (`tools/wine.py`), with the source tree of this repository."""
 
+import contextlib
 import json
 import os
+import subprocess
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import IO, Any
 
 from tests.lib.paths import REPOSITORY
 from tests.lib.processes import run, start
 from tests.lib.projects import Project
 from tools import wine
-
-if TYPE_CHECKING:
-    import subprocess
 
 REQUIRED = bool(os.environ.get("ROOST_WINE"))
 """Whether a missing test bed is a failure, as in `.ci/run`."""
@@ -31,6 +30,26 @@ def variables(**more: str) -> dict[str, str]:
     return wine.variables(os.environ) | {"PYTHONPATH": source, "UV_CACHE_DIR": cache, "UV_OFFLINE": "1"} | more
 
 
+@contextlib.contextmanager
+def _into(file: IO[bytes]) -> Iterator[IO[bytes]]:
+    """Provide a pipe whose content goes to `file`, and that nothing waits for.
+
+    Wine may never begin a process whose parent is killed at that moment, and such a process holds its streams open.
+    Python under Wine does not start with a file as a stream.
+    """
+    cat = subprocess.Popen(["/bin/cat"], stdin=subprocess.PIPE, stdout=file)
+    assert cat.stdin
+    try:
+        yield cat.stdin
+    finally:
+        cat.stdin.close()
+        try:
+            cat.wait(2)
+        except subprocess.TimeoutExpired:
+            cat.kill()
+            cat.wait()
+
+
 class WindowsProject(Project):
     """A project whose roost runs on Windows. What only reads its files is inherited."""
 
@@ -43,14 +62,11 @@ class WindowsProject(Project):
         return start(python("-m", "roost", *words), cwd=self.root, env=variables(**options.pop("env", {})), **options)
 
     def windows(self, *words: "str | Path", **options: Any) -> "subprocess.CompletedProcess[str]":
-        """Run Python for Windows in the project.
-
-        Its output goes to files. Wine may never begin a process whose parent is killed at that moment, and such a
-        process would hold a pipe open.
-        """
+        """Run Python for Windows in the project."""
         env = variables(**options.pop("env", {}))
         with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
-            done = run(python(*words), cwd=self.root, env=env, stdout=out, stderr=err, **options)
+            with _into(out) as stdout, _into(err) as stderr:
+                done = run(python(*words), cwd=self.root, env=env, stdout=stdout, stderr=stderr, **options)
             for name, file in (("stdout", out), ("stderr", err)):
                 file.seek(0)
                 text = file.read().decode(errors="replace")  # what is no result is in the code page of Windows
