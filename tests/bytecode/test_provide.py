@@ -20,14 +20,21 @@ for source in pathlib.Path(sys.prefix, "lib").rglob("*.py"):
 """
 
 
-def add_banana(project: Project) -> tuple[Path, Path]:
-    """Build, let the project want one package more, and build; return the venvs."""
+def built_before(project: Project, old: str, new: str) -> Path:
+    """Build with the dependencies `old`, let the project want `new`, and return the venv."""
     project.write(dependencies=["apple"])
+    project.edit("pyproject.toml", '["apple"]', old)
     project.lock()
     assert project.python("pass").returncode == 0
     (before,) = project.venvs()
-    project.edit("pyproject.toml", '["apple"]', '["apple", "banana"]')
+    project.edit("pyproject.toml", old, new)
     project.lock()
+    return before
+
+
+def add_banana(project: Project) -> tuple[Path, Path]:
+    """Build, let the project want one package more, and build; return the venvs."""
+    before = built_before(project, '["apple"]', '["apple", "banana"]')
     got = project.python(UNCOMPILED)
     assert (got.returncode, got.stdout, builds(project)) == (0, "", 2), got.stderr
     (now,) = set(project.venvs()) - {before}
@@ -43,12 +50,7 @@ def test_lock_change_compiles_what_is_new(project: Project) -> None:
 
 def test_new_version_gets_bytecode_of_its_own(project: Project) -> None:
     """Also where only the content tells its sources from the old ones: Python looks at the second and the size alone."""
-    project.write(dependencies=["apple==1.0"])
-    project.lock()
-    assert project.python("pass").returncode == 0
-    (before,) = project.venvs()
-    project.edit("pyproject.toml", "apple==1.0", "apple==2.0")
-    project.lock()
+    before = built_before(project, '["apple==1.0"]', '["apple==2.0"]')
     stamp = 1_000_000_000
     os.utime(site_packages(before) / "apple/later.py", (stamp, stamp))
     # A build backend that sets the times of what it installs, as reproducible ones do.

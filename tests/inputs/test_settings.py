@@ -140,10 +140,10 @@ def test_options_that_select_are_those_of_the_commands(name: str) -> None:
     command = cli.cli.get_command(click.Context(cli.cli), name)
     assert command
     params = [param for param in command.params if isinstance(param, click.Option)]
-    told = {option: param for param in params for option in param.opts if option in table}
-    assert told.keys() == table.keys()
+    known = {option: param for param in params for option in param.opts if option in table}
+    assert known.keys() == table.keys()
     for option, words in table.items():
-        assert words == ([] if told[option].is_flag else [told[option].metavar]), option
+        assert words == ([] if known[option].is_flag else [known[option].metavar]), option
 
 
 def test_variables_are_those_that_the_code_reads() -> None:

@@ -113,6 +113,4 @@ def test_process_numbers_that_collide(slow_project: SlowProject) -> None:
     ends = [finish(child) for child in others]
     assert [end[:2] for end in ends] == [(0, "ran\n")] * 3, ends
     assert builds(slow_project) == 1
-    assert not [
-        line for line in slow_project.overlaps() if "flock" in line
-    ]  # by their numbers, they cannot be told apart
+    assert not [line for line in slow_project.overlaps() if "flock" in line]  # by their numbers, they look the same

@@ -68,7 +68,7 @@ def test_locale_of_another_encoding_is_the_same_project(tmp_path: Path, wheels: 
     project.write(dependencies=["apple"], name="project")
     ascii_only = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
     both_ways(project)
-    project.edit("pyproject.toml", "[tool.roost]", "# a comment\n[tool.roost]")  # so that the state is read anew
+    project.edit("pyproject.toml", "[tool.roost]", "# a comment\n[tool.roost]")  # so that the state is read again
     both_ways(project, env=dict(os.environ) | ascii_only, encoding="utf-8")
     code = "import sys; print(sys.flags.utf8_mode, sys.getfilesystemencoding())"
     assert project.python(code, env=dict(os.environ) | ascii_only).stdout == "0 ascii\n"

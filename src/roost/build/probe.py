@@ -15,7 +15,7 @@ def main() -> None:
     folders = list(dict.fromkeys(paths[key] for key in ("purelib", "platlib", "scripts")))
     version = "%d.%d.%d" % sys.version_info[:3]  # noqa: UP031 - Python 3.6
     description = json.dumps([sys.prefix, version, folders])
-    print("\x1eroost %s\x1e" % description, flush=True)  # noqa: T201, UP031 - likewise
+    print("\x1eroost %s\x1e" % description, flush=True)  # noqa: T201, UP031 - Python 3.6
 
 
 if __name__ == "__main__":

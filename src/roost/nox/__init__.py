@@ -111,7 +111,7 @@ class RoostEnv(VirtualEnv):
         return not self._reused
 
     def need(self) -> None:
-        """Get and lease the shared venv, unless the session has a venv, or told uv to make one at its location."""
+        """Get and lease the shared venv, unless the session has a venv, or uv is to make one at its location."""
         if not self._venv:
             with _reported(self.interpreter):
                 if self.env.get("UV_PROJECT_ENVIRONMENT") == self.location:
