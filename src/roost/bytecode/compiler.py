@@ -33,7 +33,7 @@ def main() -> None:
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     count = min(cores, 1 + len(sources) // FEW)
     complete = _in_processes(sources, count) if hasattr(os, "fork") else compile_all(sources)
-    print("\x1eroost %s\x1e" % json.dumps(complete), flush=True)  # noqa: T201, UP031
+    print("\x1eroost %s\x1e" % json.dumps(complete), flush=True)  # noqa: T201, UP031 - Python 3.6
 
 
 def _in_processes(sources: "list[str]", count: int) -> bool:
