@@ -4,6 +4,7 @@ A hatch environment that the project's shared venv satisfies runs there. Any oth
 hatch, as with hatch's default type.
 """
 
+import gc
 import os
 import sys
 from typing import TYPE_CHECKING, Any
@@ -173,8 +174,10 @@ class RoostEnvironment(VirtualEnvironment):
 
     def run_shell_command(self, command: str, **options: Any) -> Any:
         """Run a command, but never let an installer change the shared venv."""
-        if self._shared and mentions.installer(command):
-            self._refuse_installer(command, self._shared.venv)
+        if self._shared:
+            if mentions.installer(command):
+                self._refuse_installer(command, self._shared.venv)
+            gc.freeze()  # else the collector examines all that hatch imported when hatch exits, for 20 ms
         return super().run_shell_command(command, **options)
 
     def _refuse_installer(self, command: str, venv: str) -> None:

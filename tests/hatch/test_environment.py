@@ -70,6 +70,16 @@ def test_later_start_imports_what_a_warm_start_needs(project: Project) -> None:
     assert imported(got.stderr) == WARM
 
 
+def test_exit_of_hatch_collects_nothing_that_it_imported(project: Project, tmp_path: Path) -> None:
+    write_hatch(project, '[envs.default]\ntype = "roost"\nskip-install = true\n')
+    count = "'hatch.cli' in sys.modules and print('left', len(gc.get_objects()))"
+    code = f"import atexit, gc, sys\natexit.register(lambda: {count})\n"
+    (tmp_path / "sitecustomize.py").write_text(code)
+    got = hatch(project, "run", "python", "-c", "", env=dict(os.environ) | {"PYTHONPATH": str(tmp_path)})
+    left = int(got.stdout.rpartition("left ")[2])
+    assert left < 10_000, got.stdout + got.stderr  # of 35,000
+
+
 def test_environment_that_asks_for_more_gets_its_own(project: Project, data: Path) -> None:
     write_hatch(project, '[envs.more]\ntype = "roost"\ndetached = true\ndependencies = ["cherry"]\n')
     got = hatch(project, "run", "more:python", "-c", f"import cherry; {PREFIX}")
