@@ -28,8 +28,6 @@ from roost.warm import Selection
 
 RESTARTS = 5  # after a user removed `.roost` during an acquisition
 TRIES = 3  # after an input changed during a build
-LOOKS = 5  # at the marker, for one try of the lock, which takes twenty times as long
-STALE = 5.0  # seconds after which a lock is tried though its recorded holder runs: its pid may be another process now
 
 
 class Request(NamedTuple):
@@ -164,24 +162,14 @@ def build_lock(request: Request, answer: Answer, wait: Wait) -> Iterator[locks.B
 
 
 def _take(request: Request, answer: Answer, lock: locks.BuildLock, wait: Wait) -> bool:
-    """Take `lock`, or return False when the answer changed (rule 10: it waits by polling, with a bound).
-
-    While the recorded holder certainly runs, only the marker is watched: a try needs a library, and costs the builder
-    a part of a core.
-    """
+    """Take `lock`, or return False when the answer changed (rule 10: it waits by polling, with a bound)."""
     seen = files.signature(answer.watched)
-    looks, tried = 0, wait.waited
-    while True:
-        if not holders.Holder(lock.path).is_running() or wait.waited > tried + STALE:
-            if lock.try_take(holders.record(request.label)):
-                return True
-            tried = wait.waited
+    while not lock.try_take(holders.record(request.label)):
         build.refuse_nested(answer.store)
-        looks = min(looks + 1, LOOKS)
-        for _ in range(looks):
-            wait.pause("the build lock", lock.path)
-            if files.signature(answer.watched) != seen:
-                return False
+        wait.pause("the build lock", lock.path)
+        if files.signature(answer.watched) != seen:
+            return False
+    return True
 
 
 def _build_if_needed(request: Request, lock: locks.BuildLock, wait: Wait) -> Held:

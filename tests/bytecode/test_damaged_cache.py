@@ -126,6 +126,22 @@ def test_full_disk_below_the_cache(project: Project, cache: Path) -> None:
         assert run(["umount", cache]).returncode == 0
 
 
+def test_bytecode_is_copied_whole_or_not_at_all(tmp_path: Path) -> None:
+    """Python fails at an import where bytecode was cut short."""
+    if not os.path.isdir("/dev/shm") or os.stat("/dev/shm").st_dev == tmp_path.stat().st_dev:
+        pytest.skip("there is no other disk")
+    code = (
+        "import os, resource, sys, tempfile\nfrom roost.bytecode.cache import link_or_copy\n"
+        "with tempfile.NamedTemporaryFile(dir='/dev/shm') as file:\n"
+        "    file.write(bytes(5000))\n    file.flush()\n"
+        "    resource.setrlimit(resource.RLIMIT_FSIZE, (4000, 4000))\n"  # like a disk that is nearly full
+        "    try:\n        link_or_copy(file.name, sys.argv[1] + '/new')\n"
+        "    except OSError as error:\n        print(error.strerror, os.listdir(sys.argv[1]))\n"
+    )
+    got = run([sys.executable, "-c", code, _made(tmp_path / "folder")])
+    assert (got.returncode, got.stdout) == (0, "File too large []\n"), got.stderr
+
+
 def _made(folder: Path) -> Path:
     folder.mkdir()
     return folder

@@ -160,7 +160,7 @@ def test_record_of_a_distribution(ready: Ready, soak: float) -> None:
     def check(data: bytes) -> None:
         path.write_bytes(data)
         with contextlib.suppress(RoostError):
-            inventory.edited(ready.venv, files, inventory.records(ready.venv, files))
+            inventory.edited(ready.venv, files, inventory.records(ready.venv))
 
     for size in ("\u00b2", "1" * 5000):
         check(f"apple/late.py,sha256=,{size}\n".encode())

@@ -197,17 +197,17 @@ def _finish(store: Store, state: State, made: Attempt, cache: Cache | None) -> s
     """Check the venv's health, provide its bytecode and take its inventory. Returns what is wrong with it, or None."""
     venv = made.venv.path
     looks: provide.Looks = {}
-    records: list[inventory.Record] = []
     warnings: list[str] = []
     tag = state.interpreter.bytecode
     provider = provide.Provider(venv, cache, tag) if state.settings.compile_bytecode and tag else None
 
     def look() -> None:
-        made.files = inventory.take(venv, looks)
-        records.extend(inventory.records(venv, made.files))
-        warnings.extend(inventory.edited(venv, made.files, records))
-        if provider:
-            provider.take(made.files, looks, records)
+        records = inventory.records(venv)
+        with processes.forked(lambda: tuple(provider.link(records)) if provider else ()) as linked:
+            made.files = inventory.take(venv, looks)
+            warnings.extend(inventory.edited(venv, made.files, records))
+            if provider:
+                provider.take(records, provide.Linked(*linked()), made.files, looks)
 
     if failure := check_health(store, state, made, look):
         return failure

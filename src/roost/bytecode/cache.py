@@ -209,11 +209,12 @@ def _intact(folder: str) -> dict[str, int]:
 
 
 def link_or_copy(path: str, new: str) -> None:
-    """Make the file `new` a hard link to `path`, else a copy that shares its blocks where the file system can.
+    """Make the new file `new` a hard link to `path`, else a copy of it.
 
     No program writes through such a link: Python replaces bytecode by renaming.
 
     Raises:
+        FileExistsError: `new` exists.
         OSError: neither works.
     """
     try:
@@ -221,4 +222,26 @@ def link_or_copy(path: str, new: str) -> None:
     except (FileNotFoundError, FileExistsError):
         raise
     except OSError:  # another file system, too many links, or a file system without links
-        shutil.copyfile(path, new)
+        write_new(new, read(path))
+
+
+def read(path: str) -> bytes:
+    """Return the content of the file at `path`.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    with open(files.open_input(path), "rb") as file:
+        return file.read()
+
+
+def write_new(path: str, content: bytes) -> None:
+    """Write the new file `path`, whole or not at all: Python fails at an import where bytecode was cut short.
+
+    Raises:
+        FileExistsError: it exists.
+        OSError: it cannot be written.
+    """
+    if os.path.lexists(path):
+        raise FileExistsError(path)
+    files.write(path, content, mode=0o644)

@@ -9,13 +9,12 @@ import base64
 import contextlib
 import hashlib
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
-from roost.bytecode.cache import FAILED, Cache, Module, limit, link_or_copy
+from roost.bytecode.cache import FAILED, Cache, Module, limit, link_or_copy, read, write_new
 from roost.console import messages
 from roost.store.inventory import Record
-from roost.system import files as system_files
 from roost.system import user_cache
 
 COMPILER = os.path.join(os.path.dirname(__file__), "compiler.py")  # a script for the venv's Python, not imported here
@@ -49,6 +48,17 @@ class Sources(NamedTuple):
     key: str
 
 
+class Linked(NamedTuple):
+    """What the cache provided for some distributions."""
+
+    files: dict[str, int]
+    """The bytecode: path below the venv to size."""
+    failing: list[str]
+    """Sources that do not compile."""
+    incomplete: list[int]
+    """The numbers of the distributions of which the cache lacks something."""
+
+
 class Provider:
     """Provides bytecode for one venv."""
 
@@ -64,95 +74,119 @@ class Provider:
         """Sources that have to be compiled, below the venv, the largest first."""
         self._looks: Looks = {}
         """The sources without bytecode of their own, as they are."""
-        self._known: dict[str, Module] = {}
-        """The sources whose content was compared with its hash: what they were then."""
-        self._folders: set[str] = set()
-        """The folders for bytecode that are there."""
-        self._changed: list[Sources] = []
+        self._incomplete: list[Sources] = []
         """Distributions of which the cache lacks something."""
 
-    def take(self, files: Files, looks: Looks, records: Iterable[Record]) -> None:
-        """Take from the cache what fits the sources `looks`, unless `files` contain bytecode for them already."""
+    def link(self, records: Iterable[Record]) -> Linked:
+        """Take from the cache what fits the sources of each distribution. Changes nothing in this object."""
+        return self._link(map(self._of_record, records))
+
+    def take(self, records: Sequence[Record], linked: Linked, files: Files, looks: Looks) -> None:
+        """Take what `link` returned; do the same for sources that no `RECORD` has a hash of; find what is missing.
+
+        `files` and `looks` are those of `inventory.take`, which may have seen a part of what was linked meanwhile.
+        """
         inside = ((path, look) for path, look in looks.items() if "/site-packages/" in path)
-        self._looks = {path: look for path, look in inside if self._bytecode(path) not in files}
-        for sources in self._distributions(records) if self._cache else ():
-            self._take(sources)
-        rest = self._looks.keys() - self._known.keys()
+        own = files.keys() - linked.files.keys()  # such as bytecode of the installer
+        self._looks = {path: look for path, look in inside if self._bytecode(path) not in own}
+        self._incomplete = [self._of_record(records[number]) for number in linked.incomplete]
+        self.files.update(linked.files)
+        failing = set(linked.failing)
+        if self._cache:
+            loose = sorted(self._looks.keys() - {path for record in records for path, _ in _listed(record)})
+            others = self._sources([(path, self._hash(path)) for path in loose])
+            linked = self._link([others])
+            self._incomplete += [others] * len(linked.incomplete)
+            self.files.update(linked.files)
+            failing.update(linked.failing)
+        rest = [path for path in self._looks if path not in failing and self._bytecode(path) not in self.files]
         self.missing = sorted(rest, key=lambda path: self._looks[path].st_size, reverse=True)
 
     def _bytecode(self, source: str) -> str:
         folder, _, name = source.rpartition("/")
         return f"{folder}/__pycache__/{name[:-3]}{self._suffix}"
 
-    def _distributions(self, records: Iterable[Record]) -> Iterable[Sources]:
-        """Yield the sources of each distribution, and at last those that no `RECORD` has a hash of."""
-        loose = dict.fromkeys(self._looks)
-        for record in records:
-            listed = [
-                (f"{record.folder}{path}", digest)
-                for path, digest, _ in record.rows
-                if path.endswith(".py") and digest.startswith("sha256=") and not path.startswith(".")
-            ]
-            for path, _ in listed:
-                loose.pop(path, None)
-            if listed:
-                yield self._sources(*map(list, zip(*listed, strict=True)))
-        pairs = [(path, self._hash(path)) for path in sorted(loose)]
-        if pairs:
-            yield self._sources(*map(list, zip(*pairs, strict=True)))
+    def _of_record(self, record: Record) -> Sources:
+        return self._sources(list(_listed(record)))
 
-    def _sources(self, paths: list[str], digests: list[str]) -> Sources:
+    def _sources(self, pairs: list[tuple[str, str]]) -> Sources:
+        paths, digests = [path for path, _ in pairs], [digest for _, digest in pairs]
         text = "\n".join([self._tag, *paths, *digests])
         return Sources(paths, digests, hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()[:40])
 
-    def _take(self, sources: Sources) -> None:
-        """Take the bytecode of one distribution. What can take a while is done once for all of its sources."""
+    def _link(self, distributions: Iterable[Sources]) -> Linked:
+        """Link the bytecode of `distributions`. What can take a while is done once for all sources of one."""
+        done, folders = Linked({}, [], []), set[str]()
+        for number, sources in enumerate(distributions if self._cache else ()):
+            if sources.paths and not self._link_one(sources, done, folders):
+                done.incomplete.append(number)
+        return done
+
+    def _link_one(self, sources: Sources, done: Linked, folders: set[str]) -> bool:
+        """Link the bytecode of a distribution. Returns whether the cache has all of it, for these files."""
         assert self._cache  # noqa: S101 - for mypy
         modules = self._cache.read(sources.key) or []
         if len(modules) != len(sources.paths):
-            self._changed.append(sources)
-            return
+            return False
         complete = True
         folder = self._cache.folder(sources.key)
-        for number, (path, module) in enumerate(zip(sources.paths, modules, strict=True)):
-            look = self._looks.get(path)
-            if look is None or path in self._known:
+        for number, (path, digest, module) in enumerate(zip(sources.paths, sources.digests, modules, strict=True)):
+            new, look = self._bytecode(path), self._look(path)
+            if look is None or new in done.files:  # two distributions may have it
                 continue
-            if module and self._fit(f"{folder}/{number}", path, sources.digests[number], module, look):
-                self._known[path] = module
-                # A source with other links is in an installer's cache, and comes again.
-                complete = complete and (look.st_nlink == 1 or module.is_of(look))
-            else:
+            if module is None or not self._fits(module, path, digest, look):
                 complete = False
-        if not complete:
-            self._changed.append(sources)
-
-    def _fit(self, cached: str, source: str, digest: str, module: Module, look: os.stat_result) -> bool:
-        """Give a source the bytecode `cached`. Returns False if that does not fit it, or cannot be had."""
-        try:
-            if not module.is_of(look) and self._hash(source) != digest:
-                return False
-            if module.bytecode == FAILED:
-                return True
-            new = self._bytecode(source)
-            folder = new.rpartition("/")[0]
-            if folder not in self._folders:
-                with contextlib.suppress(FileExistsError):
-                    os.mkdir(f"{self.venv}/{folder}")
-                self._folders.add(folder)
-            if (module.mtime // 10**9, module.size) == (look.st_mtime_ns // 10**9, look.st_size):
-                link_or_copy(cached, f"{self.venv}/{new}")
-            elif content := _with_mtime(_read(cached), look):
-                _write(f"{self.venv}/{new}", content)
+            elif module.bytecode == FAILED:
+                done.failing.append(path)
             else:
-                return False
+                try:
+                    provided = self._provide(f"{folder}/{number}", new, module, look, folders)
+                except FileExistsError:  # the installer's own
+                    continue
+                except OSError:
+                    provided = False
+                if provided:
+                    done.files[new] = module.bytecode
+                # A source with other links is in an installer's cache, and comes again.
+                complete = complete and provided and (look.st_nlink == 1 or module.is_of(look))
+        return complete
+
+    def _look(self, path: str) -> os.stat_result | None:
+        try:
+            look = os.lstat(f"{self.venv}/{path}")
+        except OSError:
+            return None
+        return look if look.st_mode & 0o170000 == 0o100000 else None
+
+    def _fits(self, module: Module, path: str, digest: str, look: os.stat_result) -> bool:
+        """Return whether the source at `path` has the content that `module` was compiled from."""
+        try:
+            return module.is_of(look) or self._hash(path) == digest
         except OSError:
             return False
-        self.files[new] = module.bytecode
+
+    def _provide(self, cached: str, new: str, module: Module, look: os.stat_result, folders: set[str]) -> bool:
+        """Give a source, which looks like `look`, the bytecode `cached`. Returns False if Python would not load it.
+
+        Raises:
+            FileExistsError: it has bytecode.
+            OSError: it cannot be provided.
+        """
+        folder = new.rpartition("/")[0]
+        if folder not in folders:
+            with contextlib.suppress(FileExistsError):
+                os.mkdir(f"{self.venv}/{folder}")
+            folders.add(folder)
+        if (module.mtime // 10**9, module.size) == (look.st_mtime_ns // 10**9, look.st_size):
+            link_or_copy(cached, f"{self.venv}/{new}")
+        elif content := _with_mtime(read(cached), look):
+            write_new(f"{self.venv}/{new}", content)
+        else:
+            return False
         return True
 
     def _hash(self, path: str) -> str:
-        digest = hashlib.sha256(_read(f"{self.venv}/{path}")).digest()
+        digest = hashlib.sha256(read(f"{self.venv}/{path}")).digest()
         return f"sha256={base64.urlsafe_b64encode(digest).decode().rstrip('=')}"
 
     def add(self, *, complete: bool) -> None:
@@ -165,10 +199,10 @@ class Provider:
             with contextlib.suppress(OSError):
                 path = self._bytecode(source)
                 self.files[path] = os.stat(f"{self.venv}/{path}").st_size
-        if not (self._cache and complete and self._changed):
+        if not (self._cache and complete and self._incomplete):
             return
         self._cache.prepare()
-        for sources in self._changed:
+        for sources in self._incomplete:
             modules = [self._module(*pair) for pair in zip(sources.paths, sources.digests, strict=True)]
             if any(modules):
                 paths = [f"{self.venv}/{self._bytecode(path)}" for path in sources.paths]
@@ -201,14 +235,11 @@ class Provider:
         return size
 
 
-def _read(path: str) -> bytes:
-    with open(system_files.open_input(path), "rb") as file:
-        return file.read()
-
-
-def _write(path: str, content: bytes) -> None:
-    with open(path, "xb") as file:
-        file.write(content)
+def _listed(record: Record) -> Iterator[tuple[str, str]]:
+    """Yield the sources that `record` has a hash of, below the venv, and the hashes."""
+    for path, digest, _ in record.rows:
+        if path.endswith(".py") and digest.startswith("sha256=") and not path.startswith("."):
+            yield f"{record.folder}{path}", digest
 
 
 def _with_mtime(content: bytes, look: os.stat_result) -> bytes | None:

@@ -33,10 +33,6 @@ class Holder:
         self.is_local = self.host == proc.host() and fields.get("namespace") == proc.pid_namespace()
         """Whether its pid means a process that can be seen here."""
 
-    def is_running(self) -> bool:
-        """Return whether the process certainly runs: it is local, and was not killed."""
-        return bool(self.pid) and self.is_local and proc.is_running(self.pid)
-
     def __str__(self) -> str:
         """Return it in words."""
         if not self.pid:

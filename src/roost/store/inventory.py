@@ -6,6 +6,7 @@ substitute: they do not list bytecode.
 """
 
 import csv
+import glob
 import json
 import os
 from collections.abc import Iterable
@@ -14,7 +15,7 @@ from typing import NamedTuple
 from roost.errors import RoostError
 from roost.system import files as system_files
 from roost.system import folders
-from roost.system.paths import normal
+from roost.system.paths import LIBRARIES, matching, normal
 
 FILE = ".roost-files"
 
@@ -125,16 +126,16 @@ def read(venv: str) -> dict[str, int | str]:
         return dict(json.load(file))
 
 
-def records(venv: str, files: Iterable[str]) -> list[Record]:
-    """Return the content of the `RECORD` files among `files`; one that cannot be read is left out."""
+def records(venv: str) -> list[Record]:
+    """Return the content of the `RECORD` files in `venv`; one that cannot be read is left out."""
     found = []
-    for path in sorted(path for path in files if path.endswith(".dist-info/RECORD")):
+    for path in sorted(matching(f"{glob.escape(venv)}/{LIBRARIES}/*.dist-info/RECORD")):
         folder, name, _ = path.rsplit("/", 2)
         distribution = name.removesuffix(".dist-info").replace("-", " ", 1)
         try:
-            with open(f"{venv}/{path}", encoding="utf-8", errors="surrogateescape", newline="") as file:
+            with open(path, encoding="utf-8", errors="surrogateescape", newline="") as file:
                 rows = [row for row in csv.reader(file) if len(row) == 3]
         except (OSError, csv.Error):
             continue
-        found.append(Record(distribution, f"{folder}/", rows))
+        found.append(Record(distribution, f"{folder.removeprefix(venv)[1:]}/", rows))
     return found

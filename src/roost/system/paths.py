@@ -14,7 +14,7 @@ if sys.platform == "win32":
     _RESERVED = '%/\n:\\^<>"|?*' + "".join(map(chr, range(ord("A"), ord("Z") + 1)))  # names differ in more than case
     _PROGRAMS = (".com", ".exe", ".bat", ".cmd")
 else:
-    SCRIPTS, LIBRARIES = "bin", "lib/python*/site-packages"
+    SCRIPTS, LIBRARIES = "bin", "lib/*/site-packages"  # PyPy has another name there
     STATE = ":"
     _RESERVED = "%/\n:"
     _PROGRAMS: tuple[str, ...] = ()

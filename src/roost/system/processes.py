@@ -2,6 +2,7 @@
 
 import contextlib
 import functools
+import marshal
 import os
 import re
 import shlex
@@ -12,7 +13,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, NoReturn
 
 from roost.errors import RoostError
 from roost.system import files, proc
@@ -241,6 +242,52 @@ def first_in_child() -> Callable[[], None] | None:
             os._exit(1)
 
     return first
+
+
+@contextlib.contextmanager
+def forked(work: Callable[[], Any]) -> Iterator[Callable[[], Any]]:
+    """Do `work` in a second process, by fork, while the caller goes on. Provides a function that returns its result.
+
+    The result has types that `marshal` knows. That function does the work itself on other systems than Linux, with
+    other threads, and where the second process failed.
+    """
+    first = first_in_child()
+    if first is None:
+        yield work
+        return
+    reading, writing = os.pipe()
+    pid = -1
+    with open(reading, "rb") as answer:
+        try:
+            with _no_interrupts():
+                with contextlib.suppress(OSError):  # too many processes
+                    pid = os.fork()
+                if pid == 0:
+                    _answer(work, first, writing)
+                os.close(writing)
+            yield lambda: _result(answer.read(), work)
+        finally:
+            if pid > 0:
+                with contextlib.suppress(OSError):  # others may wait for all children, or SIGCHLD is ignored
+                    os.kill(pid, signal.SIGKILL)
+                    os.waitpid(pid, 0)
+
+
+def _answer(work: Callable[[], Any], first: Callable[[], None], writing: int) -> NoReturn:
+    """Do `work`, write its result, and end this process, without what its parent does at its end."""
+    try:
+        first()
+        with open(writing, "wb") as answer:
+            answer.write(marshal.dumps(work()))
+    finally:
+        os._exit(0)
+
+
+def _result(answer: bytes, work: Callable[[], Any]) -> Any:
+    try:
+        return marshal.loads(answer)  # noqa: S302 - from this program itself
+    except (EOFError, ValueError, TypeError):
+        return work()
 
 
 def ancestors(pid: int) -> list[int]:
