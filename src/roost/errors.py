@@ -35,6 +35,10 @@ class NoInterpreterError(RoostError):
     """There is no such Python on this machine."""
 
 
+class NotLockedError(RoostError):
+    """The lock file of an environment does not list what a tool runner installs."""
+
+
 class VanishedError(RoostError):
     """Files of roost were removed while they were used (`git clean -fdx`); the acquisition starts over."""
 

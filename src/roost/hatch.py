@@ -16,7 +16,7 @@ from hatch.venv.core import VirtualEnv
 from hatchling.plugin import hookimpl
 
 from roost import environment, warm
-from roost.errors import NoInterpreterError, RoostError
+from roost.errors import NoInterpreterError, NotLockedError, RoostError
 from roost.runners import mentions
 from roost.system import paths
 
@@ -96,8 +96,8 @@ class RoostEnvironment(VirtualEnvironment):
             return
         try:
             found = self._acquire(build=build)
-        except NoInterpreterError as error:
-            self._why_own = str(error)  # hatch can download one
+        except (NoInterpreterError, NotLockedError) as error:
+            self._why_own = str(error)  # hatch can download a Python
             return
         except RoostError as error:
             self.app.abort(f"roost: {error}")
@@ -132,7 +132,8 @@ class RoostEnvironment(VirtualEnvironment):
             return environment.find(str(self.root), selection)
         from roost.runners import shared  # noqa: PLC0415 - not on a warm start
 
-        return shared.acquire(str(self.root), selection, f"hatch: {self.name}")
+        words = [str(dependency) for dependency in self.all_dependencies_complex if not dependency.path]
+        return shared.acquire(str(self.root), selection, f"hatch: {self.name}", words)
 
     def _has_all(self, shared: "Environment") -> bool:
         """Return whether `shared` has all that the environment installs. hatch keeps a first answer."""

@@ -20,7 +20,7 @@ from tox.tox_env.python.virtual_env.runner import VirtualEnvRunner
 from tox.version import version as tox_version
 
 from roost import warm
-from roost.errors import NoInterpreterError, RoostError
+from roost.errors import NoInterpreterError, NotLockedError, RoostError
 from roost.runners import mentions
 from roost.system import paths
 
@@ -202,8 +202,8 @@ class RoostRunner(VirtualEnvRunner):
             return
         try:
             shared = self._acquire()
-        except NoInterpreterError as error:
-            self._why_own = str(error)  # tox finds it elsewhere, or skips the environment, or fails
+        except (NoInterpreterError, NotLockedError) as error:
+            self._why_own = str(error)  # tox finds a Python elsewhere, or skips the environment, or fails
             return
         if self._has_all(shared):
             self.shared = shared
@@ -239,31 +239,38 @@ class RoostRunner(VirtualEnvRunner):
 
         wanted: list[str] = self.conf["base_python"]
         root, name = str(self.core["tox_root"]), str(self.conf["roost_env"]) or None
+        words = self._listed()[1]
         for python in wanted:
             request = None if python == sys.executable else as_request(python)
             try:
-                return shared.acquire(root, warm.select(name, python=request), f"tox: {self.name}")
+                return shared.acquire(root, warm.select(name, python=request), f"tox: {self.name}", words)
             except NoInterpreterError as error:
                 missing = error
+            except NotLockedError:
+                raise
             except RoostError as error:
                 message = f"roost: {error}"
                 raise Fail(message) from error
         raise missing
 
+    def _listed(self) -> tuple[list[str], list[str]]:
+        """Return the options and the requirements in `deps`, also those of the files that it names."""
+        deps = self.conf["deps"]
+        options, requirements = deps.unroll() if deps.lines() else ([], [])
+        return options, requirements
+
     def _has_all(self, shared: "Environment") -> bool:
         """Return whether `shared` has all that the environment installs. A first answer is kept in tox's cache."""
         words = [word for group in sorted(self.conf["dependency_groups"]) for word in ("--group", group)]
-        deps = self.conf["deps"]
-        options, listed = deps.unroll() if deps.lines() else ([], [])
-        asked = [*options, *listed]
-        words += _as_words(deps)
+        options, requirements = self._listed()
+        words += _as_words(self.conf["deps"])
         if self.pkg_type != "skip":
             root = str(self.core["package_root"])
             extras = ",".join(sorted(self.conf["extras"]))
             words += ["--editable", f"{root}[{extras}]" if extras else root]
         if not words:
             return True
-        answer = {"venv": shared.venv, "words": words, "deps": asked}
+        answer = {"venv": shared.venv, "words": words, "deps": [*options, *requirements]}
         with suppress(_Lacks), self.cache.compare(answer, "roost") as (same, _):
             if not same:
                 _check(shared.venv, words, str(self.core["tox_root"]))

@@ -80,16 +80,31 @@ def test_exit_of_hatch_collects_nothing_that_it_imported(project: Project, tmp_p
     assert left < 10_000, got.stdout + got.stderr  # of 35,000
 
 
-def test_environment_that_asks_for_more_gets_its_own(project: Project, data: Path) -> None:
-    write_hatch(project, '[envs.more]\ntype = "roost"\ndetached = true\ndependencies = ["cherry"]\n')
-    got = hatch(project, "run", "more:python", "-c", f"import cherry; {PREFIX}")
+@pytest.mark.parametrize(
+    ("asked", "shared", "why"),
+    [
+        ('dependencies = ["cherry"]', 0, "`cherry` is not in the lock file of the environment `default`"),
+        (
+            'dependencies = ["banana"]\nroost-env = "bare"',
+            1,
+            "the environment `bare` lacks something that it installs",
+        ),
+    ],
+)
+def test_environment_that_asks_for_more_gets_its_own(
+    project: Project, data: Path, asked: str, shared: int, why: str
+) -> None:
+    project.edit("pyproject.toml", "[tool.roost]", "[tool.roost.envs.bare]\ngroups = []\n[tool.roost]")
+    write_hatch(project, f'[envs.more]\ntype = "roost"\ndetached = true\n{asked}\n')
+    name = asked.split('"')[1]
+    got = hatch(project, "run", "more:python", "-c", f"import {name}; {PREFIX}")
     assert got.returncode == 0, got.stdout + got.stderr
     (place,) = places(got.stdout)
     assert place.startswith(str(data))
-    why = "roost: `more` gets a venv of its own: the environment `default` lacks something that it installs"
-    assert why in got.stderr
+    assert f"roost: `more` gets a venv of its own: {why}\n" in got.stderr
     again = hatch(project, "run", "more:python", "-c", PREFIX)
     assert (again.stdout, again.stderr) == (f"in {place}\n", "")
+    assert len(project.all_venvs()) == shared
 
 
 @pytest.mark.parametrize(

@@ -72,7 +72,10 @@ def test_install_that_no_shared_venv_answers_builds_none(slow_project: SlowProje
     assert len(own_venvs(slow_project, "tests")) == 1
 
 
-@pytest.mark.parametrize(("words", "shared"), [("'cherry>=1'", 0), ("'banana'", 1), ("'-c', 'none.txt', 'banana'", 1)])
+@pytest.mark.parametrize(
+    ("words", "shared"),
+    [("'cherry>=1'", 0), ("'banana'", 1), ("'-c', 'none.txt', 'banana'", 1), ("'cherry; python_version<\"3\"'", 1)],
+)
 def test_package_that_the_lock_file_lacks_needs_no_shared_venv(project: Project, words: str, shared: int) -> None:
     project.file("none.txt", "")
     write_noxfile(project, session("tests", f"session.install({words})", FRUIT))

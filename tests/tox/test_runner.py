@@ -75,15 +75,30 @@ def test_folder_named_like_a_group_or_a_package_is_no_requirement(project: Proje
 
 
 def test_environment_that_asks_for_more_gets_its_own(project: Project) -> None:
-    write_tox(project, one=f"deps = cherry\ncommands =\n  {FRUIT}\n  {PREFIX}", two=f"commands = {FRUIT}")
+    project.edit("pyproject.toml", "[tool.roost]", "[tool.roost.envs.bare]\ngroups = []\n[tool.roost]")
+    write_tox(
+        project, one=f"roost_env = bare\ndeps = banana\ncommands =\n  {FRUIT}\n  {PREFIX}", two=f"commands = {FRUIT}"
+    )
     got = tox(project)
     assert got.returncode == 0, got.stdout + got.stderr
-    assert "['cherry']\n" in got.stdout
+    assert "['banana']\n" in got.stdout
     assert "['apple', 'banana']\n" in got.stdout
     assert places(got.stdout) == [str(project.root / ".tox/one")]
-    why = "roost: `one` gets a venv of its own: the environment `default` lacks something that it installs\n"
+    why = "roost: `one` gets a venv of its own: the environment `bare` lacks something that it installs\n"
     assert why in got.stderr
     assert "gets a venv of its own" not in tox(project).stderr
+
+
+@pytest.mark.parametrize("deps", ["cherry>=1", "-r more.txt"])
+def test_package_that_the_lock_file_lacks_needs_no_shared_venv(project: Project, deps: str) -> None:
+    project.file("more.txt", "apple\ncherry\n")
+    write_tox(project, one=f"deps = {deps}\ncommands = {PREFIX}")
+    got = tox(project)
+    why = "roost: `one` gets a venv of its own: `cherry` is not in the lock file of the environment `default`\n"
+    assert why in got.stderr, got.stdout + got.stderr
+    assert places(got.stdout) == [str(project.root / ".tox/one")]
+    assert places(tox(project).stdout) == places(got.stdout)
+    assert project.all_venvs() == []
 
 
 @pytest.mark.parametrize(

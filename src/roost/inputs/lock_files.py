@@ -76,12 +76,21 @@ def archives(lock: dict[str, Any], root: str) -> list[str]:
 def packages(paths: Iterable[str], inputs: Inputs) -> dict[str, str]:
     """Return the packages in those of `paths` that are lock files: name to version, several versions joined by `or`."""
     found: dict[str, set[str]] = {}
+    for package in _listed(paths, inputs):
+        if isinstance(package.get("version"), str):
+            found.setdefault(str(package.get("name")), set()).add(package["version"])
+    return {name: " or ".join(sorted(versions)) for name, versions in sorted(found.items())}
+
+
+def names(paths: Iterable[str], inputs: Inputs) -> set[str]:
+    """Return the names of the packages in those of `paths` that are lock files, also where they have no version."""
+    return {str(package.get("name")) for package in _listed(paths, inputs)}
+
+
+def _listed(paths: Iterable[str], inputs: Inputs) -> Iterator[dict[str, Any]]:
     for path in paths:
         if path in inputs.signatures and _NAME.fullmatch(os.path.basename(path)):
             tables: dict[str, Any] = {}
             with contextlib.suppress(RoostError):  # reported by an installer that reads it; a command may not
                 tables = inputs.toml(path) or {}
-            for package in tables_at(tables, "package") or tables_at(tables, "packages"):
-                if isinstance(package.get("version"), str):
-                    found.setdefault(str(package.get("name")), set()).add(package["version"])
-    return {name: " or ".join(sorted(versions)) for name, versions in sorted(found.items())}
+            yield from tables_at(tables, "package") or tables_at(tables, "packages")

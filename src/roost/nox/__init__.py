@@ -251,10 +251,10 @@ class RoostEnv(VirtualEnv):
         return None
 
     def _never_has(self, change: "Change") -> bool:
-        from roost.nox import session_venv  # noqa: PLC0415 - not without an installer
+        from roost.runners import unbuilt  # noqa: PLC0415 - not without an installer
 
         with _reported(self.interpreter):
-            return bool(change.names) and session_venv.never_has(self._request(), change.names)
+            return bool(unbuilt.missing(os.curdir, self._selection(), change.requirements or []))
 
     def require(self, args: Sequence[Any], options: dict[str, Any]) -> None:
         """Fail with roost's sentence where nox would find no program, since its own names no cure.

@@ -6,15 +6,14 @@ nox process uses it. Its marker is absent while an installer changes it: an inte
 
 import contextlib
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 from roost import protocol
 from roost import state as states
 from roost.build import build
 from roost.console import holders, messages
 from roost.console.waiting import Wait
-from roost.inputs import interpreter, lock_files
-from roost.inputs.groups import normalize
+from roost.inputs import interpreter
 from roost.protocol import Held, Request
 from roost.store import inventory, marker
 from roost.store.venvs import Attempt, Venv
@@ -88,13 +87,6 @@ def look(request: Request) -> tuple[str, bool]:
         draft = states.draft(request.start, request.selection)
         interpreter.choose(draft.project, draft.request, None)
     return answer.store.project, answer.marker is not None
-
-
-def never_has(request: Request, names: Sequence[str]) -> bool:
-    """Return whether the shared venv, which was not built yet, will lack one of `names`: no lock file lists it."""
-    inputs = states.draft(request.start, request.selection).inputs
-    listed = set(map(normalize, lock_files.packages(inputs.signatures, inputs)))
-    return bool(listed) and not listed.issuperset(map(normalize, names))
 
 
 def make(request: Request) -> SessionVenv:

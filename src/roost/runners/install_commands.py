@@ -54,13 +54,6 @@ class Change(NamedTuple):
     """Whether it leaves nothing in the venv but what it installs."""
 
     @property
-    def names(self) -> list[str]:
-        """The packages that it installs by name; not those of files, groups and folders."""
-        words = self.requirements or []
-        after = [word for before, word in zip(["", *words], words, strict=False) if not before.startswith("-")]
-        return [found[0] for word in after if (found := re.match(r"\w[\w.-]*(?=[^\w.:+/\\-]|$)", word, re.ASCII))]
-
-    @property
     def needs_own(self) -> bool:
         """Whether it needs a venv of the session's own, whatever the shared venv has."""
         words = self.requirements or []

@@ -1,9 +1,11 @@
 """The shared venvs of one process: tox and hatch run many environments, some of them at the same time."""
 
 import threading
+from collections.abc import Sequence
 
 from roost import environment
 from roost.environment import Environment
+from roost.errors import NotLockedError
 from roost.warm import Selection
 
 _leased: dict[str, Environment] = {}
@@ -11,14 +13,26 @@ _leased: dict[str, Environment] = {}
 _one_at_a_time = threading.Lock()  # a process would take itself for a build that it waits for
 
 
-def acquire(start: str, selection: Selection, label: str) -> Environment:
+def acquire(start: str, selection: Selection, label: str, words: Sequence[str]) -> Environment:
     """Return the environment that `selection` describes, of the project around `start`, leased until this process ends.
 
+    It is not built for what `pip install WORDS` installs if its lock file does not list that.
+
     Raises:
+        NotLockedError: there is no venv yet, and the lock file does not list what `words` name.
         RoostError: there is no such environment, it cannot be built, or the wait timed out.
     """
     with _one_at_a_time:
-        found = environment.acquire(start, selection=selection, label=label)
+        found = environment.find(start, selection) or _acquire(start, selection, label, words)
         if found.venv in _leased:
             found.close()
         return _leased.setdefault(found.venv, found)
+
+
+def _acquire(start: str, selection: Selection, label: str, words: Sequence[str]) -> Environment:
+    from roost.runners import unbuilt  # noqa: PLC0415 - not on a warm start
+
+    if name := unbuilt.missing(start, selection, words):
+        message = f"`{name}` is not in the lock file of the environment `{selection.name}`"
+        raise NotLockedError(message)
+    return environment.acquire(start, selection=selection, label=label)

@@ -1,0 +1,1 @@
+"""What nox, tox and hatch have in common."""
