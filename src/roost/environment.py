@@ -74,8 +74,7 @@ def find(start: str, selection: warm.Selection) -> "Environment | None":
     if not os.path.isdir(folder):  # the index of a folder above would be found
         from roost.errors import UsageError  # noqa: PLC0415 - not on a warm start
 
-        message = f"`{folder}` is not a folder: name one inside a project"
-        raise UsageError(message)
+        raise UsageError(f"`{folder}` is not a folder: name one inside a project")
     found = warm.start(folder, selection.key)
     if found is None:
         return None
@@ -147,12 +146,12 @@ class Environment:
         from roost.system import processes  # noqa: PLC0415
 
         if self.lease_descriptor < 0 or not command:
-            message = "there is no command to run" if not command else f"the environment `{self.name}` was closed"
-            raise UsageError(message)
+            raise UsageError(
+                "there is no command to run" if not command else f"the environment `{self.name}` was closed"
+            )
         program = command[0] if paths.is_path(command[0]) else paths.command(self.venv, command[0])
         if program is None:
-            message = f"`{command[0]}` is not in the environment `{self.name}` (`{self.venv}`)"
-            raise CommandNotFoundError(message)
+            raise CommandNotFoundError(f"`{command[0]}` is not in the environment `{self.name}` (`{self.venv}`)")
         options.setdefault("env", self.variables())
         return processes.run_keeping(self.lease_descriptor, [program, *command[1:]], options)
 

@@ -81,8 +81,9 @@ class RoostRunner(VirtualEnvRunner):
         """
         if tuple(int(part) for part in tox_version.split(".")[:2]) < NEEDED:
             needed = ".".join(map(str, NEEDED))
-            message = f"the runner `roost` needs tox {needed}, this is {tox_version}: `pip install 'tox>={needed}'`"
-            raise HandledError(message)
+            raise HandledError(
+                f"the runner `roost` needs tox {needed}, this is {tox_version}: `pip install 'tox>={needed}'`"
+            )
         self.shared: Environment | None = None
         """The shared venv, once it is known that the environment runs there."""
         self._decided = False
@@ -178,11 +179,10 @@ class RoostRunner(VirtualEnvRunner):
 
             change = install_commands.read(cmd, {}, self.shared.venv, paths.scripts(self.shared.venv))
             if change and change.changes:
-                message = (
+                raise Fail(
                     f"roost: `{change.words}` would change the shared venv: list it in `deps` of `{self.name}`, "
                     "or set `runner = virtualenv` there"
                 )
-                raise Fail(message)
         with super().execute_async(cmd, *args, **options) as status:
             yield status
 
@@ -249,8 +249,7 @@ class RoostRunner(VirtualEnvRunner):
             except NotLockedError:
                 raise
             except RoostError as error:
-                message = f"roost: {error}"
-                raise Fail(message) from error
+                raise Fail(f"roost: {error}") from error
         raise missing
 
     def _listed(self) -> tuple[list[str], list[str]]:

@@ -35,8 +35,7 @@ def clean(every: bool, force: bool, cache: bool, project: str) -> None:
     With `--all --force`, only what is in use stays, and the targets of the links in `.roost/.venv`.
     """
     if force and not every:
-        message = "`--force` needs `--all`"
-        raise UsageError(message)
+        raise UsageError("`--force` needs `--all`")
     if cache:
         _empty_cache()
         return
@@ -63,8 +62,7 @@ def _empty_cache() -> None:
     """Remove all bytecode from the cache, and what is known of interpreters. Venvs keep theirs."""
     cache = Cache()
     if fault := cache.fault():
-        message = f"the bytecode cache was not emptied: {fault}; remove it, or set `ROOST_CACHE_DIR`"
-        raise RoostError(message)
+        raise RoostError(f"the bytecode cache was not emptied: {fault}; remove it, or set `ROOST_CACHE_DIR`")
     usage = cache.usage()
     cache.shrink(0)
     shutil.rmtree(interpreter.cached_answers(), ignore_errors=True)
@@ -74,8 +72,9 @@ def _empty_cache() -> None:
 def _collect(store: Store, keep: int, recent: float) -> list[collection.Verdict]:
     lock = locks.BuildLock(store.lock)
     if not lock.try_take(holders.record("roost clean")):
-        message = f"nothing was removed: the build lock is held by {holders.of_lock(store.lock)}; try again after that"
-        raise RoostError(message)
+        raise RoostError(
+            f"nothing was removed: the build lock is held by {holders.of_lock(store.lock)}; try again after that"
+        )
     try:
         return collection.collect(store, keep, recent)
     finally:

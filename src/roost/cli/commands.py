@@ -71,8 +71,7 @@ class Commands(click.Group):
         try:
             return super().resolve_command(ctx, args)
         except click.UsageError as error:
-            message = f"{error.message} To run it in the environment: roost run {args[0]}"
-            raise click.UsageError(message, ctx) from None
+            raise click.UsageError(f"{error.message} To run it in the environment: roost run {args[0]}", ctx) from None
 
 
 @click.group(

@@ -68,10 +68,9 @@ def install(project: str) -> None:
                 "or to the configuration of the tool that wrote it"
             )
     if taken:
-        message = (
+        raise RoostError(
             f"{len(taken)} of {len(STAGES)} hooks were not installed, since other hooks exist: add these lines to them"
         )
-        raise RoostError(message)
 
 
 @hook.command(
@@ -130,15 +129,13 @@ def _places(start: str) -> tuple[str, str]:
 
     top = git("rev-parse", "--show-toplevel", cwd=start) if os.path.isdir(start) else ""
     if not top:
-        message = f"`{start}` is not in a working tree of git: go into one, or name one with `--project`"
-        raise RoostError(message)
+        raise RoostError(f"`{start}` is not in a working tree of git: go into one, or name one with `--project`")
     scope, _, path = git("config", "--show-scope", "--get", "core.hooksPath", cwd=top).partition("\t")
     if scope and scope not in ("local", "worktree"):
-        message = (
+        raise RoostError(
             f"`core.hooksPath` is `{path}` for more than this repository ({scope}), so nothing was installed: "
             'call `roost hook sync STAGE "$@"` from the hooks there, or `git config core.hooksPath .git/hooks` here'
         )
-        raise RoostError(message)
     # Called at the top: a relative `core.hooksPath` starts there. Worktrees share it unless it is set for one of them.
     return top, git("rev-parse", "--path-format=absolute", "--git-path", "hooks", cwd=top)
 

@@ -32,8 +32,7 @@ Examples:
 def log(count: int, picture: str | None, minutes: float | None, as_json: bool, project: str) -> None:
     """Show the journal: builds, waits with their holder, failures and removals, and how long they took."""
     if minutes is not None and not picture:
-        message = "`--since` needs `--timeline FILE`; without it, `-n COUNT` sets the number of events"
-        raise UsageError(message)
+        raise UsageError("`--since` needs `--timeline FILE`; without it, `-n COUNT` sets the number of events")
     events = list(journal.read(Store(Project.at(project).root)))
     if picture:
         _draw(events, picture, minutes)
@@ -50,11 +49,9 @@ def log(count: int, picture: str | None, minutes: float | None, as_json: bool, p
 def _draw(events: Sequence[journal.Event], picture: str, minutes: float | None) -> None:
     chosen = timeline.last_fan_out(events) if minutes is None else timeline.last_minutes(events, minutes)
     if not chosen:
-        message = "the journal has no build and no wait to draw"
-        raise RoostError(message)
+        raise RoostError("the journal has no build and no wait to draw")
     try:
         with open(picture, "w", encoding="utf-8") as file:
             file.write(timeline.draw(chosen))
     except OSError as error:
-        message = f"`--timeline {picture}`: {error.strerror}"
-        raise UsageError(message) from error
+        raise UsageError(f"`--timeline {picture}`: {error.strerror}") from error

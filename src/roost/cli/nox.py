@@ -71,8 +71,7 @@ def check(arguments: Arguments) -> bool:
         cure = 'leave out `-j`, or give the sessions `venv_backend="roost"`' if arguments.forced else add
         if arguments.forced or not aware:
             why = "nox starts parallel sessions as separate processes, and roost cannot pass the backend on to them"
-            message = f"{why}: {cure}"
-            raise UsageError(message)
+            raise UsageError(f"{why}: {cure}")
     return aware
 
 
@@ -83,12 +82,11 @@ def _refuse_script_mode(*words: Any, dependencies: Sequence[str], **options: Any
     """
     del words, options
     needs = ", ".join(f"`{one}`" for one in dependencies)
-    message = (
+    raise RoostError(
         f"nox would start again in an environment without roost, for the noxfile's inline metadata ({needs}): install "
         "that next to roost, pass `--script-mode none`, or add `import roost.nox` to the noxfile and `roost` to its "
         "dependencies, and run nox"
     )
-    raise RoostError(message)
 
 
 def _restore_before_sessions(tasks: ModuleType, names: Sequence[str]) -> None:
@@ -133,8 +131,7 @@ def nox(words: tuple[str, ...]) -> None:
     except ModuleNotFoundError as error:
         if error.name != "nox":
             raise
-        message = "nox is not installed next to roost: `pip install nox`"
-        raise RoostError(message) from error
+        raise RoostError("nox is not installed next to roost: `pip install nox`") from error
     from nox import _cli, tasks  # noqa: PLC0415 - see above
     from nox.__main__ import main  # noqa: PLC0415 - see above
 

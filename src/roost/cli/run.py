@@ -81,8 +81,7 @@ def start(arguments: Arguments) -> "NoReturn":
         try:
             os.chdir(arguments.directory)
         except OSError as error:
-            message = f"`--directory {arguments.directory}`: {error.strerror}"
-            raise UsageError(message) from error
+            raise UsageError(f"`--directory {arguments.directory}`: {error.strerror}") from error
     selection = warm.select(**arguments.selected)
     environ = dict(os.environ)  # the command's: an option is for this start alone
     if arguments.no_cache:
@@ -104,8 +103,7 @@ def _find(arguments: Arguments, selection: warm.Selection, venv: str, variables:
     if paths.is_path(name):
         if os.path.exists(name):
             return paths.absolute(name)
-        message = f"there is no `{name}` in `{os.getcwd()}`"
-        raise CommandNotFoundError(message)
+        raise CommandNotFoundError(f"there is no `{name}` in `{os.getcwd()}`")
     if program := paths.command(venv, name):
         return program
     from roost import missing_command  # noqa: PLC0415 - not on a warm start
@@ -126,5 +124,4 @@ def _become(program: str, command: list[str], variables: dict[str, str], lease: 
             message = f"`{program}` cannot be run: its first line cannot hold a newline or tab; rename the folder"
         raise NotExecutableError(message) from error
     except OSError as error:
-        message = f"`{program}` cannot be run: {error.strerror}"
-        raise NotExecutableError(message) from error
+        raise NotExecutableError(f"`{program}` cannot be run: {error.strerror}") from error

@@ -30,8 +30,7 @@ def sync(selected: dict[str, Any], every: bool, refresh: bool, quiet: bool, proj
     if quiet:
         messages.be_quiet()
     if "env" in selected and every:
-        message = "`--env` and `--all` exclude each other"
-        raise UsageError(message)
+        raise UsageError("`--env` and `--all` exclude each other")
     failures = []
     for name in _all_envs(project) if every else [None]:
         chosen = warm.select(**selected | ({"env": name} if name else {}))

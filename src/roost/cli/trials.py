@@ -63,8 +63,7 @@ def _holder(path: str, *, exclusive: bool) -> Iterator["subprocess.Popen[bytes]"
     """Provide a process that holds a lock on `path` by a descriptor that it inherited, as a session holds its lease."""
     descriptor = locks.take_lease(path, os.stat(path).st_ino, exclusive=exclusive)
     if descriptor is None:
-        message = "a lock cannot be taken"
-        raise RoostError(message)
+        raise RoostError("a lock cannot be taken")
     command = [sys.executable, "-I", "-S", "-c", _SLEEP]
     try:
         child = subprocess.Popen(

@@ -25,5 +25,4 @@ def uv(words: tuple[str, ...]) -> None:
     try:
         locks.become(program, ["uv", *words], dict(os.environ))
     except OSError as error:
-        message = f"`{program}` cannot be run: {error.strerror}"
-        raise RoostError(message) from error
+        raise RoostError(f"`{program}` cannot be run: {error.strerror}") from error

@@ -34,8 +34,7 @@ def checked(value: str | float, source: str) -> float:
     except ValueError:
         seconds = -1.0
     if not 0 <= seconds < float("inf"):  # nan, too
-        message = f"`{source}` is `{value}`: it must be a number of seconds, 0 or more"
-        raise UsageError(message)
+        raise UsageError(f"`{source}` is `{value}`: it must be a number of seconds, 0 or more")
     return seconds
 
 

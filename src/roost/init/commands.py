@@ -89,16 +89,14 @@ def _replaced(text: str, begin: int, around: Surroundings) -> tuple[int, str] | 
         return (begin, "roost-run ") if known else None
     end = started.end()
     if runner and runner[1] not in ("uv", "poetry", "pdm"):
-        message = f"`{runner[0]}` has environments of its own"
-        raise _StaysError(message)
+        raise _StaysError(f"`{runner[0]}` has environments of its own")
     if runner and runner[1] == "uv":
         end, options = _options(text, end)
     word = _WORD.match(text, end)
     if word is None or not (around.is_project or {"--project", "--directory"} & set(options)):
         return None
     if runner and runner[1] == "pdm" and word[1] in around.scripts:
-        message = f"`pdm run {word[1]}` is a script in `[tool.pdm.scripts]`"
-        raise _StaysError(message)
+        raise _StaysError(f"`pdm run {word[1]}` is a script in `[tool.pdm.scripts]`")
     prefix = f"roost run {' '.join(options)} " if options else "roost-run "
     program = runner[1] if runner else ""
     if (program == "uv" and word[1] == "-m") or (program in ("uv", "pdm") and _is_script(word[1], around.folder)):
@@ -123,8 +121,7 @@ def _options(text: str, end: int) -> tuple[int, list[str]]:
         elif name in warm.SWITCHES:
             options.append(word[1])
         elif name not in _UNNECESSARY:
-            message = f"`uv run {word[1]}` has no equivalent in roost"
-            raise _StaysError(message)
+            raise _StaysError(f"`uv run {word[1]}` has no equivalent in roost")
     return end, options
 
 
@@ -142,8 +139,7 @@ def _is_script(word: str, folder: str) -> bool:
     except (OSError, ValueError):
         content = ""
     if _INLINE_METADATA.search(content):
-        message = f"`{word}` lists its own dependencies, and runs in an environment of its own"
-        raise _StaysError(message)
+        raise _StaysError(f"`{word}` lists its own dependencies, and runs in an environment of its own")
     return True
 
 

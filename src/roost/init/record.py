@@ -49,8 +49,7 @@ def undo(root: str) -> list[Undone]:
     store.check()
     rows = _read(store)
     if not rows:
-        message = f"nothing to undo: `{_path(store)}` has no change of `roost init --write`; use git instead"
-        raise RoostError(message)
+        raise RoostError(f"nothing to undo: `{_path(store)}` has no change of `roost init --write`; use git instead")
     done, left = [], []
     for row in reversed(rows):
         path = joined(root, row["path"])
@@ -114,8 +113,9 @@ def _write(path: str, text: str) -> None:
     try:
         files.write(target, text, mode=mode)
     except OSError as error:
-        message = f"`{path}` cannot be written: {error.strerror}; `roost init --undo` takes back what was"
-        raise RoostError(message) from error
+        raise RoostError(
+            f"`{path}` cannot be written: {error.strerror}; `roost init --undo` takes back what was"
+        ) from error
 
 
 def _path(store: Store) -> str:

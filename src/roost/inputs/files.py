@@ -114,8 +114,7 @@ class Inputs:
             self.signatures[path] = files.ABSENT
             return None
         except OSError as error:
-            message = f"`{path}` cannot be read: {error.strerror}"
-            raise RoostError(message) from error
+            raise RoostError(f"`{path}` cannot be read: {error.strerror}") from error
         info = os.fstat(descriptor)
         fault = ""
         if not stat.S_ISREG(info.st_mode):
@@ -124,8 +123,7 @@ class Inputs:
             fault = f"is larger than {limit >> 20} MiB, so no environment is made from it"
         if fault:
             os.close(descriptor)
-            message = f"`{path}` {fault}"
-            raise RoostError(message)
+            raise RoostError(f"`{path}` {fault}")
         self.signatures[path] = self._noted(info)
         return open(descriptor, "rb")
 
@@ -147,8 +145,7 @@ class Inputs:
             try:
                 self._tables[path] = _parsed(content)
             except (tomli.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
-                message = f"`{path}` is not valid TOML: {error}"
-                raise RoostError(message) from error
+                raise RoostError(f"`{path}` is not valid TOML: {error}") from error
         return self._tables[path]
 
     def expand(self, root: str, pattern: str) -> Iterator[str]:
@@ -167,13 +164,13 @@ class Inputs:
             for count, path in enumerate(tried):
                 matches += bool(path)
                 if matches > COUNT_LIMIT or count > 2 * COUNT_LIMIT:  # an empty one for each alternative
-                    message = f"the pattern `{pattern}` matches more than {COUNT_LIMIT} paths in `{root}`: narrow it"
-                    raise RoostError(message)
+                    raise RoostError(
+                        f"the pattern `{pattern}` matches more than {COUNT_LIMIT} paths in `{root}`: narrow it"
+                    )
                 if path:
                     yield path
         except RecursionError:
-            message = f"the pattern `{pattern[:80]}` leads too deep in `{root}`: narrow it"
-            raise RoostError(message) from None
+            raise RoostError(f"the pattern `{pattern[:80]}` leads too deep in `{root}`: narrow it") from None
 
     def _expand(self, here: str, parts: list[str], pattern: str) -> Iterator[str]:
         if not parts:
@@ -208,8 +205,7 @@ class Inputs:
             return []
         if max(len(self.folders), self._listings // 2) > COUNT_LIMIT:  # a warm start compares each
             what = f"more than {COUNT_LIMIT} folders, such as `{path}`"
-            message = f"the pattern `{pattern}` leads through {what}: narrow it"
-            raise RoostError(message)
+            raise RoostError(f"the pattern `{pattern}` leads through {what}: narrow it")
         return entries
 
     def folder(self, path: str) -> bool:

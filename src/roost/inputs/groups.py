@@ -70,8 +70,7 @@ def choose(project: Project, selection: Selection, values: Mapping[str, Any], in
 def _check_options(selection: Selection) -> None:
     clash = next((name for name in ("groups", "extras", "all_extras") if getattr(selection, name)), None)
     if selection.only_groups and clash:
-        message = f"`--only-group` and `--{option(clash)}` exclude each other"
-        raise UsageError(message)
+        raise UsageError(f"`--only-group` and `--{option(clash)}` exclude each other")
 
 
 def _distinct(names: Iterable[str]) -> list[str]:
@@ -107,8 +106,7 @@ def _extras(
     elif selection.all_extras:
         known |= {normalize(name) for tables in packages.values() for name in table(tables, "tool", "poetry", "extras")}
         if not known:
-            message = f"`--all-extras`: `{where}` does not list its extras; name each with `--extra`"
-            raise UsageError(message)
+            raise UsageError(f"`--all-extras`: `{where}` does not list its extras; name each with `--extra`")
     return tuple(_distinct([*settled, *selection.extras, *(sorted(known) if selection.all_extras else ())]))
 
 
@@ -143,16 +141,14 @@ def _conflicts(tables: dict[str, Any]) -> Iterator[set[tuple[str, str]]]:
 def _follow_group(file: str, groups: dict[str, Any], name: str, path: tuple[str, ...]) -> None:
     if name in path:
         circle = " → ".join(f"`{one}`" for one in (*path[path.index(name) :], name))
-        message = (
+        raise RoostError(
             f"the dependency groups in `{file}` include one another in a circle, {circle}: remove one of the includes"
         )
-        raise RoostError(message)
     if path and name not in groups:
         known = ", ".join(f"`{one}`" for one in sorted(groups))
-        message = (
+        raise RoostError(
             f"the dependency group `{path[-1]}` in `{file}` includes `{name}`, which does not exist: it has {known}"
         )
-        raise RoostError(message)
     for other in included(groups.get(name, ())):
         _follow_group(file, groups, other, (*path, name))
 
@@ -170,8 +166,7 @@ def _check_names(
     for name in asked:
         if normalize(name) not in names:
             known = ", ".join(f"`{name}`" for name in sorted(names)) or "none"
-            message = f"there is no {what} `{name}` in `{file}`: it has {known}"
-            raise error(message)
+            raise error(f"there is no {what} `{name}` in `{file}`: it has {known}")
 
 
 def normalize(name: str) -> str:

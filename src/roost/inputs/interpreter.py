@@ -99,8 +99,7 @@ def request(project: Project, settings: Settings, explicit: str | None, inputs: 
 def _checked(text: str, source: str) -> Request:
     # uv would run a program that a repository's file names.
     if not _REQUEST.fullmatch(text.strip()):
-        message = f"{source}: `{text}` is not a version specifier; write one such as `3.12`"
-        raise RoostError(message)
+        raise RoostError(f"{source}: `{text}` is not a version specifier; write one such as `3.12`")
     return Request(text.strip(), source)
 
 
@@ -205,8 +204,9 @@ def _unsatisfied(project: Project, asked: Request, found: Answer) -> RoostError:
     fetched = f"`{processes.uv_to_type()} python install {shlex.quote(asked.text or '3')}`, or request another"
     hopeless = paths.is_path(asked.text) or "executable name" in printed or "Invalid version request" in printed
     cure = "name another, such as `3.12`" if hopeless else fetched
-    message = f"no Python satisfies `{asked.text or 'any'}` ({asked.source}): {cure} (uv says: {printed})"
-    return NoInterpreterError(message)
+    return NoInterpreterError(
+        f"no Python satisfies `{asked.text or 'any'}` ({asked.source}): {cure} (uv says: {printed})"
+    )
 
 
 def _query(path: str, cwd: str) -> Interpreter:
@@ -240,8 +240,9 @@ def _ask(path: str, cwd: str) -> Interpreter:
     try:
         name, version, build, platform, flags, bytecode = json.loads(processes.framed(found.stdout))
     except ValueError:
-        message = f"the interpreter `{path}` does not run (status {found.status}): {found.output.strip()[-500:]}"
-        raise RoostError(message) from None
+        raise RoostError(
+            f"the interpreter `{path}` does not run (status {found.status}): {found.output.strip()[-500:]}"
+        ) from None
     named = paths.program(f"{os.path.dirname(path)}/python{version.rpartition('.')[0]}")
     if os.path.exists(named) and os.path.samefile(path, named):
         path = named

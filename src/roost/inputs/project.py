@@ -60,8 +60,7 @@ class Project(NamedTuple):
         inputs = inputs or Inputs()
         start = real(path)
         if not os.path.isdir(start):
-            message = f"`{start}` is not a folder: name one inside a project"
-            raise UsageError(message)
+            raise UsageError(f"`{start}` is not a folder: name one inside a project")
         folders = paths.upwards(start)
         root = next((folder for folder in folders if os.path.exists(f"{folder}/pyproject.toml")), None)
         if root is None:

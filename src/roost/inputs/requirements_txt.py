@@ -49,11 +49,10 @@ def follow(project: Project, inputs: Inputs, names: list[str]) -> Found:
     found = Found([], [], set())
     for name in names:
         if _URL.match(name):
-            message = (
+            raise RoostError(
                 f"`tool.roost.requirements` in `{project.file}` names `{without_secrets(name)}`: "
                 "a file on a server can change unnoticed, so save it in the project"
             )
-            raise RoostError(message)
         path = joined(project.root, name)
         _follow(project, inputs, path, f"`{project.file}`", (), found)
     return found
@@ -62,14 +61,12 @@ def follow(project: Project, inputs: Inputs, names: list[str]) -> Found:
 def _follow(project: Project, inputs: Inputs, path: str, named_in: str, parents: tuple[str, ...], found: Found) -> None:
     if path in parents:
         by = f", through `{parents[-1]}`" if parents[-1] != path else ""
-        message = f"`{path}` includes itself{by}: remove that `-r` line"
-        raise RoostError(message)
+        raise RoostError(f"`{path}` includes itself{by}: remove that `-r` line")
     if path in found.files:
         return
     content = inputs.read(path)
     if content is None:
-        message = f"`{path}`, which {named_in} names, does not exist: create it, or remove its name"
-        raise RoostError(message)
+        raise RoostError(f"`{path}`, which {named_in} names, does not exist: create it, or remove its name")
     here, text = os.path.dirname(path), content.decode("utf-8-sig", "replace")
     lines = (_COMMENT.sub("", line) for line in text.splitlines())
     found.variables.update(name for line in lines for name in _VARIABLE.findall(without_login(line)))

@@ -38,8 +38,7 @@ def check(tables: Mapping[str, Any], shapes: Mapping[str, Shape], file: str) -> 
     for path, shape in shapes.items():
         for name, value in _find(tables, path.split(".")):
             if not shape.accepts(value):
-                message = f"`{name}` in `{file}` must be {shape.words}"
-                raise RoostError(message)
+                raise RoostError(f"`{name}` in `{file}` must be {shape.words}")
 
 
 def _find(value: object, keys: list[str], name: tuple[str, ...] = ()) -> Iterator[tuple[str, object]]:
@@ -60,8 +59,7 @@ def check_keys(found: Collection[str], valid: Collection[str], where: str, file:
         if key not in valid:
             near = difflib.get_close_matches(key, valid, 1)
             hint = f"did you mean `{near[0]}`?" if near else f"valid are {', '.join(valid)}"
-            message = f"unknown key `{key}` in `[{where}]` of `{file}`: {hint}"
-            raise RoostError(message)
+            raise RoostError(f"unknown key `{key}` in `[{where}]` of `{file}`: {hint}")
 
 
 def table(tables: Mapping[str, Any], *keys: str) -> dict[str, Any]:

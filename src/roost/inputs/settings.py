@@ -80,8 +80,7 @@ def read(project: Project, selection: Selection) -> Settings:
     envs = table(top, "envs")
     if env != "default" and env not in envs:
         known = ", ".join(f"`{name}`" for name in sorted({"default", *envs}))
-        message = f"there is no environment `{env}` in `{project.file}`: it has {known}"
-        raise RoostError(message)
+        raise RoostError(f"there is no environment `{env}` in `{project.file}`: it has {known}")
     values = _inherited(project, selection, top, envs.get(env, {}))
     _check_inputs(project, values.get("inputs", ()))
     return Settings(
@@ -113,28 +112,25 @@ def _check(project: Project) -> None:
     seen = {"default": "default"}
     for name, values in table(project.tables, "tool", "roost", "envs").items():
         if (other := seen.setdefault(name.lower(), name)) != name:
-            message = (
+            raise RoostError(
                 f"`{prefix}.envs.{name}` in `{file}` and the environment `{other}` differ only in case, and some file "
                 "systems take that for one name: rename one"
             )
-            raise RoostError(message)
         schema.check_keys(values, _OF_ENVIRONMENT, f"{prefix}.envs.{name}", file)
         if not _ENV_NAME.fullmatch(name):
-            message = (
+            raise RoostError(
                 f"`{prefix}.envs.{name}` in `{file}` is not a valid name for an environment: "
                 "use letters, digits, `.`, `_` and `-`"
             )
-            raise RoostError(message)
 
 
 def _check_inputs(project: Project, patterns: Iterable[str]) -> None:
     for pattern in patterns:
         if pattern.startswith("/") or not pattern.strip("./"):
-            message = (
+            raise RoostError(
                 f"`{pattern}` in `inputs` of `{project.file}` does not name a file in the project: "
                 "write a path from its folder, such as `Cargo.toml` or `rust/**/*.rs`"
             )
-            raise RoostError(message)
 
 
 def _inherited_names(selection: Selection, own: dict[str, Any]) -> frozenset[str]:
@@ -167,19 +163,17 @@ def _inherited(project: Project, selection: Selection, top: dict[str, Any], own:
             values.pop(key, None)
         elif values.get(key):
             where = f"tool.roost.envs.{env}.{key}" if key in own else f"tool.roost.{key}"
-            message = (
+            raise RoostError(
                 f"`{where}` in `{project.file}` has no effect: the installer `{kind}` installs what its "
                 f"{'files list' if kind == 'requirements' else 'command does'}; remove it, or set another `installer`"
             )
-            raise RoostError(message)
     fields = [field for field in (*warm.LISTS, *warm.FLAGS) if field != "frozen" and getattr(selection, field)]
     option = next((warm.option(field) for field in fields if not (has_extras and "extras" in field)), None)
     if option and kind in ("requirements", "command"):
-        message = (
+        raise UsageError(
             f"`--{option}` has no effect on the environment `{env}` of `{project.file}`: its installer is `{kind}`; "
             "name another environment with `--env`"
         )
-        raise UsageError(message)
     return values
 
 

@@ -33,8 +33,9 @@ class CommandInstall:
             RoostError: the setting is empty, or one of the files in `requirements` is missing.
         """
         if not settings.command or not settings.command[0]:
-            message = f'`tool.roost.command` in `{project.file}` is empty: write the words, such as `["make", "deps"]`'
-            raise RoostError(message)
+            raise RoostError(
+                f'`tool.roost.command` in `{project.file}` is empty: write the words, such as `["make", "deps"]`'
+            )
         self.reason = "`command` in pyproject.toml"
         self.words = settings.command
         paths = [joined(project.root, word) for word in self.words]

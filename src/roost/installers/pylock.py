@@ -77,8 +77,7 @@ class PylockSync:
         """
         for key, name, known in self._missing(settings.groups if settings.groups_given else (), settings.extras):
             if known is not None:
-                message = (
+                raise RoostError(
                     f"`{self.path}` was not made for `{name}`: its `{key}` are "
                     f"{', '.join(f'`{one}`' for one in sorted(known)) or 'none'}; lock it again with that"
                 )
-                raise RoostError(message)

@@ -34,10 +34,9 @@ class RequirementsInstall:
         self.files = [f"{project.root}/uv.toml", *found.files, *(path for path in found.local if os.path.isfile(path))]
         self._adds_project = settings.project and (bool(settings.extras) or project.root not in found.local)
         if self._adds_project and not ("project" in project.tables or is_package(project.root, project.tables, inputs)):
-            message = (
+            raise RoostError(
                 f"`project` is set in `{project.file}`, and there is no project to install: write a `[project]` table"
             )
-            raise RoostError(message)
         folders = {path for path in found.local if os.path.isdir(path)}
         folders |= {project.root} if self._adds_project else set()
         self.sources = local_projects.followed(project, inputs, tuple(sorted(folders)))

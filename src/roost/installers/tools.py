@@ -35,8 +35,7 @@ def find(name: str, project: Project, file: str) -> str:
             found = shutil.which(name, path=folder)
             if found and not paths.is_inside(found, project.root):
                 return found
-    message = (
+    raise RoostError(
         f"`{file}` in `{project.root}` needs `{name}`, which is not on PATH outside the project: "
         f"`pipx install {name}`, or `uv tool install {name}`"
     )
-    raise RoostError(message)

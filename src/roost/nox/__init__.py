@@ -201,11 +201,10 @@ class RoostEnv(VirtualEnv):
             elif word in warm.OPTIONS and word != "--python" and words:
                 warm.add_option(selected, word, words.pop(0))
             else:
-                message = (
+                raise RoostError(
                     f"`venv_params={self.venv_params!r}` is not valid for the backend `roost`: use "
                     '`["--env", "NAME"]`, or other options that select'
                 )
-                raise RoostError(message)
         return warm.select(python=self.interpreter, **selected)
 
     def _reuse_own(self) -> "SessionVenv | None":
@@ -319,8 +318,7 @@ def _reported(interpreter: str | None) -> Iterator[None]:
         raise _failed(str(error)) from error
     except OSError as error:
         where = f"`{error.filename}`: " if error.filename else ""
-        message = f"{where}{error.strerror or error}"
-        raise _failed(message) from error
+        raise _failed(f"{where}{error.strerror or error}") from error
 
 
 def _failed(text: str) -> CommandFailed:

@@ -68,11 +68,11 @@ class Store:
         """
         elsewhere = os.environ.get("ROOST_DIR")
         if elsewhere and not os.path.isabs(elsewhere):
-            message = f"`ROOST_DIR` is `{elsewhere}`: it must be an absolute path"
-            raise UsageError(message)
+            raise UsageError(f"`ROOST_DIR` is `{elsewhere}`: it must be an absolute path")
         if os.pathsep in self.root:
-            message = f"`{self.root}` contains `{os.pathsep}`, the separator in PATH: rename it, or set `ROOST_DIR`"
-            raise RoostError(message)
+            raise RoostError(
+                f"`{self.root}` contains `{os.pathsep}`, the separator in PATH: rename it, or set `ROOST_DIR`"
+            )
         try:
             if elsewhere:
                 trust.check_above(self.root)
@@ -138,11 +138,10 @@ class Store:
         if isinstance(error, FileNotFoundError):
             return VanishedError(f"`{error.filename}` was removed while it was used")
         if error.errno in locks.UNSUPPORTED:
-            message = (
+            return RoostError(
                 f"flock does not work in `{self.root}` ({error.strerror}), and roost never continues unlocked: "
                 "set `ROOST_DIR` to a folder on a local disk"
             )
-            return RoostError(message)
         cure = "make it writable, or set `ROOST_DIR` to a folder that is"
         if error.errno == errno.ENAMETOOLONG:
             cure = "use a shorter name"

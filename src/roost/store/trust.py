@@ -31,8 +31,7 @@ def check_root(root: str) -> None:
         fault, cure = "can be written by others", f"`chmod 700 {root}` if you trust its content, else remove it"
     else:
         return
-    message = f"`{root}` {fault}, so its content cannot be trusted: {cure}"
-    raise RoostError(message)
+    raise RoostError(f"`{root}` {fault}, so its content cannot be trusted: {cure}")
 
 
 def check_above(root: str) -> None:
@@ -46,8 +45,7 @@ def check_above(root: str) -> None:
         path, fault = found
         cure = "set `ROOST_DIR` to a folder of your own"
         cure += f", or `chmod go-w {path}`" if fault.startswith("can") else ""
-        message = f"`{path}` {fault}, so what `ROOST_DIR` puts there cannot be trusted: {cure}"
-        raise RoostError(message)
+        raise RoostError(f"`{path}` {fault}, so what `ROOST_DIR` puts there cannot be trusted: {cure}")
 
 
 def refuse_root(project: str) -> None:
@@ -59,11 +57,10 @@ def refuse_root(project: str) -> None:
     info = os.stat(project)
     owner = info.st_uid
     if not files.is_own(info) and os.geteuid() == 0:
-        message = (
+        raise RoostError(
             f"`{project}` belongs to another user (uid {owner}), who could not remove files of root: "
             "run this as that user, or set `ROOST_DIR` to a folder of root"
         )
-        raise RoostError(message)
 
 
 def refuse_tracked(project: str, root: str) -> None:
@@ -82,18 +79,16 @@ def refuse_tracked(project: str, root: str) -> None:
     if got.status != 0:
         lines = got.output.strip().splitlines()
         why = next((line for line in lines if line.startswith("fatal: ")), f"status {got.status}").rstrip(":")
-        message = (
+        raise RoostError(
             f"git cannot tell whether it tracks `{root}` ({why}): make `git status` work in `{project}`, "
             "or set `ROOST_DIR` to a folder outside the repository"
         )
-        raise RoostError(message)
     # Only paths count: a `git` on PATH may be a script that prints more.
     if any(f"{line}/".lstrip('"').startswith(f"{name}/") for line in got.stdout.splitlines()):
-        message = (
+        raise RoostError(
             f"git tracks `{root}`, so it may hold an environment that someone else built: "
             "`git rm -r --cached .roost`, commit, and remove the folder"
         )
-        raise RoostError(message)
 
 
 def _in_repository(folder: str) -> bool:

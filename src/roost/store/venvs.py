@@ -114,8 +114,7 @@ def create(store: Store, folder: str, record: str, *, name: str = "", exclusive:
         if descriptor is not None:
             break
         if name:
-            message = f"`{venv.path}` is still used by an interrupted build: start nox again"
-            raise RoostError(message)
+            raise RoostError(f"`{venv.path}` is still used by an interrupted build: start nox again")
     try:
         os.mkdir(venv.path, 0o700)
     except OSError:

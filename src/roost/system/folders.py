@@ -29,8 +29,7 @@ def check_folder(path: str) -> None:
     except FileNotFoundError:
         return
     if mode & 0o170000 != 0o040000:
-        message = f"`{path}` is not a folder: remove it"
-        raise RoostError(message)
+        raise RoostError(f"`{path}` is not a folder: remove it")
 
 
 def make_folder(path: str) -> None:

@@ -15,8 +15,7 @@ def location() -> str:
     """
     if chosen := os.environ.get("ROOST_CACHE_DIR"):
         if not os.path.isabs(chosen):
-            message = f"`ROOST_CACHE_DIR` is `{chosen}`: it must be an absolute path"
-            raise UsageError(message)
+            raise UsageError(f"`ROOST_CACHE_DIR` is `{chosen}`: it must be an absolute path")
         return chosen
     home = os.path.expanduser("~")
     if sys.platform == "win32":

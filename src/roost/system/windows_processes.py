@@ -101,8 +101,7 @@ def spawn(  # noqa: PLR0913, PLR0917 - as in `processes`
         child, job = _start(list(command), keep, **options)
         _jobs[child.pid] = job
     except OSError as error:
-        message = f"`{command[0]}` cannot be started: {error.strerror}"
-        raise RoostError(message) from error
+        raise RoostError(f"`{command[0]}` cannot be started: {error.strerror}") from error
     return child
 
 
