@@ -1,7 +1,6 @@
 """`roost doctor`: tries what roost relies on, with real processes in the project's own folder."""
 
 import contextlib
-import json
 import os
 import re
 import shutil
@@ -23,7 +22,6 @@ from roost.store.store import Store
 from roost.system import files, folders, paths, proc, processes, variables
 from roost.system.paths import real
 
-VERSION = 1  # of the output with `--json`
 _TOOLS = ("git", "uv", "nox", "pre-commit", "prek", "lefthook")
 _VARIABLES = (
     "ROOST_CACHE_DIR",
@@ -217,7 +215,7 @@ def doctor(as_json: bool, project: str) -> None:
     findings = examine(project)
     worst = RoostError.status if any(one.level == "error" for one in findings) else 0
     if as_json:
-        click.echo(json.dumps({"version": VERSION, "findings": [one._asdict() for one in findings]}, indent=2))
+        output.as_json(findings=[one._asdict() for one in findings])
     else:
         colours = {"ok": "green", "warning": "yellow", "error": "red"}
         for one in findings:

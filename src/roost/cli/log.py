@@ -1,6 +1,5 @@
 """`roost log`: the journal."""
 
-import json
 from collections.abc import Sequence
 
 import click
@@ -38,7 +37,7 @@ def log(count: int, picture: str | None, minutes: float | None, as_json: bool, p
         _draw(events, picture, minutes)
     elif as_json:
         rows = [{"at": one.at.isoformat(), "event": one.event, "pid": one.pid, **one.fields} for one in events[-count:]]
-        click.echo(json.dumps({"version": journal.VERSION, "events": rows}, indent=2))
+        output.as_json(events=rows)
     elif not events:
         messages.step("the journal is empty")
     else:

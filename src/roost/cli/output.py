@@ -1,13 +1,17 @@
 """Results on standard output: for people, and for programs."""
 
+import json
 import os
 import shutil
 import sys
 import textwrap
+from typing import Any
 
 import click
 
 from roost.console.messages import is_terminal, printable
+
+VERSION = 1  # of the objects with `--json`; a field that is removed or changes its meaning raises it
 
 
 def result(text: str, indent: int = 0, *, word: str = "", colour: str | None = None, before: str = "") -> None:
@@ -26,6 +30,11 @@ def result(text: str, indent: int = 0, *, word: str = "", colour: str | None = N
 def value(text: str) -> None:
     """Print `text` for programs: unchanged, except on a terminal."""
     click.echo(printable(text) if is_terminal(sys.stdout) else os.fsencode(text))
+
+
+def as_json(**fields: Any) -> None:
+    """Print the object of `--json`: its version, and `fields`."""
+    click.echo(json.dumps({"version": VERSION, **fields}, indent=2))
 
 
 def mib(count: int) -> str:

@@ -1,6 +1,5 @@
 """`roost status`: the environments of a project, its venvs, and the processes in them."""
 
-import json
 import os
 import time
 from typing import Any, Literal, NamedTuple
@@ -22,7 +21,6 @@ from roost.system.paths import relative
 from roost.system.proc import Process
 from roost.warm import Selection, keys
 
-VERSION = 1  # of the output with `--json`; a field that is removed or changes its meaning raises it
 Word = Literal["ready", "missing", "stale", "building", "drifted"]
 _COLOURS = {"ready": "green", "building": "cyan", "stale": "yellow", "missing": "yellow", "drifted": "red"}
 
@@ -87,17 +85,6 @@ class Status(NamedTuple):
     environments: list[EnvStatus]
     venvs: list[VenvStatus]
     cache: CacheStatus
-
-    def as_json(self) -> dict[str, Any]:
-        """Return what `--json` prints: `version`, `project`, `store`, `environments`, `venvs`, `cache`."""
-        return {
-            "version": VERSION,
-            "project": self.project,
-            "store": self.store,
-            "environments": [one._asdict() for one in self.environments],
-            "venvs": [one._asdict() | {"users": [user._asdict() for user in one.users]} for one in self.venvs],
-            "cache": self.cache._asdict(),
-        }
 
 
 def look(start: str, selection: Selection | None = None) -> Status:
@@ -212,7 +199,13 @@ def status(selected: dict[str, Any], as_json: bool, project: str) -> None:
     """Show each environment and venv: state, packages, size, processes in it, and whether it is kept."""
     found = look(project, warm.select(**selected) if selected else None)
     if as_json:
-        click.echo(json.dumps(found.as_json(), indent=2))
+        output.as_json(
+            project=found.project,
+            store=found.store,
+            environments=[one._asdict() for one in found.environments],
+            venvs=[one._asdict() | {"users": [user._asdict() for user in one.users]} for one in found.venvs],
+            cache=found.cache._asdict(),
+        )
         return
     names = [_name(one) for one in found.environments]
     for name, one in zip(names, found.environments, strict=True):

@@ -1,6 +1,5 @@
 """`roost why`: what changed since the last complete venv."""
 
-import json
 from typing import Any
 
 import click
@@ -23,7 +22,6 @@ Example:
 def why(selected: dict[str, Any], as_json: bool, project: str) -> None:
     """Show what changed since the last complete venv: the inputs, and the packages from → to."""
     selection = warm.select(**selected)
-    name = selection.name
     answer = protocol.ask(protocol.Request(project, selection, 0.0, "roost why"))
     now = then = None
     if answer.state and (latest := changes.newest(answer.store, answer.state)):
@@ -31,10 +29,15 @@ def why(selected: dict[str, Any], as_json: bool, project: str) -> None:
         if latest == answer.marker and (before := changes.newest(answer.store, answer.state, latest)):
             then = changes.between(before, latest)
     if as_json:
-        fields = {"version": 1, "environment": name, "ready": answer.marker is not None, "reason": answer.reason}
-        fields |= {"parts": now.parts if now else [], "packages": now.packages if now else []}
-        fields |= {"since": now and now.venv, "last_build": then and then._asdict()}
-        click.echo(json.dumps(fields, indent=2))
+        output.as_json(
+            environment=selection.name,
+            ready=answer.marker is not None,
+            reason=answer.reason,
+            parts=now.parts if now else [],
+            packages=now.packages if now else [],
+            since=now and now.venv,
+            last_build=then and then._asdict(),
+        )
         return
     output.result(_summary(selection, answer, now), 2)
     if now:

@@ -9,7 +9,6 @@ from typing import Any, NamedTuple
 from roost.store.store import Store
 from roost.system import files, locks
 
-VERSION = 1  # of the output with `--json`
 SIZE_LIMIT = 1 << 20  # bytes; older lines move to `journal.1`, of which there is one
 LONGEST = 86400.0  # seconds; a longer time comes from a clock that jumped
 
