@@ -16,10 +16,10 @@ from roost.cli.trials import Finding
 from roost.console import holders
 from roost.errors import RoostError, UsageError
 from roost.inputs.files import text_of
-from roost.inputs.project import Project
+from roost.inputs.project import Project, nearest
 from roost.store import collection, inventory, marker, outside, venvs
 from roost.store.store import Store
-from roost.system import files, folders, paths, proc, processes, variables
+from roost.system import files, folders, proc, processes, variables
 from roost.system.paths import real
 
 _TOOLS = ("git", "uv", "nox", "pre-commit", "prek", "lefthook")
@@ -49,7 +49,7 @@ def examine(start: str) -> list[Finding]:
     except UsageError:
         raise
     except RoostError as error:
-        root = next((folder for folder in paths.upwards(real(start)) if os.path.exists(f"{folder}/pyproject.toml")), "")
+        root = nearest(real(start)) or ""
         if not root:
             raise
         found.append(Finding("error", str(error)))
@@ -109,12 +109,8 @@ def _bytecode(store: Store) -> Iterator[Finding]:
         return
     try:
         cache.prepare()
-        path = f"{cache.root}/doctor.{os.getpid()}"
-        os.close(files.create(path))
-        try:
-            works = folders.supports_hard_links(path, f"{store.data}/doctor.{os.getpid()}")
-        finally:
-            files.remove(path)
+        with trials.scratch(cache.root) as path:
+            works = folders.supports_hard_links(path, f"{store.data}/{os.path.basename(path)}")
     except OSError as error:
         yield Finding("warning", f"the bytecode cache `{cache.root}` cannot be written: {error.strerror}", cure)
         return

@@ -14,8 +14,9 @@ from roost import environment
 from roost.console import messages
 from roost.environment import Environment
 from roost.errors import RoostError
+from roost.inputs.project import nearest
 from roost.store import links
-from roost.system import paths, processes, variables
+from roost.system import processes, variables
 from roost.system.paths import real
 from roost.warm import Selection
 
@@ -92,7 +93,7 @@ def _moved(stage: str, arguments: Sequence[str]) -> bool:
 
 
 def _sync(start: str, selection: Selection, stage: str) -> None:
-    if not _has_project(start):
+    if not os.path.isdir(start) or nearest(start) is None:  # older states may have no project
         return
     found = environment.find(start, selection)
     if found and links.target(found.project, found.name) == found.venv:  # without git, and without hashing
@@ -108,11 +109,6 @@ def _make_current(found: Environment) -> None:
             link = links.path(found.project, found.name)
             name = os.path.basename(found.venv)
             messages.step(f"`{found.name}`: switched back to `{name}`, built {built}: `{link}`")
-
-
-def _has_project(start: str) -> bool:
-    """Return whether this state has a project at all: older states may have none."""
-    return os.path.isdir(start) and any(os.path.exists(f"{folder}/pyproject.toml") for folder in paths.upwards(start))
 
 
 def _is_intermediate(start: str, stage: str) -> bool:

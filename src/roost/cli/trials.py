@@ -48,9 +48,9 @@ def file_system(store: Store) -> Iterator[Finding]:
 
 
 @contextlib.contextmanager
-def _scratch(store: Store) -> Iterator[str]:
-    """Provide the path of a new, empty file next to the locks."""
-    path = f"{store.data}/doctor.{os.getpid()}"
+def scratch(folder: str) -> Iterator[str]:
+    """Provide the path of a new, empty file in `folder`."""
+    path = f"{folder}/doctor.{os.getpid()}"
     os.close(files.create(path))
     try:
         yield path
@@ -108,7 +108,7 @@ def flock(store: Store) -> Iterator[Finding]:
 
 
 def _try_locks(store: Store, cure: str) -> Iterator[Finding]:
-    with _scratch(store) as path:
+    with scratch(store.data) as path:
         with _holder(path, exclusive=True) as child:
             mount = _mount(store)
             end = time.monotonic() + (_TRIAL if mount and mount[1].startswith(_NETWORK) else 0)
@@ -136,7 +136,7 @@ def _try_locks(store: Store, cure: str) -> Iterator[Finding]:
 
 def names(store: Store) -> Iterator[Finding]:
     """Try renames, links and long names."""
-    with _scratch(store) as path:
+    with scratch(store.data) as path:
         folder = os.path.dirname(path)
         linkable = files.link(f"{path}.link", folder)
         fits = not linkable or files.read_link(f"{path}.link") == folder
@@ -161,7 +161,7 @@ def names(store: Store) -> Iterator[Finding]:
 
 def clock(store: Store) -> Iterator[Finding]:
     """Compare the clock of the file system with that of the machine."""
-    with _scratch(store) as path:
+    with scratch(store.data) as path:
         ahead = os.stat(path).st_mtime - time.time()
     if abs(ahead) > 2:
         text = f"the file system's clock is {ahead:+.0f} s from this machine's"

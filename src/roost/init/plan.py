@@ -10,7 +10,7 @@ from roost.errors import RoostError
 from roost.init import hook_files, noxfile, tool_settings
 from roost.init.commands import Surroundings
 from roost.inputs.files import Inputs
-from roost.inputs.project import Project
+from roost.inputs.project import BEFORE_PYPROJECT, nearest
 from roost.inputs.schema import table
 from roost.state import Draft
 from roost.system import paths
@@ -27,7 +27,6 @@ _HOOK_FILES = (
     "lefthook.toml",
     ".lefthook.toml",
 )
-_BEFORE_PYPROJECT = ("setup.py", "setup.cfg", "requirements.txt")
 
 
 class Edit(NamedTuple):
@@ -47,12 +46,6 @@ class Plan(NamedTuple):
     notes: list[str]
 
 
-class _Hooks(NamedTuple):
-    edits: list[Edit]
-    notes: list[str]
-    tools: list[str]
-
-
 def make(start: str) -> Plan:
     """Return what `roost init` would change in the project around the folder `start`.
 
@@ -60,35 +53,27 @@ def make(start: str) -> Plan:
         RoostError: there is no project, or something in it is not valid.
     """
     folder = real(start)
-    found = [one for one in paths.upwards(folder) if os.path.exists(f"{one}/pyproject.toml")]
-    if not found and any(os.path.exists(f"{folder}/{name}") for name in _BEFORE_PYPROJECT):
-        root, tables = folder, {}
+    if nearest(folder) is None and any(os.path.exists(f"{folder}/{name}") for name in BEFORE_PYPROJECT):
+        plan = Plan(folder, [], [])
+        _plan_hooks(plan, None)
+        plan.edits.append(Edit(f"{folder}/pyproject.toml", None, "[tool.roost]\n"))
     else:
-        project = Project.at(folder)
-        root, tables = project.root, project.tables
-    draft = state.draft(root, warm.Selection()) if found else None
-    hooks = _hooks(root, set(table(tables, "tool", "pdm", "scripts")), draft)
-    edits, notes = list(hooks.edits), list(hooks.notes)
-    if hooks.edits:
-        notes.append(
-            "hooks with `roost-run` need roost on PATH: `uv tool install roost`, or let the framework install it"
-        )
-    if draft:
-        edits += _settings(draft, hooks.tools, notes)
-    else:
-        edits.append(Edit(f"{root}/pyproject.toml", None, "[tool.roost]\n"))
-    edits += _noxfile(f"{root}/noxfile.py", notes)
-    return Plan(root, edits, notes)
+        draft = state.draft(folder, warm.Selection())
+        plan = Plan(draft.project.root, [], [])
+        _plan_settings(plan, draft, _plan_hooks(plan, draft))
+    _plan_noxfile(plan)
+    return plan
 
 
-def _hooks(root: str, scripts: set[str], draft: Draft | None) -> _Hooks:
-    """Return the edits of hook files in the project, and at the top of its repository."""
+def _plan_hooks(plan: Plan, draft: Draft | None) -> list[str]:
+    """Plan the edits of hook files in the project, and at the top of its repository. Returns the tools in them."""
 
     def is_listed(name: str) -> bool:
         return draft is not None and tool_places.find(draft, name) is not None
 
+    root, tools = plan.root, list[str]()
+    scripts = table(draft.project.tables, "tool", "pdm", "scripts") if draft else {}
     top = next((folder for folder in paths.upwards(root) if os.path.lexists(f"{folder}/.git")), root)
-    found = _Hooks([], [], [])
     for folder in dict.fromkeys((root, top)):
         is_project = os.path.exists(f"{folder}/pyproject.toml") or folder == root
         around = Surroundings(folder, scripts, is_project, is_listed)
@@ -97,11 +82,15 @@ def _hooks(root: str, scripts: set[str], draft: Draft | None) -> _Hooks:
             if before is None:
                 continue
             new = hook_files.edit(path, before, around)
-            found.notes.extend(f"{relative(path, root)} keeps a hook: {why}" for why in dict.fromkeys(new.left))
-            found.tools.extend(new.tools)
+            plan.notes.extend(f"{relative(path, root)} keeps a hook: {why}" for why in dict.fromkeys(new.left))
+            tools += new.tools
             if new.text != before:
-                found.edits.append(Edit(path, before, new.text))
-    return found
+                plan.edits.append(Edit(path, before, new.text))
+    if plan.edits:
+        plan.notes.append(
+            "hooks with `roost-run` need roost on PATH: `uv tool install roost`, or let the framework install it"
+        )
+    return tools
 
 
 def _hook_files(folder: str) -> Iterator[str]:
@@ -112,21 +101,22 @@ def _hook_files(folder: str) -> Iterator[str]:
         yield from (f"{husky}/{name}" for name in names if name.isidentifier() or name.replace("-", "").isalpha())
 
 
-def _settings(draft: Draft, tools: list[str], notes: list[str]) -> Iterator[Edit]:
-    """Yield the edit of `pyproject.toml` that brings the `tools` of the hooks into the environment."""
+def _plan_settings(plan: Plan, draft: Draft, tools: list[str]) -> None:
+    """Plan the edit of `pyproject.toml` that brings the `tools` of the hooks into the environment."""
     wanted = tool_settings.find(draft, tools)
-    notes += wanted.notes
+    plan.notes.extend(wanted.notes)
     if not wanted.settings:
         return
     text = _text(draft.project.file) or ""
     new = tool_settings.written(text, wanted.settings)
     if new is None:
-        notes.append(f"add these settings to `[tool.roost]` in `{draft.project.file}` by hand")
+        plan.notes.append(f"add these settings to `[tool.roost]` in `{draft.project.file}` by hand")
     else:
-        yield Edit(draft.project.file, text, new)
+        plan.edits.append(Edit(draft.project.file, text, new))
 
 
-def _noxfile(path: str, notes: list[str]) -> Iterator[Edit]:
+def _plan_noxfile(plan: Plan) -> None:
+    path = f"{plan.root}/noxfile.py"
     text = _text(path) if os.path.isfile(path) else None
     if text is None:
         return
@@ -134,13 +124,15 @@ def _noxfile(path: str, notes: list[str]) -> Iterator[Edit]:
         from_index = _is_from_index()
         new = noxfile.edit(text, in_metadata=from_index)
     except SyntaxError as error:
-        notes.append(f"`{path}` stays: {error.msg}, in line {error.lineno}")
+        plan.notes.append(f"`{path}` stays: {error.msg}, in line {error.lineno}")
         return
     if new != text:
-        yield Edit(path, text, new)
+        plan.edits.append(Edit(path, text, new))
         if noxfile.has_metadata(text) and not from_index:
-            notes.append(f"`{path}` has inline metadata: add roost to its dependencies, with the URL you have it from")
-        notes.append("the sessions keep their `session.install` lines, for people who have nox alone")
+            plan.notes.append(
+                f"`{path}` has inline metadata: add roost to its dependencies, with the URL you have it from"
+            )
+        plan.notes.append("the sessions keep their `session.install` lines, for people who have nox alone")
 
 
 def _is_from_index() -> bool:

@@ -22,6 +22,7 @@ _SHAPES: dict[str, Shape] = {  # tables of other tools, where another type would
     "tool.uv.workspace.members": TEXTS,
     "tool.uv.workspace.exclude": TEXTS,
 }
+BEFORE_PYPROJECT = ("setup.py", "setup.cfg", "requirements.txt")  # files of a project that has no `pyproject.toml` yet
 
 
 class Project(NamedTuple):
@@ -61,13 +62,12 @@ class Project(NamedTuple):
         start = real(path)
         if not os.path.isdir(start):
             raise UsageError(f"`{start}` is not a folder: name one inside a project")
-        folders = paths.upwards(start)
-        root = next((folder for folder in folders if os.path.exists(f"{folder}/pyproject.toml")), None)
+        root = nearest(start)
         if root is None:
             raise _missing(start)
         tables = _read(root, inputs)
         if _workspace(tables) is None:
-            for folder in folders[folders.index(root) + 1 :]:
+            for folder in paths.upwards(root)[1:]:
                 above = inputs.toml(f"{folder}/pyproject.toml")
                 if above is not None:
                     if _workspace(above) is not None and root in _members(folder, _read(folder, inputs), inputs):
@@ -76,13 +76,16 @@ class Project(NamedTuple):
         return _with_members(root, tables, inputs)
 
 
+def nearest(start: str) -> str | None:
+    """Return the folder with a `pyproject.toml` that is `start` or the nearest one above it, or None."""
+    return next((folder for folder in paths.upwards(start) if os.path.exists(f"{folder}/pyproject.toml")), None)
+
+
 def _missing(start: str) -> RoostError:
-    others = [name for name in ("setup.py", "setup.cfg", "requirements.txt") if os.path.exists(f"{start}/{name}")]
-    cure = (
-        f"write one next to `{others[0]}`, an empty one will do"
-        if others
-        else "go into a project, or name one with `--project`"
-    )
+    other = next((name for name in BEFORE_PYPROJECT if os.path.exists(f"{start}/{name}")), None)
+    cure = "go into a project, or name one with `--project`"
+    if other:
+        cure = f"write one next to `{other}`, an empty one will do"
     return RoostError(f"no `pyproject.toml` in `{start}` or above it: {cure}")
 
 
