@@ -32,18 +32,13 @@ def find(draft: Draft, tool: str) -> Place | None:
     return next((place for place, names in _places(draft, Inputs()) if normalize(tool) in names), None)
 
 
-def lines(path: str, inputs: Inputs) -> list[str]:
-    """Return the lines of a requirements file; none where it does not exist."""
-    return (inputs.read(path) or b"").decode(errors="replace").splitlines()
-
-
 def _places(draft: Draft, inputs: Inputs) -> Iterator[tuple[Place, set[str]]]:
     tables, wanted, root = draft.project.tables, draft.settings, draft.project.root
     files: list[str] = []
     if draft.installer.kind == "requirements":
         files = draft.installer.reason.split(", ")
         for name in files:
-            yield Place("", name, files), _names(lines(f"{root}/{name}", inputs))
+            yield Place("", name, files), _names(inputs.text(f"{root}/{name}").splitlines())
     else:
         project = table(tables, "project")
         yield Place("", "", []), _names(_texts(project.get("dependencies"))) | {normalize(str(project.get("name")))}
@@ -56,7 +51,7 @@ def _places(draft: Draft, inputs: Inputs) -> Iterator[tuple[Place, set[str]]]:
         for name, items in groups.extras_of(tables).items():
             yield Place("" if name in chosen else "extras", name, [*wanted.extras]), _names(_texts(items))
     for name in _requirements_files(root):
-        yield Place("requirements", name, files), _names(lines(f"{root}/{name}", inputs))
+        yield Place("requirements", name, files), _names(inputs.text(f"{root}/{name}").splitlines())
 
 
 def _poetry_groups(tables: dict[str, Any]) -> dict[str, list[str]]:

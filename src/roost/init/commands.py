@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection
 from typing import NamedTuple
 
 from roost import warm
+from roost.inputs.files import text_of
 
 # Where a command begins: at the start, after a separator of the shell, and after `bash -c "`.
 _START = re.compile(r"(^|&&|\|\||[;|]|-c\s+[\"'])\s*(?:\w+=[^\s'\"]*\s+)*")
@@ -133,12 +134,7 @@ def _is_script(word: str, folder: str) -> bool:
     """
     if not word.endswith(".py"):
         return False
-    try:
-        with open(os.path.join(folder, word), encoding="utf-8") as file:
-            content = file.read()
-    except (OSError, ValueError):
-        content = ""
-    if _INLINE_METADATA.search(content):
+    if _INLINE_METADATA.search(text_of(os.path.join(folder, word))):
         raise _StaysError(f"`{word}` lists its own dependencies, and runs in an environment of its own")
     return True
 

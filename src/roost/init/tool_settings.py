@@ -59,7 +59,7 @@ def _add(found: Wanted, draft: Draft, tool: str, place: Place) -> None:
 def _lacks_project(draft: Draft, names: Iterable[str]) -> bool:
     """Return whether the requirements files `names` do not install the project itself, which is a package."""
     root, inputs = draft.project.root, Inputs()
-    text = "\n".join(line for name in names for line in tool_places.lines(f"{root}/{name}", inputs))
+    text = "\n".join(inputs.text(f"{root}/{name}") for name in names)
     return is_package(root, draft.project.tables, inputs) and not _PROJECT_LINE.search(text)
 
 

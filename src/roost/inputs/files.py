@@ -50,12 +50,12 @@ def _parts(pattern: str) -> list[str]:
 def text_of(path: str) -> str:
     """Return the text of a file that is no input, such as a hook; empty where it cannot be read."""
     try:
-        return (Inputs().read(path) or b"").decode(errors="replace")
+        return Inputs().text(path)
     except RoostError:
         return ""
 
 
-@functools.lru_cache(maxsize=512)
+@functools.lru_cache(maxsize=4096)  # more than a workspace has members
 def _parsed(content: bytes) -> dict[str, Any]:
     """Parse TOML, once for the several questions of a build. Callers must not change the result."""
     return tomli.loads(content.decode("utf-8-sig"))  # editors on Windows begin a file with a byte order mark
@@ -73,7 +73,6 @@ class Inputs:
         self.variables: set[str] = set()  # environment variables: no `stat` notices a change of one
         self._listings = 0  # for one pattern: several `**` reach a folder on many paths
         self._contents: dict[str, bytes | None] = {}
-        self._tables: dict[str, dict[str, Any]] = {}
 
     def read(self, path: str) -> bytes | None:
         """Return the content of the file at `path`, or None when there is none.
@@ -84,6 +83,14 @@ class Inputs:
         if path not in self._contents:
             self._contents[path] = self._read(path)
         return self._contents[path]
+
+    def text(self, path: str) -> str:
+        """Return the text of the file at `path`; empty where there is none.
+
+        Raises:
+            RoostError: it is no regular file, too large, or cannot be read.
+        """
+        return (self.read(path) or b"").decode(errors="replace")
 
     def digest(self, path: str) -> str | None:
         """Return a hash of the file at `path`, or None when there is none; of an archive of any size.
@@ -141,12 +148,10 @@ class Inputs:
         content = self.read(path)
         if content is None:
             return None
-        if path not in self._tables:
-            try:
-                self._tables[path] = _parsed(content)
-            except (tomli.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
-                raise RoostError(f"`{path}` is not valid TOML: {error}") from error
-        return self._tables[path]
+        try:
+            return _parsed(content)
+        except (tomli.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
+            raise RoostError(f"`{path}` is not valid TOML: {error}") from error
 
     def expand(self, root: str, pattern: str) -> Iterator[str]:
         """Yield the paths below `root` that match the glob `pattern` (`*`, `?`, `[]`, `{a,b}`, `**`), sorted.

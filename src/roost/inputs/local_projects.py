@@ -105,8 +105,8 @@ def dynamic(folder: str, tables: dict[str, Any], inputs: Inputs) -> list[str]:
     found += [hook.get("filename")]
     for files in (hook.get("files"), *table(hook, "optional-dependencies").values()):
         found += files if isinstance(files, list) else []
-    cfg = (inputs.read(f"{folder}/setup.cfg") or b"").decode(errors="replace")
-    named = (names.split(",") for key, names in _FILE_IN_CFG.findall(cfg) if "description" not in key)
+    cfg = _FILE_IN_CFG.findall(inputs.text(f"{folder}/setup.cfg"))
+    named = (names.split(",") for key, names in cfg if "description" not in key)
     there = [name for name in found if isinstance(name, str)] + [name.strip() for names in named for name in names]
     return [*there, *_read_by_setup_py(folder, tables, inputs)]
 

@@ -87,7 +87,7 @@ def is_package(folder: str, tables: dict[str, Any], inputs: Inputs) -> bool:
         return "build-system" in tables
     if inputs.read(f"{folder}/setup.py") is not None:
         return True
-    return b"[metadata]" in (inputs.read(f"{folder}/setup.cfg") or b"")  # linters keep settings there as well
+    return "[metadata]" in inputs.text(f"{folder}/setup.cfg")  # linters keep settings there as well
 
 
 def each(option: str, values: Sequence[str]) -> list[str]:
