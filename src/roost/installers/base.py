@@ -7,7 +7,7 @@ from typing import Any, NamedTuple, Protocol
 from roost.inputs.files import Inputs
 from roost.inputs.project import Project
 from roost.inputs.schema import table
-from roost.inputs.settings import Settings
+from roost.inputs.settings import Kind, Settings
 from roost.system import paths
 from roost.system.processes import Completed
 
@@ -46,7 +46,7 @@ class Installer(Protocol):
         ...
 
     @property
-    def kind(self) -> str:
+    def kind(self) -> Kind:
         """Its name in the settings and in the fingerprint."""
         ...
 

@@ -2,13 +2,12 @@
 
 import os
 import shutil
-from typing import Literal
 
 from roost.errors import RoostError
 from roost.inputs import requirements_txt
 from roost.inputs.files import Inputs
 from roost.inputs.project import Project
-from roost.inputs.settings import Settings
+from roost.inputs.settings import Kind, Settings
 from roost.installers.base import Run, Target, active
 from roost.system.paths import is_path, joined
 from roost.system.variables import OF_BUILDS, OF_RESOLUTIONS
@@ -22,7 +21,7 @@ _USUAL = (  # what a command most likely installs from, without naming it
 class CommandInstall:
     """The words of the setting `command`, run without a shell."""
 
-    kind: Literal["command"] = "command"
+    kind: Kind = "command"
     makes_venv = False
     variables = (*OF_BUILDS, *OF_RESOLUTIONS)
 

@@ -1,10 +1,9 @@
 """PDM as the installer: `pdm sync` into the venv that is active."""
 
-from typing import Literal
-
 from roost.console import messages
 from roost.inputs.files import Inputs
 from roost.inputs.project import Project
+from roost.inputs.settings import Kind
 from roost.installers import tools
 from roost.installers.base import Run, Target, active, each
 
@@ -21,7 +20,7 @@ _VARIABLES = {
 class PdmSync:
     """`pdm sync`: installs exactly what is in `pdm.lock`, or fails. The lock file is never changed."""
 
-    kind: Literal["pdm"] = "pdm"
+    kind: Kind = "pdm"
     makes_venv = False
     variables: tuple[str, ...] = ()
 

@@ -1,9 +1,8 @@
 """Poetry as the installer: `poetry sync` into the venv that is active."""
 
-from typing import Literal
-
 from roost.inputs.files import Inputs
 from roost.inputs.project import Project
+from roost.inputs.settings import Kind
 from roost.installers import tools
 from roost.installers.base import Run, Target, active, each
 
@@ -11,7 +10,7 @@ from roost.installers.base import Run, Target, active, each
 class PoetrySync:
     """`poetry sync`: installs exactly what is in `poetry.lock`, or fails. The lock file is never changed."""
 
-    kind: Literal["poetry"] = "poetry"
+    kind: Kind = "poetry"
     makes_venv = False
     variables: tuple[str, ...] = ()
 

@@ -1,7 +1,6 @@
 """A lock file as packaging.python.org specifies it (PEP 751): `pylock.toml`, or `pylock.NAME.toml`."""
 
 from collections.abc import Iterator, Sequence
-from typing import Literal
 
 from roost.errors import RoostError
 from roost.inputs import local_projects, lock_files
@@ -9,7 +8,7 @@ from roost.inputs.files import Inputs
 from roost.inputs.groups import normalize
 from roost.inputs.project import Project
 from roost.inputs.schema import table, tables_at
-from roost.inputs.settings import Settings
+from roost.inputs.settings import Kind, Settings
 from roost.installers.base import Run, Target, each, is_package
 from roost.installers.uv import fresh_builds, uv_pip
 from roost.system.paths import joined
@@ -20,7 +19,7 @@ from roost.warm import Selection
 class PylockSync:
     """`uv pip sync pylock.toml`: installs exactly what is in the lock file, and the project itself."""
 
-    kind: Literal["pylock"] = "pylock"
+    kind: Kind = "pylock"
     makes_venv = False
     variables = OF_BUILDS
 

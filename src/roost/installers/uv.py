@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Callable, Sequence
-from typing import Any, Literal
+from typing import Any
 
 from roost.console import messages
 from roost.inputs import local_projects, lock_files
@@ -10,7 +10,7 @@ from roost.inputs.files import Inputs
 from roost.inputs.groups import extras_of, groups_of, normalize
 from roost.inputs.project import Project
 from roost.inputs.schema import table
-from roost.inputs.settings import Settings
+from roost.inputs.settings import Kind, Settings
 from roost.installers.base import Run, Target, each, is_package
 from roost.system.paths import normal, relative
 from roost.system.processes import find_uv, uv_to_type
@@ -43,7 +43,7 @@ def fresh_builds(builds: Sequence[local_projects.Build], target: Target) -> list
 class UvSync:
     """`uv sync`: installs exactly what is in `uv.lock`, or fails. The lock file is never changed."""
 
-    kind: Literal["uv"] = "uv"
+    kind: Kind = "uv"
     makes_venv = True
     variables = OF_BUILDS
 
@@ -95,7 +95,7 @@ class UvSync:
 class UvInstall:
     """`uv pip install` of the project, its groups and extras, for a project without a lock file."""
 
-    kind: Literal["uv"] = "uv"
+    kind: Kind = "uv"
     makes_venv = False
     variables = (*OF_BUILDS, *OF_RESOLUTIONS)
 
