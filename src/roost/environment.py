@@ -22,10 +22,7 @@ _DROPPED = ("PYTHONHOME", "UV_PROJECT_ENVIRONMENT", "VIRTUAL_ENV_PROMPT", "__PYV
 def variables(venv: str, environ: "Mapping[str, str]") -> dict[str, str]:
     """Return the environment variables of a command that runs in `venv`: `environ` with the venv active in it."""
     found = {name: value for name, value in environ.items() if name not in _DROPPED}
-    found["VIRTUAL_ENV"] = paths.native(venv)
-    inherited, scripts = found.get("PATH", os.defpath), paths.native(paths.scripts(venv))
-    found["PATH"] = f"{scripts}{os.pathsep}{inherited}" if inherited else scripts
-    return found
+    return found | paths.active(venv, found.get("PATH", os.defpath))
 
 
 def acquire(
@@ -57,8 +54,7 @@ def acquire(
 
     if quiet:
         messages.be_quiet()
-    seconds = waiting.timeout(os.environ) if timeout is None else waiting.checked(timeout, "timeout")
-    request = protocol.Request(paths.real(start), selection, seconds, label, refresh)
+    request = protocol.Request(paths.real(start), selection, waiting.timeout(timeout), label, refresh)
     held = protocol.acquire(request)
     root, link = held.state.project.root, held.state.settings.link
     return Environment(selection.name, held.marker.venv, held.lease_descriptor, root, link, built=held.built)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from roost import state as states
 from roost.cli import run as run_command
-from roost.console.waiting import checked
+from roost.console import waiting
 from roost.errors import RoostError
 from roost.inputs import interpreter, local_projects, requirements_txt, settings
 from roost.inputs.files import Inputs
@@ -259,7 +259,7 @@ def test_words_of_a_command_line(soak: float) -> None:
 def test_bound_on_a_wait(soak: float) -> None:
     def check(text: str) -> None:
         with contextlib.suppress(RoostError):
-            assert 0 <= checked(text, "ROOST_TIMEOUT") < float("inf")
+            assert 0 <= waiting.timeout(text) < float("inf")
 
     fuzz(soak, st.floats().map(str) | TEXTS, check)
 

@@ -1,7 +1,8 @@
 """Waiting: bounded (rule 10), silent for a second, then one line that names the holder."""
 
+import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 from roost.console import holders, messages
 from roost.errors import UsageError, WaitTimeoutError
@@ -11,29 +12,19 @@ SILENCE = 1.0  # seconds
 DEFAULT_TIMEOUT = 600.0  # seconds
 
 
-def timeout(environ: Mapping[str, str]) -> float:
-    """Return the bound on all waits in seconds, from `ROOST_TIMEOUT`.
+def timeout(given: str | float | None = None) -> float:
+    """Return the bound on all waits, in seconds: `given`, else `ROOST_TIMEOUT`, else the default.
 
     Raises:
         UsageError: it is not a finite number, or is negative.
     """
-    text = environ.get("ROOST_TIMEOUT")
-    if text is None:
-        return DEFAULT_TIMEOUT
-    return checked(text, "ROOST_TIMEOUT")
-
-
-def checked(value: str | float, source: str) -> float:
-    """Return `value`, given by `source`, as a bound on waits, in seconds.
-
-    Raises:
-        UsageError: it is not a finite number, or is negative.
-    """
+    value = os.environ.get("ROOST_TIMEOUT", DEFAULT_TIMEOUT) if given is None else given
     try:
         seconds = float(value)
     except ValueError:
         seconds = -1.0
     if not 0 <= seconds < float("inf"):  # nan, too
+        source = "ROOST_TIMEOUT" if given is None else "timeout"
         raise UsageError(f"`{source}` is `{value}`: it must be a number of seconds, 0 or more")
     return seconds
 

@@ -28,6 +28,11 @@ class Target(NamedTuple):
         """The virtualenv's own interpreter."""
         return paths.python(self.venv)
 
+    @property
+    def activation(self) -> dict[str, str]:
+        """The environment variables that activate the virtualenv."""
+        return paths.active(self.venv, os.environ.get("PATH", os.defpath)) | {"CONDA_DEFAULT_ENV": ""}
+
 
 class Run(Protocol):
     """Runs one program for an installer, in the project's folder and with a scrubbed environment."""
@@ -93,10 +98,3 @@ def is_package(folder: str, tables: dict[str, Any], inputs: Inputs) -> bool:
 def each(option: str, values: Sequence[str]) -> list[str]:
     """Return the words that give each of `values` to a command-line `option` that can be repeated."""
     return [word for value in values for word in (option, value)]
-
-
-def active(venv: str) -> dict[str, str]:
-    """Return the environment variables that activate `venv`."""
-    path = os.environ.get("PATH", os.defpath)
-    scripts = paths.native(paths.scripts(venv))
-    return {"VIRTUAL_ENV": paths.native(venv), "PATH": f"{scripts}{os.pathsep}{path}", "CONDA_DEFAULT_ENV": ""}

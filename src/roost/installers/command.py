@@ -8,7 +8,7 @@ from roost.inputs import requirements_txt
 from roost.inputs.files import Inputs
 from roost.inputs.project import Project
 from roost.inputs.settings import Kind, Settings
-from roost.installers.base import Run, Target, active
+from roost.installers.base import Run, Target
 from roost.system.paths import is_path, joined
 from roost.system.variables import OF_BUILDS, OF_RESOLUTIONS
 
@@ -45,7 +45,7 @@ class CommandInstall:
 
     def install(self, target: Target, run: Run) -> str | None:
         """Run it, with variables that make any pip or uv install into the new venv."""
-        variables = active(target.venv) | {"UV_PROJECT_ENVIRONMENT": target.venv, "PIP_PYTHON": target.python}
+        variables = target.activation | {"UV_PROJECT_ENVIRONMENT": target.venv, "PIP_PYTHON": target.python}
         name = self.words[0]
         program = (
             os.path.join(target.project.root, name) if is_path(name) else shutil.which(name, path=variables["PATH"])

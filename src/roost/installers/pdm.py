@@ -5,7 +5,7 @@ from roost.inputs.files import Inputs
 from roost.inputs.project import Project
 from roost.inputs.settings import Kind
 from roost.installers import tools
-from roost.installers.base import Run, Target, active, each
+from roost.installers.base import Run, Target, each
 
 # A `.pdm-python` that PDM wrote earlier leads to another environment, and with the setting `python.use_venv = false`,
 # PDM installs into `__pypackages__`.
@@ -37,7 +37,7 @@ class PdmSync:
         """Install the groups and extras; PDM's own choice of groups where the settings name none."""
         root, settings = target.project.root, target.settings
         pdm = tools.find("pdm", target.project, "pdm.lock")
-        variables = active(target.venv) | _VARIABLES
+        variables = target.activation | _VARIABLES
         status, output = run([pdm, "lock", "--check"], **variables)
         if status != 0 and "not compatible" in output:
             return f"`{root}/pdm.lock` is of a format that `{pdm}` does not know: `pipx upgrade pdm`, or run `pdm lock`"

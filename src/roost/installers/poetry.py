@@ -4,7 +4,7 @@ from roost.inputs.files import Inputs
 from roost.inputs.project import Project
 from roost.inputs.settings import Kind
 from roost.installers import tools
-from roost.installers.base import Run, Target, active, each
+from roost.installers.base import Run, Target, each
 
 
 class PoetrySync:
@@ -35,7 +35,7 @@ class PoetrySync:
             command += [*each("--with", settings.groups_added), *each("--without", settings.groups_removed)]
         command += each("--extras", settings.extras)
         # Where `poetry env use` was called, poetry prefers what it notes under that path to the active venv.
-        status, output = run(command, **active(target.venv), POETRY_VIRTUALENVS_PATH=target.venv)
+        status, output = run(command, **target.activation, POETRY_VIRTUALENVS_PATH=target.venv)
         if status == 0:
             return None
         if "changed significantly" in output:

@@ -179,7 +179,7 @@ class RoostEnv(VirtualEnv):
         from roost.console import waiting  # noqa: PLC0415 - not on a warm start
         from roost.protocol import Request  # noqa: PLC0415
 
-        start, timeout = real(os.curdir), waiting.timeout(os.environ)
+        start, timeout = real(os.curdir), waiting.timeout()
         return Request(start, self._selection(), timeout, self._label, session=self._session, name=self._own_name)
 
     def _download(self) -> bool:

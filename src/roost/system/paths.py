@@ -68,6 +68,12 @@ def python(venv: str) -> str:
     return program(f"{venv}/{SCRIPTS}/python")
 
 
+def active(venv: str, path: str) -> dict[str, str]:
+    """Return the environment variables that activate `venv` where PATH is `path`."""
+    folder = native(scripts(venv))
+    return {"VIRTUAL_ENV": native(venv), "PATH": f"{folder}{os.pathsep}{path}" if path else folder}
+
+
 def program(path: str) -> str:
     """Return `path` with the suffix of a program, where programs have one."""
     return f"{path}.exe" if _PROGRAMS else path
