@@ -47,27 +47,20 @@ class _Lacks(Exception):  # noqa: N818 - leaves tox's record as it was
 class _Installer(Pip):
     """tox's pip, which has nothing to do in a shared venv."""
 
+    _env: "RoostRunner"
+
     def install(self, arguments: Any, section: str, of_type: str) -> None:
         """Install `arguments` into a venv of the environment's own."""
-        if runner(self).shared is None:
+        if self._env.shared is None:
             super().install(arguments, section, of_type)
 
     def installed(self) -> list[str]:
         """Return the installed packages, as `pip freeze` prints them."""
-        shared = runner(self).shared
-        if shared is None:
+        if self._env.shared is None:
             return list(super().installed())
         from roost.runners import dry_run  # noqa: PLC0415 - only with `--result-json` or `--list-dependencies`
 
-        return dry_run.installed(shared.venv)
-
-
-def runner(installer: Pip) -> "RoostRunner":
-    """Return the environment of an installer."""
-    found = installer._env  # noqa: SLF001 - tox's base class for installers keeps it there
-    if not isinstance(found, RoostRunner):
-        raise TypeError(found)
-    return found
+        return dry_run.installed(self._env.shared.venv)
 
 
 class RoostRunner(VirtualEnvRunner):
