@@ -25,8 +25,11 @@ _BUSY = (5, 32, 33)  # access denied, as while it is open and being deleted; sha
 _SHARING = 32
 _SAFE = getattr(os, "O_BINARY", 0) | getattr(os, "O_NOINHERIT", 0)  # the tests of its faults import this on POSIX
 _REPARSE = 0x400  # FILE_ATTRIBUTE_REPARSE_POINT: a link, a junction, or a file that is not on this disk
-_READ, _WRITE, _OPEN_EXISTING, _CREATE_NEW = 0x80000000, 0x40000000, 3, 1  # as in `windows_api`, which loads ctypes
+# The arguments of CreateFileW.
+READ, _WRITE, _APPEND, _DELETE = 0x80000000, 0x40000000, 0x4, 0x10000
 _SHARE_READ_WRITE, _SHARE_DELETE = 3, 4
+_CREATE_NEW, _OPEN_EXISTING = 1, 3
+_DELETE_ON_CLOSE = 0x04000000
 _VERBATIM = "\\\\?\\"
 _FIRST = 1  # the offset of a record: other processes cannot read the first byte of the build lock, which is locked
 
@@ -137,9 +140,8 @@ def scratch(path: str) -> int:
     """
     from roost.system import windows_api as api  # noqa: PLC0415 - only a build needs it
 
-    name = f"{path}.{os.urandom(4).hex()}"
-    access, share = api.READ | api.APPEND | api.DELETE, api.SHARE_READ | api.SHARE_WRITE | api.SHARE_DELETE
-    return api.open_file(name, access, share, api.CREATE_NEW, api.DELETE_ON_CLOSE)
+    name, access = f"{path}.{os.urandom(4).hex()}", READ | _APPEND | _DELETE
+    return api.open_file(name, access, _SHARE_READ_WRITE | _SHARE_DELETE, _CREATE_NEW, _DELETE_ON_CLOSE)
 
 
 def read_at(descriptor: int, size: int, offset: int) -> bytes:
@@ -308,9 +310,7 @@ def take_lease(path: str, inode: int, *, exclusive: bool = False) -> int | None:
     """
     for _ in range(_LEASE_TRIES):  # a process that asks for its holder opens it for a moment
         try:
-            descriptor = (
-                _open_lease(path, _READ, 0, _OPEN_EXISTING) if exclusive else os.open(path, os.O_RDONLY | _SAFE)
-            )
+            descriptor = _open_lease(path, READ, 0, _OPEN_EXISTING) if exclusive else os.open(path, os.O_RDONLY | _SAFE)
             break
         except FileNotFoundError:
             return None
@@ -342,7 +342,7 @@ def create_lease(path: str, record: str, *, exclusive: bool = False) -> int | No
         OSError: the file cannot be written.
     """
     try:
-        descriptor = _open_lease(path, _READ | _WRITE, 0 if exclusive else _SHARE_READ_WRITE, _CREATE_NEW)
+        descriptor = _open_lease(path, READ | _WRITE, 0 if exclusive else _SHARE_READ_WRITE, _CREATE_NEW)
     except (FileExistsError, BlockingIOError):
         return None
     try:
@@ -366,7 +366,7 @@ def claim(folder: Folder, name: str) -> int | None:
     try:
         if not stat.S_ISREG(os.lstat(path).st_mode):
             return None
-        return _open_lease(path, _READ, _SHARE_DELETE, _OPEN_EXISTING)
+        return _open_lease(path, READ, _SHARE_DELETE, _OPEN_EXISTING)
     except FileNotFoundError:
         return None
 
