@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from roost.init.commands import Surroundings, translate
+from roost.init.commands import Translator
 
 
 @pytest.mark.parametrize(
@@ -44,8 +44,9 @@ from roost.init.commands import Surroundings, translate
 )  # fmt: skip
 def test_commands(before: str, after: str, tools: list[str]) -> None:
     """The project lists mypy, roost and uv."""
-    around = Surroundings("/nowhere", is_listed={"mypy", "roost", "uv"}.__contains__)
-    assert translate(before, around) == (after, tools, [])
+    translator = Translator("/nowhere", is_listed={"mypy", "roost", "uv"}.__contains__)
+    assert translator.translate(before) == after
+    assert (translator.tools, translator.left) == (tools, [])
 
 
 @pytest.mark.parametrize(
@@ -59,11 +60,13 @@ def test_commands(before: str, after: str, tools: list[str]) -> None:
 )
 def test_commands_that_stay_are_named_with_the_reason(tmp_path: Path, text: str, why: str) -> None:
     (tmp_path / "solo.py").write_text("# /// script\n# dependencies = []\n# ///\n")
-    assert translate(text, Surroundings(str(tmp_path), {"lint"})) == (text, [], [why])
+    translator = Translator(str(tmp_path), scripts={"lint"})
+    assert translator.translate(text) == text
+    assert (translator.tools, translator.left) == ([], [why])
 
 
 def test_folder_without_a_project_needs_its_name() -> None:
     """The configuration at the top of a repository, whose projects are in subfolders."""
-    around = Surroundings("/nowhere", is_project=False)
-    assert translate("uv run mypy", around).text == "uv run mypy"
-    assert translate("uv run --project backend mypy", around).text == "roost run --project backend mypy"
+    translator = Translator("/nowhere", is_project=False)
+    assert translator.translate("uv run mypy") == "uv run mypy"
+    assert translator.translate("uv run --project backend mypy") == "roost run --project backend mypy"

@@ -5,7 +5,7 @@ import difflib
 import pytest
 
 from roost.init import hook_files
-from roost.init.commands import Surroundings
+from roost.init.commands import Translator
 
 PRE_COMMIT = """\
 # See https://pre-commit.com
@@ -63,8 +63,8 @@ CHANGES = """\
 
 def edited(name: str, text: str) -> str:
     """Return the changed lines of a hook file, after a check that a second edit changes nothing."""
-    new = hook_files.edit(name, text, Surroundings("/nowhere")).text
-    assert hook_files.edit(name, new, Surroundings("/nowhere")).text == new
+    new = hook_files.edit(name, text, Translator("/nowhere"))
+    assert hook_files.edit(name, new, Translator("/nowhere")) == new
     lines = difflib.unified_diff(text.splitlines(keepends=True), new.splitlines(keepends=True), n=0)
     return "".join(line for line in lines if not line.startswith(("---", "+++", "@@")))
 

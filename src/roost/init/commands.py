@@ -3,7 +3,6 @@
 import os
 import re
 from collections.abc import Callable, Collection
-from typing import NamedTuple
 
 from roost import warm
 from roost.inputs.files import text_of
@@ -27,82 +26,78 @@ _UNNECESSARY = frozenset(
 )
 
 
-class Translation(NamedTuple):
-    """The result of a translation."""
-
-    text: str
-    tools: list[str]
-    """The commands that roost starts, also those that it started before."""
-    left: list[str]
-    """Why commands stay as they are."""
-
-
-class Surroundings(NamedTuple):
-    """What decides about a command besides its words."""
-
-    folder: str
-    """Where it runs."""
-    scripts: Collection[str] = ()
-    """The names that only `pdm run` knows, from `[tool.pdm.scripts]`."""
-    is_project: bool = True
-    """Whether there is a project in `folder`; else a command has to name one."""
-    is_listed: Callable[[str], bool] = lambda _: False
-    """Whether the project lists a package of that name."""
-
-
 class _StaysError(Exception):
     """Why a command stays as it is."""
 
 
-def translate(text: str, around: Surroundings, *, begins: bool = True) -> Translation:
-    """Replace each command in `text` that starts a tool in the project's environment by one that uses roost.
+class Translator:
+    """Translates commands, and collects what was found in them."""
 
-    `begins` is whether a command begins at the start of `text`; else one begins only after a separator.
-    """
-    new, done = "", 0
-    tools: list[str] = []
-    left: list[str] = []
-    for start in _START.finditer(text):
-        if start.end() < done or not (begins or start[1]):
-            continue
-        try:
-            replaced = _replaced(text, start.end(), around)
-        except _StaysError as error:
-            left.append(str(error))
-            continue
-        if replaced:
-            end, words = replaced
-            new, done = f"{new}{text[done : start.end()]}{words}", end
-            tools += _tools(f"{words}{text[end:]}")
-        elif _ROOST.match(text, start.end()):
-            tools += _tools(text[start.end() :])
-    return Translation(new + text[done:], tools, left)
+    def __init__(
+        self,
+        folder: str,
+        *,
+        scripts: Collection[str] = (),
+        is_project: bool = True,
+        is_listed: Callable[[str], bool] = lambda _: False,
+    ) -> None:
+        """Translate commands that run in `folder`.
 
+        `scripts` are the names that only `pdm run` knows. If `folder` has no project (`is_project`), a command has to
+        name one. `is_listed` returns whether the project lists a package of that name.
+        """
+        self.folder = folder
+        self.scripts = scripts
+        self.is_project = is_project
+        self.is_listed = is_listed
+        self.tools: list[str] = []
+        """The commands that roost starts, also those that it started before."""
+        self.left: list[str] = []
+        """Why commands stay as they are."""
 
-def _replaced(text: str, begin: int, around: Surroundings) -> tuple[int, str] | None:
-    """Return the end of what is replaced in the command at `begin`, and the words for it. None for other commands."""
-    options: list[str] = []
-    runner = _RUNNER.match(text, begin)
-    started = runner or _FOLDER.match(text, begin) or _WRAPPER.match(text, begin)
-    if started is None:
-        bare = _BARE.match(text, begin)
-        known = bare and around.is_project and bare["tool"] not in _NEVER and around.is_listed(bare["tool"])
-        return (begin, "roost-run ") if known else None
-    end = started.end()
-    if runner and runner[1] not in ("uv", "poetry", "pdm"):
-        raise _StaysError(f"`{runner[0]}` has environments of its own")
-    if runner and runner[1] == "uv":
-        end, options = _options(text, end)
-    word = _WORD.match(text, end)
-    if word is None or not (around.is_project or {"--project", "--directory"} & set(options)):
-        return None
-    if runner and runner[1] == "pdm" and word[1] in around.scripts:
-        raise _StaysError(f"`pdm run {word[1]}` is a script in `[tool.pdm.scripts]`")
-    prefix = f"roost run {' '.join(options)} " if options else "roost-run "
-    program = runner[1] if runner else ""
-    if (program == "uv" and word[1] == "-m") or (program in ("uv", "pdm") and _is_script(word[1], around.folder)):
-        prefix += "python "
-    return word.start(1), prefix
+    def translate(self, text: str) -> str:
+        """Replace each command in `text` that starts a tool in the project's environment by one that uses roost."""
+        new, done = "", 0
+        for start in _START.finditer(text):
+            if start.end() < done:
+                continue
+            try:
+                replaced = self._replaced(text, start.end())
+            except _StaysError as error:
+                self.left.append(str(error))
+                continue
+            if replaced:
+                end, words = replaced
+                new, done = f"{new}{text[done : start.end()]}{words}", end
+                self.tools += _tools(f"{words}{text[end:]}")
+            elif _ROOST.match(text, start.end()):
+                self.tools += _tools(text[start.end() :])
+        return new + text[done:]
+
+    def _replaced(self, text: str, begin: int) -> tuple[int, str] | None:
+        """Return the end of what is replaced in the command at `begin`, and its new words; None for other commands."""
+        options: list[str] = []
+        runner = _RUNNER.match(text, begin)
+        program = runner[1] if runner else ""
+        started = runner or _FOLDER.match(text, begin) or _WRAPPER.match(text, begin)
+        if started is None:
+            bare = _BARE.match(text, begin)
+            known = bare and self.is_project and bare["tool"] not in _NEVER and self.is_listed(bare["tool"])
+            return (begin, "roost-run ") if known else None
+        end = started.end()
+        if runner and program not in ("uv", "poetry", "pdm"):
+            raise _StaysError(f"`{runner[0]}` has environments of its own")
+        if program == "uv":
+            end, options = _options(text, end)
+        word = _WORD.match(text, end)
+        if word is None or not (self.is_project or {"--project", "--directory"} & set(options)):
+            return None
+        if program == "pdm" and word[1] in self.scripts:
+            raise _StaysError(f"`pdm run {word[1]}` is a script in `[tool.pdm.scripts]`")
+        prefix = f"roost run {' '.join(options)} " if options else "roost-run "
+        if (program == "uv" and word[1] == "-m") or (program in ("uv", "pdm") and _is_script(word[1], self.folder)):
+            prefix += "python "
+        return word.start(1), prefix
 
 
 def _options(text: str, end: int) -> tuple[int, list[str]]:

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable, Iterator
 
-from roost.init.commands import Surroundings, Translation, translate
+from roost.init.commands import Translator
 
 _KEY = re.compile(r"(?P<lead>\s*(?:-\s+)?)(?P<key>entry|run):(?P<space>[ \t]+)(?P<value>.*?)(?P<tail>(?:\s+#.*)?\s*)")
 _ITEM = re.compile(r"(\s*-\s+)[\w'\"{]")
@@ -19,54 +19,32 @@ _TOML_TABLE = re.compile(r"\[\[|\{|\}|$")
 _RUNNABLE = {"system": "system", "unsupported": "unsupported", "script": "system", "unsupported_script": "unsupported"}
 
 
-def edit(name: str, text: str, around: Surroundings) -> Translation:
-    """Return the content of the hook file called `name` with roost in its commands."""
+def edit(name: str, text: str, translator: Translator) -> str:
+    """Return `text`, the content of the hook file called `name`, with roost in its commands."""
     if name.endswith(".toml"):
-        return _toml(text, around)
+        return _toml(text, translator)
     if name.endswith((".yaml", ".yml")):
-        return _yaml(text, around)
-    return _lines(text, around)
+        return _yaml(text, translator)
+    return _lines(text, translator)
 
 
-class _Collected:
-    """The translations of one file."""
-
-    def __init__(self, around: Surroundings) -> None:
-        self.around = around
-        self.tools: list[str] = []
-        self.left: list[str] = []
-
-    def translate(self, text: str, *, begins: bool = True) -> str:
-        found = translate(text, self.around, begins=begins)
-        self.tools += found.tools
-        self.left += found.left
-        return found.text
-
-    def result(self, text: str) -> Translation:
-        return Translation(text, self.tools, self.left)
-
-
-def _lines(text: str, around: Surroundings) -> Translation:
+def _lines(text: str, translator: Translator) -> str:
     """Edit a hook of husky: a command in each line."""
-    collected = _Collected(around)
     lines = text.splitlines(keepends=True)
-    return collected.result(
-        "".join(line if line.lstrip().startswith("#") else collected.translate(line) for line in lines)
-    )
+    return "".join(line if line.lstrip().startswith("#") else translator.translate(line) for line in lines)
 
 
-def _yaml(text: str, around: Surroundings) -> Translation:
-    collected = _Collected(around)
+def _yaml(text: str, translator: Translator) -> str:
     lines = text.splitlines(keepends=True)
     for number, line in enumerate(lines):
         if "{" in line and (found := _FLOW.search(line)):
             language = _FLOW_LANGUAGE.search(line)
             if language and language["value"] in _RUNNABLE:
-                new = collected.translate(found["value"])
+                new = translator.translate(found["value"])
                 lines[number] = _with_language(line, found, new, language)
         elif (key := _KEY.fullmatch(line)) and not line.lstrip().startswith("#"):
-            _edit_key(lines, number, key, collected)
-    return collected.result("".join(lines))
+            _edit_key(lines, number, key, translator)
+    return "".join(lines)
 
 
 def _with_language(text: str, found: "re.Match[str]", new: str, language: "re.Match[str]") -> str:
@@ -79,7 +57,7 @@ def _with_language(text: str, found: "re.Match[str]", new: str, language: "re.Ma
     return text
 
 
-def _edit_key(lines: list[str], number: int, key: "re.Match[str]", collected: _Collected) -> None:
+def _edit_key(lines: list[str], number: int, key: "re.Match[str]", translator: Translator) -> None:
     """Edit the command in the line `number`, and in those that continue it."""
     column = len(key["lead"])
     language = next(_languages(lines, number, column), None)
@@ -91,14 +69,14 @@ def _edit_key(lines: list[str], number: int, key: "re.Match[str]", collected: _C
         quote = key["value"][:1] if key["value"][:1] in ("'", '"') else ""
         begin = f"{key['lead']}{key['key']}:{key['space']}{quote}"
         if more:  # before a comment, if there is one, a value cannot go on
-            lines[number] = begin + collected.translate(lines[number][len(begin) :] + _taken(lines, more))
+            lines[number] = begin + translator.translate(lines[number][len(begin) :] + _taken(lines, more))
         else:
-            lines[number] = begin + collected.translate(key["value"].removeprefix(quote)) + key["tail"]
+            lines[number] = begin + translator.translate(key["value"].removeprefix(quote)) + key["tail"]
     elif key["key"] == "entry":  # its lines are one command
-        lines[number] += collected.translate(_taken(lines, more))
+        lines[number] += translator.translate(_taken(lines, more))
     else:
         for other in more:
-            lines[other] = collected.translate(lines[other])
+            lines[other] = translator.translate(lines[other])
     if language and lines != before:
         other, found = language
         first, end = found.span("value")
@@ -137,15 +115,14 @@ def _indent(line: str) -> int:
     return len(line) - len(line.lstrip())
 
 
-def _toml(text: str, around: Surroundings) -> Translation:
-    collected = _Collected(around)
+def _toml(text: str, translator: Translator) -> str:
     for found in reversed([*_TOML.finditer(text)]):
         begin = max(text.rfind("[[", 0, found.start()), text.rfind("{", 0, found.start()), 0)
         after = _TOML_TABLE.search(text, found.end())
         language = _TOML_LANGUAGE.search(text, begin, after.start() if after else len(text))
         if language and language["value"] in _RUNNABLE:
-            text = _with_language(text, found, collected.translate(found["value"]), language)
+            text = _with_language(text, found, translator.translate(found["value"]), language)
         elif found[0].startswith("run"):
-            new = collected.translate(found["value"])
+            new = translator.translate(found["value"])
             text = f"{text[: found.start('value')]}{new}{text[found.end('value') :]}"
-    return collected.result(text)
+    return text

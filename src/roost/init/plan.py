@@ -8,7 +8,7 @@ from typing import NamedTuple
 from roost import state, tool_places, warm
 from roost.errors import RoostError
 from roost.init import hook_files, noxfile, tool_settings
-from roost.init.commands import Surroundings
+from roost.init.commands import Translator
 from roost.inputs.files import Inputs
 from roost.inputs.project import BEFORE_PYPROJECT, nearest
 from roost.inputs.schema import table
@@ -76,16 +76,16 @@ def _plan_hooks(plan: Plan, draft: Draft | None) -> list[str]:
     top = next((folder for folder in paths.upwards(root) if os.path.lexists(f"{folder}/.git")), root)
     for folder in dict.fromkeys((root, top)):
         is_project = os.path.exists(f"{folder}/pyproject.toml") or folder == root
-        around = Surroundings(folder, scripts, is_project, is_listed)
         for path in _hook_files(folder):
             before = _text(path)
             if before is None:
                 continue
-            new = hook_files.edit(path, before, around)
-            plan.notes.extend(f"{relative(path, root)} keeps a hook: {why}" for why in dict.fromkeys(new.left))
-            tools += new.tools
-            if new.text != before:
-                plan.edits.append(Edit(path, before, new.text))
+            translator = Translator(folder, scripts=scripts, is_project=is_project, is_listed=is_listed)
+            after = hook_files.edit(path, before, translator)
+            plan.notes.extend(f"{relative(path, root)} keeps a hook: {why}" for why in dict.fromkeys(translator.left))
+            tools += translator.tools
+            if after != before:
+                plan.edits.append(Edit(path, before, after))
     if plan.edits:
         plan.notes.append(
             "hooks with `roost-run` need roost on PATH: `uv tool install roost`, or let the framework install it"
