@@ -49,12 +49,18 @@ def _yaml(text: str, translator: Translator) -> str:
 
 def _with_language(text: str, found: "re.Match[str]", new: str, language: "re.Match[str]") -> str:
     """Return `text` with the command `new` at `found`, and, if that is another one, the language that fits it."""
-    changes = [(found.span("value"), new)]
+    changes = [(found, new)]
     if new != found["value"]:
-        changes.append((language.span("value"), _RUNNABLE[language["value"]]))
-    for (begin, end), words in sorted(changes, reverse=True):
-        text = f"{text[:begin]}{words}{text[end:]}"
+        changes.append((language, _RUNNABLE[language["value"]]))
+    for match, words in sorted(changes, key=lambda change: change[0].start(), reverse=True):  # the later one first
+        text = _with_value(text, match, words)
     return text
+
+
+def _with_value(text: str, found: "re.Match[str]", new: str) -> str:
+    """Return `text` with `new` as the value of the match `found`."""
+    begin, end = found.span("value")
+    return f"{text[:begin]}{new}{text[end:]}"
 
 
 def _edit_key(lines: list[str], number: int, key: "re.Match[str]", translator: Translator) -> None:
@@ -79,8 +85,7 @@ def _edit_key(lines: list[str], number: int, key: "re.Match[str]", translator: T
             lines[other] = translator.translate(lines[other])
     if language and lines != before:
         other, found = language
-        first, end = found.span("value")
-        lines[other] = f"{lines[other][:first]}{_RUNNABLE[found['value']]}{lines[other][end:]}"
+        lines[other] = _with_value(lines[other], found, _RUNNABLE[found["value"]])
 
 
 def _taken(lines: list[str], numbers: range) -> str:
@@ -123,6 +128,5 @@ def _toml(text: str, translator: Translator) -> str:
         if language and language["value"] in _RUNNABLE:
             text = _with_language(text, found, translator.translate(found["value"]), language)
         elif found[0].startswith("run"):
-            new = translator.translate(found["value"])
-            text = f"{text[: found.start('value')]}{new}{text[found.end('value') :]}"
+            text = _with_value(text, found, translator.translate(found["value"]))
     return text
