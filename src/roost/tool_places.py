@@ -42,11 +42,11 @@ def _places(draft: Draft, inputs: Inputs) -> Iterator[tuple[Place, set[str]]]:
     else:
         project = table(tables, "project")
         yield Place("", "", []), _names(_texts(project.get("dependencies"))) | {normalize(str(project.get("name")))}
-        there = groups.groups_of(tables) | _poetry_groups(tables)
+        known_groups = groups.groups_of(tables) | _poetry_groups(tables)
         in_effect = [normalize(name) for name in wanted.groups]
-        known = [name for name in wanted.groups if normalize(name) in there]
-        for name in sorted(there, key=lambda name: name not in in_effect):
-            yield Place("" if name in in_effect else "groups", name, known), _in_group(there, name)
+        selected = [name for name in wanted.groups if normalize(name) in known_groups]
+        for name in sorted(known_groups, key=lambda name: name not in in_effect):
+            yield Place("" if name in in_effect else "groups", name, selected), _in_group(known_groups, name)
         chosen = {normalize(name) for name in wanted.extras}
         for name, items in groups.extras_of(tables).items():
             yield Place("" if name in chosen else "extras", name, [*wanted.extras]), _names(_texts(items))
@@ -75,7 +75,7 @@ def _names(requirements: Iterable[str]) -> set[str]:
     return {normalize(match[0]) for match in map(_NAME.match, requirements) if match}
 
 
-def _in_group(there: dict[str, Any], name: str) -> set[str]:
+def _in_group(known_groups: dict[str, Any], name: str) -> set[str]:
     """Return the packages in a group and in those that it includes; settings were checked for circles."""
-    items = there.get(name, [])
-    return _names(_texts(items)).union(*(_in_group(there, other) for other in groups.included(items)))
+    items = known_groups.get(name, [])
+    return _names(_texts(items)).union(*(_in_group(known_groups, other) for other in groups.included(items)))

@@ -43,7 +43,7 @@ def envs(context: click.Context, param: click.Parameter, incomplete: str) -> lis
 
 
 def _selected(context: click.Context) -> warm.Selection:
-    names = ("env", "python", *warm.LISTS, *warm.FLAGS)
+    names = warm.Selection.__slots__
     return warm.select(**{name: context.params[name] for name in names if context.params.get(name)})
 
 

@@ -151,14 +151,14 @@ def _hooks(store: Store) -> Iterator[Finding]:
 def _fixed_paths(store: Store, hooks: list[str]) -> Iterator[Finding]:
     """Find hooks and kernels that name a venv, which is removed some time after the next change."""
     for venv, path in outside.named(store, [*hooks, *outside.kernels()]).items():
-        fate = "which newer ones replace" if os.path.isdir(venv) else "which was removed"
+        why = "which newer ones replace" if os.path.isdir(venv) else "which was removed"
         if path not in hooks:
             cure = "let it start `roost-run python -m ipykernel_launcher -f {connection_file}`"
         elif "prek" in text_of(path):
             cure = "`prek install -f --hook-command 'roost-run prek'`"
         else:
             cure = "`.roost/.venv/default/bin/python -m pre_commit install`"
-        yield Finding("warning", f"`{path}` names `{os.path.basename(venv)}`, {fate}", cure)
+        yield Finding("warning", f"`{path}` names `{os.path.basename(venv)}`, {why}", cure)
 
 
 def _names_roost(path: str) -> bool:

@@ -55,21 +55,21 @@ def install(project: str) -> None:
     """
     top, folder = _places(real(project))
     inside = relative(Project.at(project).root, top)
-    taken = []
+    others = []
     os.makedirs(folder, exist_ok=True)
     for stage in STAGES:
         path = f"{folder}/{stage}"
         if _put(path, _script(stage, {*_projects(path), inside})):
             output.result(f"installed {path}")
         else:
-            taken.append(path)
+            others.append(path)
             messages.warning(
                 f"`{path}` already exists: add the line `{_call('roost', stage, inside)}` to it, "
                 "or to the configuration of the tool that wrote it"
             )
-    if taken:
+    if others:
         raise RoostError(
-            f"{len(taken)} of {len(STAGES)} hooks were not installed, since other hooks exist: add these lines to them"
+            f"{len(others)} of {len(STAGES)} hooks were not installed, since other hooks exist: add these lines to them"
         )
 
 
@@ -82,12 +82,12 @@ Example:
 def uninstall(project: str | None) -> None:
     """Remove the hooks of `install`, unless they were edited."""
     top, folder = _places(real(project or "."))
-    gone = None if project is None else relative(Project.at(project).root, top)
-    there = [path for path in (f"{folder}/{stage}" for stage in STAGES) if os.path.lexists(path)]
-    if not there:
+    removed = None if project is None else relative(Project.at(project).root, top)
+    existing = [path for path in (f"{folder}/{stage}" for stage in STAGES) if os.path.lexists(path)]
+    if not existing:
         messages.step(f"there is no syncing hook in `{folder}`")
-    for path in there:
-        left = _projects(path) - {gone} if gone else set()
+    for path in existing:
+        left = _projects(path) - {removed} if removed else set()
         if not _is_own(path):
             messages.warning(f"`{path}` is not a hook of roost, so it stays")
         elif left:

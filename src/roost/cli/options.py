@@ -48,8 +48,7 @@ def selection(command: Callable[..., None]) -> Callable[..., None]:
 
     @functools.wraps(command)
     def with_selected(**given: Any) -> None:
-        names = ("env", "python", *warm.LISTS, *warm.FLAGS)
-        selected = {name: given.pop(name) for name in names if name in given}
+        selected = {name: given.pop(name) for name in warm.Selection.__slots__ if name in given}
         command(selected={name: value for name, value in selected.items() if value}, **given)
 
     wrapped: Callable[..., None] = with_selected

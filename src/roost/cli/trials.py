@@ -112,11 +112,11 @@ def _try_locks(store: Store, cure: str) -> Iterator[Finding]:
         with _holder(path, exclusive=True) as child:
             mount = _mount(store)
             end = time.monotonic() + (_TRIAL if mount and mount[1].startswith(_NETWORK) else 0)
-            while apart := not (_can_remove(path) or _can_lease(path)):
+            while excluded := not (_can_remove(path) or _can_lease(path)):
                 if time.monotonic() > end:
                     break
                 time.sleep(0.1)
-            if not apart:
+            if not excluded:
                 yield Finding("error", "flock does not keep two processes apart", cure)
                 return
             child.kill()
@@ -178,12 +178,12 @@ def hard_links(store: Store) -> Iterator[Finding]:
     if got.status or not os.path.isdir(cache):
         return
     names = [f"{cache}/{name}" for name in ("CACHEDIR.TAG", ".gitignore", ".lock")]
-    donor = next((name for name in names if os.path.isfile(name)), None)
+    cached = next((name for name in names if os.path.isfile(name)), None)
     mode = os.environ.get("UV_LINK_MODE", "hardlink")
-    if donor is None:  # nothing was cached yet, so nothing can be tried
+    if cached is None:  # nothing was cached yet, so nothing can be tried
         works = os.stat(cache).st_dev == os.stat(store.root).st_dev
     else:
-        works = folders.supports_hard_links(donor, f"{store.data}/doctor.{os.getpid()}")
+        works = folders.supports_hard_links(cached, f"{store.data}/doctor.{os.getpid()}")
     if works and mode == "hardlink":
         yield Finding("ok", f"uv links packages from its cache `{cache}`: a further venv costs little disk")
         return

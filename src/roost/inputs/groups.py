@@ -38,26 +38,26 @@ def choose(project: Project, selection: Selection, values: Mapping[str, Any], in
     """
     _check_options(selection)
     packages = _packages(project, selection, values.get("packages", ()))
-    there = {folder: tables for folder, tables in project.all_tables.items() if not packages or folder in packages}
-    groups = {name for tables in there.values() for name in groups_of(tables)}
+    members = {folder: tables for folder, tables in project.all_tables.items() if not packages or folder in packages}
+    groups = {name for tables in members.values() for name in groups_of(tables)}
     groups |= _groups_of_other_tools(project.tables)
-    settled = tuple(values["groups"]) if "groups" in values else _default_groups(project, packages)
+    configured = tuple(values["groups"]) if "groups" in values else _default_groups(project, packages)
     if "groups" in inherited:
-        settled = tuple(name for name in settled if normalize(name) in groups)
-    where = f"{next(iter(packages or there))}/pyproject.toml"
-    _check_names(where, "dependency group", settled, groups)
+        configured = tuple(name for name in configured if normalize(name) in groups)
+    where = f"{next(iter(packages or members))}/pyproject.toml"
+    _check_names(where, "dependency group", configured, groups)
     optional = [*selection.groups, *selection.only_groups, *selection.no_groups]
     _check_names(where, "dependency group", optional, groups, UsageError)
     removed = set(map(normalize, selection.no_groups))
-    asked = selection.only_groups or [*settled, *selection.groups]
-    asked = [name for name in _distinct(asked) if normalize(name) not in removed]
-    for folder, tables in there.items():
-        for name in asked:
+    requested = selection.only_groups or [*configured, *selection.groups]
+    requested = [name for name in _distinct(requested) if normalize(name) not in removed]
+    for folder, tables in members.items():
+        for name in requested:
             _follow_group(f"{folder}/pyproject.toml", groups_of(tables), normalize(name), ())
-    extras = () if selection.only_groups else _extras(where, there, selection, values, "extras" in inherited)
-    _check_conflicts(project, selection, asked, extras)
+    extras = () if selection.only_groups else _extras(where, members, selection, values, "extras" in inherited)
+    _check_conflicts(project, selection, requested, extras)
     return Chosen(
-        groups=tuple(asked),
+        groups=tuple(requested),
         groups_given="groups" in values or bool(selection.only_groups),
         groups_added=tuple(selection.groups),
         groups_removed=tuple(selection.no_groups),
@@ -78,36 +78,36 @@ def _distinct(names: Iterable[str]) -> list[str]:
     return list({normalize(name): name for name in reversed([*names])}.values())[::-1]
 
 
-def _packages(project: Project, selection: Selection, settled: Iterable[str]) -> dict[str, str]:
+def _packages(project: Project, selection: Selection, configured: Iterable[str]) -> dict[str, str]:
     """Return the chosen packages: folder to name. Empty where all are meant."""
     known = {
         normalize(name): (folder, name)
         for folder, tables in project.all_tables.items()
         if isinstance(name := table(tables, "project").get("name"), str)
     }
-    asked = selection.packages or settled
+    requested = selection.packages or configured
     error = UsageError if selection.packages else RoostError
-    _check_names(project.file, "package", asked, known, error)
-    return dict(known[normalize(name)] for name in asked)
+    _check_names(project.file, "package", requested, known, error)
+    return dict(known[normalize(name)] for name in requested)
 
 
 def _extras(
-    where: str, there: Mapping[str, dict[str, Any]], selection: Selection, values: Mapping[str, Any], inherited: bool
+    where: str, members: Mapping[str, dict[str, Any]], selection: Selection, values: Mapping[str, Any], inherited: bool
 ) -> tuple[str, ...]:
     # The root of a workspace may not be a project itself.
-    packages = {folder: tables for folder, tables in there.items() if "project" in tables} or there
+    packages = {folder: tables for folder, tables in members.items() if "project" in tables} or members
     known = {name for tables in packages.values() for name in extras_of(tables)}
-    settled = tuple(values.get("extras", ()))
+    configured = tuple(values.get("extras", ()))
     if all(map(_lists_its_extras, packages.values())):
         if inherited:
-            settled = tuple(name for name in settled if normalize(name) in known)
-        _check_names(where, "extra", settled, known)
+            configured = tuple(name for name in configured if normalize(name) in known)
+        _check_names(where, "extra", configured, known)
         _check_names(where, "extra", selection.extras, known, UsageError)
     elif selection.all_extras:
         known |= {normalize(name) for tables in packages.values() for name in table(tables, "tool", "poetry", "extras")}
         if not known:
             raise UsageError(f"`--all-extras`: `{where}` does not list its extras; name each with `--extra`")
-    return tuple(_distinct([*settled, *selection.extras, *(sorted(known) if selection.all_extras else ())]))
+    return tuple(_distinct([*configured, *selection.extras, *(sorted(known) if selection.all_extras else ())]))
 
 
 def _check_conflicts(project: Project, selection: Selection, groups: Collection[str], extras: Collection[str]) -> None:
@@ -160,10 +160,10 @@ def included(group: Iterable[object]) -> list[str]:
 
 
 def _check_names(
-    file: str, what: str, asked: Iterable[str], there: Iterable[str], error: type[RoostError] = RoostError
+    file: str, what: str, requested: Iterable[str], existing: Iterable[str], error: type[RoostError] = RoostError
 ) -> None:
-    names = set(there)
-    for name in asked:
+    names = set(existing)
+    for name in requested:
         if normalize(name) not in names:
             known = ", ".join(f"`{name}`" for name in sorted(names)) or "none"
             raise error(f"there is no {what} `{name}` in `{file}`: it has {known}")

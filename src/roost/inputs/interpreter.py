@@ -201,9 +201,9 @@ def _unsatisfied(project: Project, asked: Request, found: Answer) -> RoostError:
         return RoostError(f"`{project.root}` does not allow `{uv}`, which roost runs: {cure} (uv says: {printed})")
     if "Failed to parse" in printed and "No interpreter found" not in printed:
         return RoostError(f"uv can't look for a Python in `{project.root}`: {printed}")
-    fetched = f"`{processes.uv_to_type()} python install {shlex.quote(asked.text or '3')}`, or request another"
-    hopeless = paths.is_path(asked.text) or "executable name" in printed or "Invalid version request" in printed
-    cure = "name another, such as `3.12`" if hopeless else fetched
+    install = f"`{processes.uv_to_type()} python install {shlex.quote(asked.text or '3')}`, or request another"
+    no_download = paths.is_path(asked.text) or "executable name" in printed or "Invalid version request" in printed
+    cure = "name another, such as `3.12`" if no_download else install
     return NoInterpreterError(
         f"no Python satisfies `{asked.text or 'any'}` ({asked.source}): {cure} (uv says: {printed})"
     )

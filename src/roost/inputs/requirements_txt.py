@@ -36,8 +36,8 @@ class Found(NamedTuple):
 def conventional(project: Project, inputs: Inputs) -> list[str]:
     """Return the requirements files with conventional names: `requirements.txt`, and one for developers next to it."""
     names = (ALONE, *FOR_DEVELOPERS)
-    there = [name for name in names if inputs.read(f"{project.root}/{name}") is not None]
-    return there if ALONE in there else []
+    existing = [name for name in names if inputs.read(f"{project.root}/{name}") is not None]
+    return existing if ALONE in existing else []
 
 
 def follow(project: Project, inputs: Inputs, names: list[str]) -> Found:

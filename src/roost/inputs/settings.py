@@ -157,8 +157,10 @@ def _inherited(project: Project, selection: Selection, top: dict[str, Any], own:
     kind = values.get("installer", "auto")
     if kind == "auto":
         kind = next((key for key in ("requirements", "command") if values.get(key)), kind)
+    if kind not in ("requirements", "command"):
+        return values
     has_extras = kind == "requirements" and values.get("project")
-    for key in () if kind not in ("requirements", "command") else ("groups",) if has_extras else ("groups", "extras"):
+    for key in ("groups",) if has_extras else ("groups", "extras"):
         if chooses and key not in own:
             values.pop(key, None)
         elif values.get(key):
@@ -169,7 +171,7 @@ def _inherited(project: Project, selection: Selection, top: dict[str, Any], own:
             )
     fields = [field for field in (*warm.LISTS, *warm.FLAGS) if field != "frozen" and getattr(selection, field)]
     option = next((warm.option(field) for field in fields if not (has_extras and "extras" in field)), None)
-    if option and kind in ("requirements", "command"):
+    if option:
         raise UsageError(
             f"`--{option}` has no effect on the environment `{env}` of `{project.file}`: its installer is `{kind}`; "
             "name another environment with `--env`"

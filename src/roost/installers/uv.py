@@ -141,10 +141,10 @@ def _is_chosen(tables: dict[str, Any], settings: Settings) -> bool:
 
 
 def _own(
-    asked: Sequence[str], folder: str, project: Project, find: Callable[[dict[str, Any]], dict[str, Any]]
+    requested: Sequence[str], folder: str, project: Project, find: Callable[[dict[str, Any]], dict[str, Any]]
 ) -> list[str]:
     """Return which of the names `asked` belong to `folder`. Names that no project lists belong to the root."""
-    there = {one: set(find(tables)) for one, tables in project.all_tables.items()}
-    nowhere = {normalize(name) for name in asked}.difference(*there.values())
-    mine = there[folder] | (nowhere if folder == project.root else set())
-    return [name for name in asked if normalize(name) in mine]
+    known = {one: set(find(tables)) for one, tables in project.all_tables.items()}
+    unknown = {normalize(name) for name in requested}.difference(*known.values())
+    mine = known[folder] | (unknown if folder == project.root else set())
+    return [name for name in requested if normalize(name) in mine]
