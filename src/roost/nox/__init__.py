@@ -74,7 +74,7 @@ class RoostEnv(VirtualEnv):
             self.env["NOX_DEFAULT_VENV_BACKEND"] = None
         self._venv = ""
         self._own: SessionVenv | None = None
-        self._session = self._own_folder = self._own_name = ""
+        self._session = self._own_folder = ""
 
     @property
     def venv_backend(self) -> str:
@@ -148,8 +148,7 @@ class RoostEnv(VirtualEnv):
         """
         self._session = relative(absolute(self.folder), project)
         self._own_folder = f"{warm.folder(project)}/{warm.INNER}/envs/{warm.session_folder(project, self._session)}"
-        self._own_name = f"venv-{os.urandom(3).hex()}"
-        self.location = f"{self._own_folder}/{self._own_name}"
+        self.location = f"{self._own_folder}/venv-{os.urandom(3).hex()}"
 
     def _look(self) -> tuple[str, bool]:
         """Return the project's folder, and whether the shared venv is complete.
@@ -179,8 +178,8 @@ class RoostEnv(VirtualEnv):
         from roost.console import waiting  # noqa: PLC0415 - not on a warm start
         from roost.protocol import Request  # noqa: PLC0415
 
-        start, timeout = real(os.curdir), waiting.timeout()
-        return Request(start, self._selection(), timeout, self._label, session=self._session, name=self._own_name)
+        start, name = real(os.curdir), os.path.basename(self.location)
+        return Request(start, self._selection(), waiting.timeout(), self._label, session=self._session, name=name)
 
     def _download(self) -> bool:
         wanted = str(self.interpreter or "")
@@ -347,10 +346,11 @@ _run = Session._run  # noqa: SLF001
 def _run_unless_shared(session: Session, *args: Any, **options: Any) -> Any:
     """Run a command as nox does, but never let an installer change the shared venv."""
     venv = session.virtualenv
-    change = venv.read(args, options) if isinstance(venv, RoostEnv) else None
-    if change is None or not isinstance(venv, RoostEnv):
-        if isinstance(venv, RoostEnv):
-            venv.require(args, options)
+    if not isinstance(venv, RoostEnv):
+        return _run(session, *args, **options)
+    change = venv.read(args, options)
+    if change is None:
+        venv.require(args, options)
         return _run(session, *args, **options)
     if not change.changes:
         return _run(session, *change.args, **change.options)
