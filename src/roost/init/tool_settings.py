@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import tomli
 
 from roost import tool_places
+from roost.inputs import requirements_txt
 from roost.inputs.files import Inputs
 from roost.inputs.schema import table
 from roost.installers.base import is_package
@@ -15,7 +16,6 @@ from roost.state import Draft
 from roost.tool_places import Place
 
 _HEADER = re.compile(r"^\[tool\.roost\][^\n]*\n?", re.MULTILINE)
-_PROJECT_LINE = re.compile(r"^\s*(?:-e\s*|--editable[\s=]+)?\.(?:\[|\s|$)", re.MULTILINE)
 
 
 class Wanted(NamedTuple):
@@ -56,11 +56,11 @@ def _add(found: Wanted, draft: Draft, tool: str, place: Place) -> None:
         found.notes.append(f"`{tool}` is in `{name}`, so `{key} = {json.dumps(chosen)}` goes into `[tool.roost]`")
 
 
-def _lacks_project(draft: Draft, names: Iterable[str]) -> bool:
+def _lacks_project(draft: Draft, names: list[str]) -> bool:
     """Return whether the requirements files `names` do not install the project itself, which is a package."""
-    root, inputs = draft.project.root, Inputs()
-    text = "\n".join(inputs.text(f"{root}/{name}") for name in names)
-    return is_package(root, draft.project.tables, inputs) and not _PROJECT_LINE.search(text)
+    project, inputs = draft.project, Inputs()
+    is_listed = project.root in requirements_txt.follow(project, inputs, names).local
+    return not is_listed and is_package(project.root, project.tables, inputs)
 
 
 def written(text: str, wanted: dict[str, Any]) -> str | None:
