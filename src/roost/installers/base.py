@@ -45,35 +45,18 @@ class Run(Protocol):
 class Installer(Protocol):
     """Installs what a project asks for into an empty virtualenv."""
 
-    @property
-    def makes_venv(self) -> bool:
-        """Whether it also creates the virtualenv, which saves a process."""
-        ...
-
-    @property
-    def kind(self) -> Kind:
-        """Its name in the settings and in the fingerprint."""
-        ...
-
-    @property
-    def reason(self) -> str:
-        """Why it was chosen, such as the file that it reads."""
-        ...
-
-    @property
-    def files(self) -> Sequence[str]:
-        """The files that it reads besides every `pyproject.toml`: absolute paths, existing or not."""
-        ...
-
-    @property
-    def variables(self) -> Sequence[str]:
-        """The names of uv's variables that change what it installs; none where uv only creates the virtualenv."""
-        ...
-
-    @property
-    def sources(self) -> Sequence[str]:
-        """The folders besides the project's root that it installs from: absolute paths."""
-        ...
+    kind: Kind
+    """Its name in the settings and in the fingerprint."""
+    reason: str
+    """Why it was chosen, such as the file that it reads."""
+    files: Sequence[str]
+    """The files that it reads besides every `pyproject.toml`: absolute paths, existing or not."""
+    sources: Sequence[str]
+    """The folders besides the project's root that it installs from: absolute paths."""
+    variables: Sequence[str] = ()
+    """The names of uv's variables that change what it installs; none where uv only creates the virtualenv."""
+    makes_venv: bool = False
+    """Whether it also creates the virtualenv, which saves a process."""
 
     def install(self, target: Target, run: Run) -> str | None:
         """Fill `target`.

@@ -7,8 +7,8 @@ from roost.errors import RoostError
 from roost.inputs import requirements_txt
 from roost.inputs.files import Inputs
 from roost.inputs.project import Project
-from roost.inputs.settings import Kind, Settings
-from roost.installers.base import Run, Target
+from roost.inputs.settings import Settings
+from roost.installers.base import Installer, Run, Target
 from roost.system.paths import is_path, joined
 from roost.system.variables import OF_BUILDS, OF_RESOLUTIONS
 
@@ -18,11 +18,10 @@ _USUAL = (  # what a command most likely installs from, without naming it
 )
 
 
-class CommandInstall:
+class CommandInstall(Installer):
     """The words of the setting `command`, run without a shell."""
 
-    kind: Kind = "command"
-    makes_venv = False
+    kind = "command"
     variables = (*OF_BUILDS, *OF_RESOLUTIONS)
 
     def __init__(self, project: Project, settings: Settings, inputs: Inputs) -> None:
@@ -37,11 +36,13 @@ class CommandInstall:
             )
         self.reason = "`command` in pyproject.toml"
         self.words = settings.command
-        paths = [joined(project.root, word) for word in self.words]
-        self.files = [path for path in paths if path.startswith(f"{project.root}/") and os.path.isfile(path)]
-        self.files += [path for pattern in _USUAL for path in inputs.expand(project.root, pattern)]
-        self.files += requirements_txt.follow(project, inputs, list(settings.requirements)).files
-        self.sources: tuple[str, ...] = ()
+        named = [joined(project.root, word) for word in self.words]
+        self.files = [
+            *(path for path in named if path.startswith(f"{project.root}/") and os.path.isfile(path)),
+            *(path for pattern in _USUAL for path in inputs.expand(project.root, pattern)),
+            *requirements_txt.follow(project, inputs, list(settings.requirements)).files,
+        ]
+        self.sources = ()
 
     def install(self, target: Target, run: Run) -> str | None:
         """Run it, with variables that make any pip or uv install into the new venv."""

@@ -3,9 +3,8 @@
 from roost.console import messages
 from roost.inputs.files import Inputs
 from roost.inputs.project import Project
-from roost.inputs.settings import Kind
 from roost.installers import tools
-from roost.installers.base import Run, Target, each
+from roost.installers.base import Installer, Run, Target, each
 
 # A `.pdm-python` that PDM wrote earlier leads to another environment, and with the setting `python.use_venv = false`,
 # PDM installs into `__pypackages__`.
@@ -17,12 +16,10 @@ _VARIABLES = {
 }
 
 
-class PdmSync:
+class PdmSync(Installer):
     """`pdm sync`: installs exactly what is in `pdm.lock`, or fails. The lock file is never changed."""
 
-    kind: Kind = "pdm"
-    makes_venv = False
-    variables: tuple[str, ...] = ()
+    kind = "pdm"
 
     def __init__(self, project: Project, inputs: Inputs, reason: str) -> None:
         """Follow the local dependencies.

@@ -2,17 +2,14 @@
 
 from roost.inputs.files import Inputs
 from roost.inputs.project import Project
-from roost.inputs.settings import Kind
 from roost.installers import tools
-from roost.installers.base import Run, Target, each
+from roost.installers.base import Installer, Run, Target, each
 
 
-class PoetrySync:
+class PoetrySync(Installer):
     """`poetry sync`: installs exactly what is in `poetry.lock`, or fails. The lock file is never changed."""
 
-    kind: Kind = "poetry"
-    makes_venv = False
-    variables: tuple[str, ...] = ()
+    kind = "poetry"
 
     def __init__(self, project: Project, inputs: Inputs, reason: str) -> None:
         """Follow the path dependencies.

@@ -8,28 +8,26 @@ from roost.inputs.files import Inputs
 from roost.inputs.groups import normalize
 from roost.inputs.project import Project
 from roost.inputs.schema import table, tables_at
-from roost.inputs.settings import Kind, Settings
-from roost.installers.base import Run, Target, each, is_package
+from roost.inputs.settings import Settings
+from roost.installers.base import Installer, Run, Target, each, is_package
 from roost.installers.uv import fresh_builds, uv_pip
 from roost.system.paths import joined
 from roost.system.variables import OF_BUILDS
 from roost.warm import Selection
 
 
-class PylockSync:
+class PylockSync(Installer):
     """`uv pip sync pylock.toml`: installs exactly what is in the lock file, and the project itself."""
 
-    kind: Kind = "pylock"
-    makes_venv = False
+    kind = "pylock"
     variables = OF_BUILDS
 
     def __init__(self, project: Project, inputs: Inputs, name: str, reason: str) -> None:
         """Read the lock file called `name`."""
         self.reason = reason
         self.path = f"{project.root}/{name}"
-        self.files = [self.path, f"{project.root}/uv.toml"]
         self.lock = inputs.toml(self.path) or {}
-        self.files += lock_files.archives(self.lock, project.root)
+        self.files = [self.path, f"{project.root}/uv.toml", *lock_files.archives(self.lock, project.root)]
         packages = tables_at(self.lock, "packages")
         paths = [table(package, "directory").get("path") for package in packages]
         found = {joined(project.root, path) for path in paths if isinstance(path, str)}

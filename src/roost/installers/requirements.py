@@ -6,17 +6,16 @@ from roost.errors import RoostError
 from roost.inputs import local_projects, requirements_txt
 from roost.inputs.files import Inputs
 from roost.inputs.project import Project
-from roost.inputs.settings import Kind, Settings
-from roost.installers.base import Run, Target, each, is_package
+from roost.inputs.settings import Settings
+from roost.installers.base import Installer, Run, Target, each, is_package
 from roost.installers.uv import fresh_builds, uv_pip
 from roost.system.variables import OF_BUILDS, OF_RESOLUTIONS
 
 
-class RequirementsInstall:
+class RequirementsInstall(Installer):
     """`uv pip install -r …`. A line `-e .` installs the project, and so does the setting `project`."""
 
-    kind: Kind = "requirements"
-    makes_venv = False
+    kind = "requirements"
 
     def __init__(self, project: Project, settings: Settings, inputs: Inputs, names: list[str]) -> None:
         """Follow the files called `names`.

@@ -10,8 +10,8 @@ from roost.inputs.files import Inputs
 from roost.inputs.groups import extras_of, groups_of, normalize
 from roost.inputs.project import Project
 from roost.inputs.schema import table
-from roost.inputs.settings import Kind, Settings
-from roost.installers.base import Run, Target, each, is_package
+from roost.inputs.settings import Settings
+from roost.installers.base import Installer, Run, Target, each, is_package
 from roost.system.paths import normal, relative
 from roost.system.processes import find_uv, uv_to_type
 from roost.system.variables import OF_BUILDS, OF_RESOLUTIONS
@@ -40,18 +40,19 @@ def fresh_builds(builds: Sequence[local_projects.Build], target: Target) -> list
     return ["--refresh"] if "" in names else each("--refresh-package", names)
 
 
-class UvSync:
+class UvSync(Installer):
     """`uv sync`: installs exactly what is in `uv.lock`, or fails. The lock file is never changed."""
 
-    kind: Kind = "uv"
+    kind = "uv"
     makes_venv = True
     variables = OF_BUILDS
 
     def __init__(self, project: Project, inputs: Inputs, reason: str) -> None:
         """Read which folders the lock file names."""
         self.reason = reason
-        self.files = [f"{project.root}/{name}" for name in ("uv.lock", "uv.toml")]
-        self.files += lock_files.archives(inputs.toml(self.files[0]) or {}, project.root)
+        path = f"{project.root}/uv.lock"
+        archives = lock_files.archives(inputs.toml(path) or {}, project.root)
+        self.files = [path, f"{project.root}/uv.toml", *archives]
         self.sources = lock_files.folders_in_uv_lock(project, inputs)
         self._builds = local_projects.builds([project.root, *self.sources], inputs)
 
@@ -92,11 +93,10 @@ class UvSync:
             )
 
 
-class UvInstall:
+class UvInstall(Installer):
     """`uv pip install` of the project, its groups and extras, for a project without a lock file."""
 
-    kind: Kind = "uv"
-    makes_venv = False
+    kind = "uv"
     variables = (*OF_BUILDS, *OF_RESOLUTIONS)
 
     def __init__(self, project: Project, inputs: Inputs, reason: str) -> None:
