@@ -16,15 +16,16 @@ from roost.store import collection, venvs
 from roost.store.store import Store
 from roost.system import locks
 
-EPILOG = """\b
+
+@click.command(
+    short_help="Remove the venvs that are neither used nor kept.",
+    epilog="""\b
 Examples:
   roost clean          what is neither used nor kept
   roost clean --all    also the newest ones
   roost clean --all --force    also those used within the hour
-  roost clean --cache  the bytecode of all projects"""
-
-
-@click.command(short_help="Remove the venvs that are neither used nor kept.", epilog=EPILOG)
+  roost clean --cache  the bytecode of all projects""",
+)
 @click.option("--all", "every", is_flag=True, help="Also the newest ones, which `keep` would spare.")
 @click.option("--force", is_flag=True, help="With `--all`: also what was used within the hour.")
 @click.option("--cache", is_flag=True, help="Instead the bytecode cache, which all projects of the user share.")

@@ -32,12 +32,6 @@ Environment variables:
   ROOST_DIR                a folder to use instead of `.roost`
   ROOST_QUIET=1            same as `--quiet`
   NO_COLOR, FORCE_COLOR    no colours; colours also in a pipe"""
-RUN = """\b
-Examples:
-  roost run pytest -q
-  roost run --env docs -- sphinx-build docs _site
-  roost run --group docs -- sphinx-build docs _site
-  roost run --external make test"""
 
 # Each is the function of this name in the module of this name.
 COMMANDS = ("sync", "clean", "key", "status", "why", "log", "doctor", "completion", "hook", "init", "nox", "uv")
@@ -88,7 +82,12 @@ def cli(context: click.Context) -> None:
 
 @cli.command(
     short_help="Run COMMAND in the environment.",
-    epilog=RUN,
+    epilog="""\b
+Examples:
+  roost run pytest -q
+  roost run --env docs -- sphinx-build docs _site
+  roost run --group docs -- sphinx-build docs _site
+  roost run --external make test""",
     context_settings={"ignore_unknown_options": False, "allow_interspersed_args": False},
 )
 @options.selection

@@ -9,7 +9,7 @@ from roost.cli import options
 from roost.console import messages
 from roost.errors import RoostError
 from roost.init import plan, record
-from roost.init.plan import Edit, Plan
+from roost.init.plan import Edit
 from roost.inputs.project import Project
 from roost.system.paths import relative
 
@@ -38,10 +38,10 @@ def init(do: str | None, project: str) -> None:
     if do == "write":
         record.write(found.root, found.edits)
         for edit in found.edits:
-            click.echo(f"changed {messages.printable(_name(edit.path, found))}")
+            click.echo(f"changed {messages.printable(relative(edit.path, found.root))}")
     else:
         for edit in found.edits:
-            click.echo(messages.printable("".join(_diff(edit, _name(edit.path, found))), lines=True), nl=False)
+            click.echo(messages.printable("".join(_diff(edit, relative(edit.path, found.root))), lines=True), nl=False)
     for note in found.notes:
         messages.step(note)
     if not found.edits:
@@ -49,18 +49,10 @@ def init(do: str | None, project: str) -> None:
             "there is nothing to change: no noxfile lacks roost, and no local hook starts a tool with "
             "`uv run`, `poetry run`, `pdm run` or from `.venv/bin`"
         )
+    elif do == "write":
+        messages.step("`roost init --undo` takes it back; now `roost sync`")
     else:
-        messages.step(_NEXT[do or ""])
-
-
-_NEXT = {
-    "": "nothing was changed yet: `roost init --write`",
-    "write": "`roost init --undo` takes it back; now `roost sync`",
-}
-
-
-def _name(path: str, found: Plan) -> str:
-    return relative(path, found.root)
+        messages.step("nothing was changed yet: `roost init --write`")
 
 
 def _diff(edit: Edit, name: str) -> Iterator[str]:

@@ -10,12 +10,13 @@ from roost.inputs import interpreter
 from roost.store.store import Store
 from roost.system.paths import real
 
-EPILOG = """\b
+
+@click.command(
+    short_help="Print the fingerprint, as a cache key for CI.",
+    epilog="""\b
 Example:
-  key=$(roost key)     the same for the same inputs, Python and path"""
-
-
-@click.command(short_help="Print the fingerprint, as a cache key for CI.", epilog=EPILOG)
+  key=$(roost key)     the same for the same inputs, Python and path""",
+)
 @options.selection
 @options.python
 @options.project

@@ -11,8 +11,6 @@ from roost.inputs.project import Project
 from roost.store import journal
 from roost.store.store import Store
 
-SINCE = "With `--timeline`: draw this time span.  [default: the last fan-out]"
-
 
 @click.command(
     short_help="Show builds, waits, failures and removals.",
@@ -25,7 +23,13 @@ Examples:
     "-n", "count", type=click.IntRange(1), metavar="COUNT", default=20, help="The last COUNT events.  [default: 20]"
 )
 @click.option("--timeline", "picture", metavar="FILE", help="Draw an SVG instead.")
-@click.option("--since", "minutes", type=click.FloatRange(0), metavar="MINUTES", help=SINCE)
+@click.option(
+    "--since",
+    "minutes",
+    type=click.FloatRange(0),
+    metavar="MINUTES",
+    help="With `--timeline`: draw this time span.  [default: the last fan-out]",
+)
 @options.as_json
 @options.project
 def log(count: int, picture: str | None, minutes: float | None, as_json: bool, project: str) -> None:

@@ -96,6 +96,7 @@ def look(start: str, selection: Selection | None = None) -> Status:
     project = Project.at(start)
     store = Store(project.root)
     store.check()
+    cache = Cache()
     names = settings.names(project)
     keep = settings.read(project, Selection()).keep
     used = [Selection(name) for name in names] + [one for one in _explicit(store) if one.env in names]
@@ -109,14 +110,8 @@ def look(start: str, selection: Selection | None = None) -> Status:
         store.root,
         [_env(start, one, building) for one in asked],
         [_venv(verdict, using[verdict.venv.lease_file]) for verdict in verdicts],
-        _cache(),
+        CacheStatus(cache.root, *cache.usage(), limit()),
     )
-
-
-def _cache() -> CacheStatus:
-    cache = Cache()
-    usage = cache.usage()
-    return CacheStatus(cache.root, usage.entries, usage.bytes, limit())
 
 
 def _explicit(store: Store) -> list[Selection]:
@@ -207,7 +202,7 @@ def status(selected: dict[str, Any], as_json: bool, project: str) -> None:
             cache=found.cache._asdict(),
         )
         return
-    names = [_name(one) for one in found.environments]
+    names = [f"{one.environment} ({one.python})" if one.python else one.environment for one in found.environments]
     for name, one in zip(names, found.environments, strict=True):
         where = os.path.basename(one.venv) if one.venv else one.reason
         begin = f"{name:{max(map(len, names))}}  "
@@ -224,14 +219,6 @@ def status(selected: dict[str, Any], as_json: bool, project: str) -> None:
         output.result(f"bytecode cache of all projects: {size}, {cache.path}", 4)
 
 
-def _name(one: EnvStatus) -> str:
-    return f"{one.environment} ({one.python})" if one.python else one.environment
-
-
-def _owner(venv: VenvStatus) -> str:
-    return f"{venv.environment} for the nox session {venv.session}" if venv.session else venv.environment
-
-
 def _venv_lines(venv: VenvStatus, found: Status) -> list[str]:
     name = os.path.basename(venv.path)
     if venv.attempt:
@@ -239,7 +226,8 @@ def _venv_lines(venv: VenvStatus, found: Status) -> list[str]:
     elif not venv.complete:
         head = f"{name}  superseded by another venv for the same state"
     else:
-        head = f"{name}  {_owner(venv)}, {venv.python}, {venv.packages} packages, {output.mib(venv.bytes)}"
+        owner = f"{venv.environment} for the nox session {venv.session}" if venv.session else venv.environment
+        head = f"{name}  {owner}, {venv.python}, {venv.packages} packages, {output.mib(venv.bytes)}"
     lines = [head, relative(venv.path, found.project)]
     if venv.complete:
         parts = {"its own": venv.bytes - venv.shared, "uv's cache": venv.shared - venv.bytecode}

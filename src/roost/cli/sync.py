@@ -10,14 +10,15 @@ from roost.console import messages
 from roost.errors import RoostError, UsageError
 from roost.system import paths
 
-EPILOG = """\b
+
+@click.command(
+    short_help="Create or update the environment, and print its path.",
+    epilog="""\b
 Examples:
   roost sync
   source "$(roost sync)/bin/activate"
-  roost sync --all --refresh"""
-
-
-@click.command(short_help="Create or update the environment, and print its path.", epilog=EPILOG)
+  roost sync --all --refresh""",
+)
 @options.selection
 @options.python
 @click.option("--all", "every", is_flag=True, help="All environments of the project, one after another.")
