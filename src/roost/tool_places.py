@@ -1,6 +1,5 @@
 """Where a project lists a tool: in what its environment has, or in another group, extra or requirements file."""
 
-import os
 import re
 from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
@@ -10,8 +9,10 @@ from roost.inputs.files import Inputs
 from roost.inputs.groups import normalize
 from roost.inputs.schema import table
 from roost.state import Draft
+from roost.system.paths import relative
 
 _NAME = re.compile(r"[A-Za-z0-9][\w.-]*")
+_REQUIREMENTS_FILES = ("*requirements*.txt", "requirements/*.txt")
 
 
 class Place(NamedTuple):
@@ -50,21 +51,13 @@ def _places(draft: Draft, inputs: Inputs) -> Iterator[tuple[Place, set[str]]]:
         chosen = {normalize(name) for name in wanted.extras}
         for name, items in groups.extras_of(tables).items():
             yield Place("" if name in chosen else "extras", name, [*wanted.extras]), _names(_texts(items))
-    for name in _requirements_files(root):
-        yield Place("requirements", name, files), _names(inputs.text(f"{root}/{name}").splitlines())
+    for path in (path for pattern in _REQUIREMENTS_FILES for path in inputs.expand(root, pattern)):
+        yield Place("requirements", relative(path, root), files), _names(inputs.text(path).splitlines())
 
 
 def _poetry_groups(tables: dict[str, Any]) -> dict[str, list[str]]:
     found = table(tables, "tool", "poetry", "group")
     return {normalize(name): list(table(group, "dependencies")) for name, group in found.items()}
-
-
-def _requirements_files(root: str) -> list[str]:
-    found = [name for name in sorted(os.listdir(root)) if "requirements" in name and name.endswith(".txt")]
-    if os.path.isdir(f"{root}/requirements"):
-        inner = sorted(os.listdir(f"{root}/requirements"))
-        found += [f"requirements/{name}" for name in inner if name.endswith(".txt")]
-    return found
 
 
 def _texts(value: Any) -> list[str]:

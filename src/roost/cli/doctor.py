@@ -131,15 +131,16 @@ def _link(store: Store) -> Iterator[Finding]:
 
 def _hooks(store: Store) -> Iterator[Finding]:
     installed = outside.git_hooks(store.project)
-    found = [os.path.basename(path) for path in installed if _names_roost(path)]
+    found = [os.path.basename(path) for path in installed if "roost" in text_of(path)]
     if found:
         yield Finding("ok", f"git hooks that call roost: {', '.join(found)}")
     yield from _fixed_paths(store, installed)
-    configured = [name for name in _CONFIGURATIONS if _names_roost(f"{store.project}/{name}")]
+    texts = {name: text_of(f"{store.project}/{name}") for name in _CONFIGURATIONS}
+    configured = [name for name, text in texts.items() if "roost" in text]
     for name in configured:
         yield Finding("ok", f"`{store.project}/{name}` has hooks that call roost")
-    for name in _CONFIGURATIONS:
-        if re.search(r"\bv?env/bin/\w", text_of(f"{store.project}/{name}")):
+    for name, text in texts.items():
+        if re.search(r"\bv?env/bin/\w", text):
             yield Finding("warning", f"`{store.project}/{name}` names a venv, which others may lack", "`roost init`")
     if configured and not installed and not configured[0].startswith(".husky"):
         tool = {"prek.toml": "prek", "lefthook.yml": "lefthook"}.get(configured[0], "pre-commit")
@@ -159,10 +160,6 @@ def _fixed_paths(store: Store, hooks: list[str]) -> Iterator[Finding]:
         else:
             cure = "`.roost/.venv/default/bin/python -m pre_commit install`"
         yield Finding("warning", f"`{path}` names `{os.path.basename(venv)}`, {why}", cure)
-
-
-def _names_roost(path: str) -> bool:
-    return "roost" in text_of(path)
 
 
 def _damage(store: Store) -> Iterator[Finding]:

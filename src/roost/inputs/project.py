@@ -110,11 +110,9 @@ def _workspace(tables: dict[str, Any]) -> dict[str, Any] | None:
 def _members(root: str, tables: dict[str, Any], inputs: Inputs) -> tuple[str, ...]:
     workspace = _workspace(tables) or {}
 
-    def paths(key: str) -> list[str]:
-        patterns = workspace.get(key, [])
-        return [path for pattern in patterns for path in inputs.expand(root, pattern)]
+    def matching(key: str) -> set[str]:
+        return {path for pattern in workspace.get(key, []) for path in inputs.expand(root, pattern)}
 
-    excluded = set(paths("exclude"))
-    found = {normal(path) for path in paths("members")} - excluded - {root}
+    found = {normal(path) for path in matching("members")} - matching("exclude") - {root}
     # They are read, so that a folder which becomes a member later is noticed.
     return tuple(sorted(folder for folder in found if inputs.read(f"{folder}/pyproject.toml") is not None))

@@ -9,6 +9,9 @@ from roost.store import marker, venvs
 from roost.store.marker import Marker
 from roost.store.store import Store
 
+# Parts whose values people can read.
+_PLAIN = ("interpreter path", "interpreter version", "interpreter implementation", "installer", "project path")
+
 
 class Difference(NamedTuple):
     """What differs between an older venv and a newer state or venv."""
@@ -67,11 +70,6 @@ def parts(before: Mapping[str, str], now: Mapping[str, str]) -> list[str]:
     if any(text.startswith("interpreter version") for text in found):
         found = [text for text in found if not text.startswith(("interpreter build", "interpreter file"))]
     return found
-
-
-_PLAIN = frozenset(
-    {"interpreter path", "interpreter version", "interpreter implementation", "installer", "project path"}
-)
 
 
 def first(store: Store, state: State) -> str | None:
