@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 from roost import state, tool_places
 from roost.inputs.groups import groups_of, normalize
+from roost.installers.requirements import RequirementsInstall
 from roost.state import Draft
 from roost.system import processes
 from roost.system.paths import absolute
@@ -51,8 +52,8 @@ def _how_to_add(words: Sequence[str], draft: Draft) -> str:
 
 def _where(draft: Draft) -> str:
     """Return the place where a package is added to the environment, and the command after that."""
-    if draft.installer.kind == "requirements":
-        return f"`{draft.project.root}/{draft.installer.reason.split(', ')[-1]}`"
+    if isinstance(draft.installer, RequirementsInstall):
+        return f"`{draft.project.root}/{draft.installer.names[-1]}`"
     if draft.installer.kind == "command":
         return f"what `command` in `[tool.roost]` of `{draft.project.file}` installs"
     groups = draft.settings.groups or ("dev",)

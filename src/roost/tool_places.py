@@ -8,6 +8,7 @@ from roost.inputs import groups
 from roost.inputs.files import Inputs
 from roost.inputs.groups import normalize
 from roost.inputs.schema import table
+from roost.installers.requirements import RequirementsInstall
 from roost.state import Draft
 from roost.system.paths import relative
 
@@ -36,8 +37,8 @@ def find(draft: Draft, tool: str) -> Place | None:
 def _places(draft: Draft, inputs: Inputs) -> Iterator[tuple[Place, set[str]]]:
     tables, wanted, root = draft.project.tables, draft.settings, draft.project.root
     files: list[str] = []
-    if draft.installer.kind == "requirements":
-        files = draft.installer.reason.split(", ")
+    if isinstance(draft.installer, RequirementsInstall):
+        files = draft.installer.names
         for name in files:
             yield Place("", name, files), _names(inputs.text(f"{root}/{name}").splitlines())
     else:
