@@ -17,7 +17,7 @@ from roost.console import holders
 from roost.errors import RoostError, UsageError
 from roost.inputs.files import text_of
 from roost.inputs.project import Project, nearest
-from roost.store import collection, inventory, marker, outside, venvs
+from roost.store import collection, inventory, marker, references, venvs
 from roost.store.store import Store
 from roost.system import files, folders, proc, processes, variables
 from roost.system.paths import real
@@ -130,7 +130,7 @@ def _link(store: Store) -> Iterator[Finding]:
 
 
 def _hooks(store: Store) -> Iterator[Finding]:
-    installed = outside.git_hooks(store.project)
+    installed = references.git_hooks(store.project)
     found = [os.path.basename(path) for path in installed if "roost" in text_of(path)]
     if found:
         yield Finding("ok", f"git hooks that call roost: {', '.join(found)}")
@@ -151,7 +151,7 @@ def _hooks(store: Store) -> Iterator[Finding]:
 
 def _fixed_paths(store: Store, hooks: list[str]) -> Iterator[Finding]:
     """Find hooks and kernels that name a venv, which is removed some time after the next change."""
-    for venv, path in outside.named(store, [*hooks, *outside.kernels()]).items():
+    for venv, path in references.named(store, [*hooks, *references.kernels()]).items():
         why = "which newer ones replace" if os.path.isdir(venv) else "which was removed"
         if path not in hooks:
             cure = "let it start `roost-run python -m ipykernel_launcher -f {connection_file}`"

@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from roost.store import journal, links, marker, outside, venvs
+from roost.store import journal, links, marker, references, venvs
 from roost.store.marker import Marker
 from roost.store.store import Store
 from roost.store.venvs import Venv
@@ -52,7 +52,7 @@ def examine(store: Store, keep: int, recent: float = RECENT) -> Iterator[Verdict
     for one in sorted((one for one in found.values() if one), key=lambda one: one.at, reverse=True):
         newest.setdefault(_kind(one), []).append(one.venv)
     linked = links.all_targets(store)
-    hooked = functools.cache(lambda: outside.named(store, outside.git_hooks(store.project)))  # git, only if it matters
+    in_hooks = functools.cache(lambda: references.named(store, references.git_hooks(store.project)))  # if it matters
     for venv, named in found.items():
         age = time.time() - _last_used(venv)
         other = _path(named) if named and _path(named) != store.project else ""
@@ -71,8 +71,8 @@ def examine(store: Store, keep: int, recent: float = RECENT) -> Iterator[Verdict
             of = f"`{named.environment}`{f' in the session `{named.session}`' if named.session else ''}"
             of += f" under `{other}`" if other else ""
             keeps = f"one of the newest {count} of {of}" if count > 1 else f"the newest of {of}"
-        elif named and venv.path in hooked():
-            keeps = f"the git hook `{hooked()[venv.path]}` names it"
+        elif named and venv.path in in_hooks():
+            keeps = f"the git hook `{in_hooks()[venv.path]}` names it"
         yield Verdict(venv, named is not None, keeps)
 
 
