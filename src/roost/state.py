@@ -246,8 +246,7 @@ def _of_inputs(project: Project, wanted: Settings, inputs: Inputs) -> Iterator[t
         path = normal(f"{project.root}/{pattern}")
         if not is_glob(pattern) and os.path.isdir(path):
             cure = f"`{pattern.rstrip('/')}/**` matches the files in it"
-            message = f"`{path}` in `tool.roost.inputs` is a folder: {cure}"
-            raise RoostError(message)
+            raise RoostError(f"`{path}` in `tool.roost.inputs` is a folder: {cure}")
         yield from _of_glob(project.root, project.root, pattern, "setting inputs", inputs)
 
 
@@ -285,9 +284,7 @@ def choose_installer(project: Project, settings: Settings, inputs: Inputs) -> In
     Raises:
         RoostError: there is nothing to install from, or the file of the installer in the settings is missing.
     """
-    kind: str = settings.installer
-    if kind == "auto":
-        kind = "requirements" if settings.requirements else "command" if settings.command else "auto"
+    kind = settings.installer
     if kind == "command":
         return CommandInstall(project, settings, inputs)
     if kind == "requirements":
@@ -301,10 +298,9 @@ def choose_installer(project: Project, settings: Settings, inputs: Inputs) -> In
     file, command = f"{kind}.lock", f"{kind} lock"
     if kind == "pylock":
         file, command = "pylock.toml", f"{processes.uv_to_type()} export -o pylock.toml"
-    message = (
+    raise RoostError(
         f"`tool.roost.installer` in `{project.file}` is `{kind}`, and there is no `{file}` next to it: `{command}`"
     )
-    raise RoostError(message)
 
 
 def _locked(project: Project, inputs: Inputs, name: str, reason: str) -> Installer:
@@ -324,11 +320,10 @@ def _unlocked(project: Project, settings: Settings, inputs: Inputs) -> Installer
         return RequirementsInstall(project, settings, inputs, names)
     if is_package(project.root, project.tables, inputs):
         return UvInstall(project, inputs, "its build, no uv.lock")
-    message = (
+    raise RoostError(
         f"`{project.file}` has no `[project]` and no `[dependency-groups]`, and there is no `uv.lock`, no other lock "
         "file and no `requirements.txt` next to it: list there what to install"
     )
-    raise RoostError(message)
 
 
 def _matching(project: Project, name: str, inputs: Inputs) -> list[str]:
@@ -337,8 +332,7 @@ def _matching(project: Project, name: str, inputs: Inputs) -> list[str]:
         return [name]
     found = sorted(relative(path, project.root) for path in set(inputs.expand(project.root, name)))
     if not found:
-        message = f"`{name}` in `tool.roost.requirements` of `{project.file}` matches no file: correct it"
-        raise RoostError(message)
+        raise RoostError(f"`{name}` in `tool.roost.requirements` of `{project.file}` matches no file: correct it")
     return found
 
 
@@ -346,9 +340,8 @@ def _requirements(project: Project, settings: Settings, inputs: Inputs) -> Insta
     named = [one for name in settings.requirements for one in _matching(project, name, inputs)]
     names = named or requirements_txt.conventional(project, inputs)
     if not names:
-        message = (
+        raise RoostError(
             f"`tool.roost.installer` in `{project.file}` is `requirements`, and there is no `{requirements_txt.ALONE}` "
             "next to it: name the files in `tool.roost.requirements`"
         )
-        raise RoostError(message)
     return RequirementsInstall(project, settings, inputs, names)

@@ -141,7 +141,7 @@ def _inherited_names(selection: Selection, own: dict[str, Any]) -> frozenset[str
 
 
 def _inherited(project: Project, selection: Selection, top: dict[str, Any], own: dict[str, Any]) -> dict[str, Any]:
-    """Return the keys of `top` with those of an environment's `own` table over them.
+    """Return the keys of `top` with those of an environment's `own` table over them, and the installer they imply.
 
     The keys that choose an installer belong together: an environment that sets one of them inherits none of the others.
     If its installer knows no groups and extras, it does not inherit these either.
@@ -156,7 +156,7 @@ def _inherited(project: Project, selection: Selection, top: dict[str, Any], own:
     values |= own
     kind = values.get("installer", "auto")
     if kind == "auto":
-        kind = next((key for key in ("requirements", "command") if values.get(key)), kind)
+        kind = values["installer"] = next((key for key in ("requirements", "command") if values.get(key)), kind)
     if kind not in ("requirements", "command"):
         return values
     has_extras = kind == "requirements" and values.get("project")

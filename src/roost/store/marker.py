@@ -216,8 +216,7 @@ def publish(path: str, marker: Marker) -> str | None:
         files.write(path, json.dumps(marker._asdict()), flush=True)
     except OSError as error:
         cure = "remove it" if os.path.isdir(path) else "free disk space, or set `ROOST_DIR` to a folder on another disk"
-        message = f"the marker `{path}` cannot be written: {error.strerror}; {cure}"
-        raise RoostError(message) from error
+        raise RoostError(f"the marker `{path}` cannot be written: {error.strerror}; {cure}") from error
     folder = os.path.dirname(path)
     try:
         folders.flush(folder)
