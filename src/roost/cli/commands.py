@@ -51,9 +51,8 @@ class Commands(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Return the command of that name."""
         if cmd_name in COMMANDS:
-            found = getattr(importlib.import_module(f"roost.cli.{cmd_name}"), cmd_name)
-            assert isinstance(found, click.Command)  # noqa: S101 - for mypy
-            return found
+            command: click.Command = getattr(importlib.import_module(f"roost.cli.{cmd_name}"), cmd_name)
+            return command
         return super().get_command(ctx, cmd_name)
 
     def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:

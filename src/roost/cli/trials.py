@@ -5,7 +5,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Literal, NamedTuple
 
 from roost.cli import output
@@ -98,6 +98,14 @@ def _can_remove(path: str) -> bool:
         return descriptor is not None
 
 
+def _within(seconds: float, happens: Callable[[], bool]) -> bool:
+    """Return whether `happens()` becomes True within `seconds`."""
+    end = time.monotonic() + seconds
+    while not (happened := happens()) and time.monotonic() < end:
+        time.sleep(0.01)
+    return happened
+
+
 def flock(store: Store) -> Iterator[Finding]:
     """Try exclusive and shared locks between processes, and whether they end with their holder."""
     cure = "set `ROOST_DIR` to a folder on a local disk"
@@ -111,20 +119,13 @@ def _try_locks(store: Store, cure: str) -> Iterator[Finding]:
     with scratch(store.data) as path:
         with _holder(path, exclusive=True) as child:
             mount = _mount(store)
-            end = time.monotonic() + (_TRIAL if mount and mount[1].startswith(_NETWORK) else 0)
-            while excluded := not (_can_remove(path) or _can_lease(path)):
-                if time.monotonic() > end:
-                    break
-                time.sleep(0.1)
-            if not excluded:
+            trial = _TRIAL if mount and mount[1].startswith(_NETWORK) else 0
+            if _within(trial, lambda: _can_remove(path) or _can_lease(path)):
                 yield Finding("error", "flock does not keep two processes apart", cure)
                 return
             child.kill()
             child.wait()
-            end = time.monotonic() + _READY
-            while not (free := _can_remove(path)) and time.monotonic() < end:
-                time.sleep(0.01)
-            if not free:
+            if not _within(_READY, lambda: _can_remove(path)):
                 yield Finding("error", "a flock outlives its killed holder", cure)
                 return
         with _holder(path, exclusive=False):
