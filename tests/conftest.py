@@ -13,6 +13,7 @@ from tests.lib import processes
 from tests.lib.git_hooks import frameworks, hooked  # noqa: F401 - fixtures for all tests
 from tests.lib.index_fixtures import add_tool, open_index, shared_folder  # noqa: F401 - fixtures
 from tests.lib.indexes import ready  # noqa: F401 - fixtures
+from tests.lib.nox_sessions import parallel_nox  # noqa: F401 - fixtures
 from tests.lib.paths import REPOSITORY
 from tests.lib.projects import Project, SlowProject
 from tests.lib.venvs import fake  # noqa: F401 - fixtures
@@ -25,6 +26,8 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
     signal.signal(signal.SIGHUP, lambda *_: None)
 
+LONG = REPOSITORY / "tests/long"
+"""All tests in this folder are slow."""
 REAL_HOME = Path(os.path.expanduser("~")).resolve()
 # Of the developer's environment nothing reaches a test but the locale and what a TLS connection would need. Not `CI`
 # either: nox makes an error of a missing interpreter where it is set.
@@ -90,18 +93,32 @@ def pytest_configure(config: pytest.Config) -> None:
     _guarded.append(f"{REPOSITORY}/.roost/")
 
 
+def _skips_slow(config: pytest.Config) -> bool:
+    """Return whether this is the whole suite without its `slow` tests."""
+    whole = config.args_source is not pytest.Config.ArgsSource.ARGS
+    return whole and not config.getoption("--soak") and "slow" not in str(config.getoption("markexpr"))
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Leave out the folder of long tests before they are imported: that takes each worker a second."""
+    return True if collection_path == LONG and _skips_slow(config) else None
+
+
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leave out `slow` tests unless a file or `-m` asks for them, and the long forms unless `--soak` does."""
+    for item in items:
+        if LONG in item.path.parents:
+            item.add_marker(pytest.mark.slow)
     if config.getoption("--soak") or any("[" in word for word in config.args):
         return
-    whole = config.args_source is not pytest.Config.ArgsSource.ARGS
     seen: dict[tuple[object, str], list[object]] = {}
     for item in items:
         for name, value in _parameters(item).items():
             values = seen.setdefault((getattr(item, "function", None), name), [])
             if value not in values:
                 values.append(value)
-    skip_slow = whole and "slow" not in str(config.getoption("markexpr"))
+    skip_slow = _skips_slow(config)
     left_out = [item for item in items if not _is_short(item, seen) or (skip_slow and item.get_closest_marker("slow"))]
     config.hook.pytest_deselected(items=left_out)
     items[:] = [item for item in items if item not in left_out]

@@ -8,6 +8,8 @@ import sysconfig
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import pytest
+
 from roost import warm
 from tests.lib.processes import run
 from tests.lib.projects import Project
@@ -33,6 +35,13 @@ def _other_python() -> tuple[str, str]:
 
 OTHER_FOLDER, OTHER_PYTHON = _other_python()
 HERE_PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
+
+
+@pytest.fixture(scope="session")
+def parallel_nox() -> None:
+    """Skip a test where nox runs nothing in parallel."""
+    if "--parallel" not in run([NOX, "--help"]).stdout:
+        pytest.skip("this nox runs nothing in parallel")
 
 
 def write_noxfile(project: Project, body: str, head: str = HEAD) -> None:

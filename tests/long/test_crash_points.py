@@ -11,8 +11,6 @@ from tests.lib.paths import REPOSITORY
 from tests.lib.processes import run, start
 from tests.lib.projects import Project
 
-pytestmark = pytest.mark.slow
-
 # In the normal suite, of the scenarios that are a build in other circumstances only every so many steps.
 STRIDES = {"cold": 8, "rebuild": 12, "own": 8, "refresh": 12, "heal": 12, "wait": 12}
 LONG = 100.0  # seconds of a soak that also takes the steps which only read: between two that change something, each

@@ -27,8 +27,6 @@ from roost.warm import Selection
 from tests.lib.fuzzing import DEEP, JSON, TEXTS, changed, dumped, fuzz, spoilt
 from tests.lib.projects import Project, start_until_indexed
 
-pytestmark = pytest.mark.slow
-
 
 class Ready(NamedTuple):
     """A project with an environment, and what was in roost's files."""

@@ -4,8 +4,6 @@ import pytest
 
 from tests.lib.model import RULES, Model, search, world
 
-pytestmark = pytest.mark.slow
-
 # Who takes part, and how often what may happen at any moment.
 SMALL = [
     world(["run", "run"]),

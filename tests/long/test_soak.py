@@ -20,7 +20,7 @@ from tests.lib.projects import SlowProject
 from tests.lib.soak_judge import Report
 from tests.lib.soak_project import prepare
 
-pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("own_cache")]
+pytestmark = pytest.mark.usefixtures("own_cache")
 
 SECONDS = 3.0
 SEED = os.environ.get("SOAK_SEED")

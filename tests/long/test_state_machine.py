@@ -29,8 +29,6 @@ from roost.warm import Selection
 from tests.lib import integrity
 from tests.lib.wheels import make_wheel
 
-pytestmark = pytest.mark.slow
-
 STATES = {"red": "apple-1.0", "green": "apple-2.0", "blue": "cherry-1.0"}
 KEEP = 1
 INSTALL = 'cp -r "things/$(cat state.txt)/." "$VIRTUAL_ENV"/lib/python3*/site-packages/\n'

@@ -20,7 +20,6 @@ from roost.inputs.project import Project
 from roost.store import marker
 from roost.warm import Selection
 from tests.lib.fuzzing import TEXTS, changed, fuzz, toml
-from tests.lib.variants import slow_after
 
 NAMES = st.text("abc.-_\n\0ü", min_size=1, max_size=6) | TEXTS
 TOML = st.recursive(
@@ -99,7 +98,6 @@ def pairs(draw: st.DrawFn, keys: list[str]) -> str:
     return "".join(f"{key} = {toml(draw(VALUES))}\n" for key in chosen)
 
 
-@pytest.mark.slow
 def test_tables_of_a_project(tmp_path: Path, soak: float) -> None:
     root = tmp_path / "work/fuzzed"
     root.mkdir()
@@ -114,7 +112,7 @@ def test_tables_of_a_project(tmp_path: Path, soak: float) -> None:
     fuzz(soak, st.text(), check)
 
 
-@pytest.mark.parametrize("name", slow_after(1, LOCKS))
+@pytest.mark.parametrize("name", LOCKS)
 def test_lock_file(tmp_path: Path, soak: float, name: str) -> None:
     root = tmp_path / "work/fuzzed"
     root.mkdir()
@@ -202,7 +200,6 @@ def test_request_for_a_python(tmp_path: Path, soak: float) -> None:
     fuzz(soak, st.lists(words, max_size=9).map("".join) | TEXTS, check)
 
 
-@pytest.mark.slow
 def test_patterns(tmp_path: Path, soak: float) -> None:
     """Nothing but paths below the folder, or next to it where the pattern says so; and no link is followed by `**`."""
     root = tmp_path / "work/fuzzed"
