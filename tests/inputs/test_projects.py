@@ -66,7 +66,6 @@ def test_member_of_a_workspace_uses_the_roots_environment(workspace: Project) ->
 
 
 def test_edit_of_a_member_counts(workspace: Project) -> None:
-    workspace.python("pass")
     start_until_indexed(workspace)
     workspace.edit("packages/blue/pyproject.toml", "dependencies = []", 'dependencies = ["cherry"]')
     workspace.lock()
@@ -80,7 +79,6 @@ def test_edit_of_a_member_counts(workspace: Project) -> None:
 
 def test_folder_that_becomes_a_member_is_noticed(workspace: Project) -> None:
     (workspace.root / "packages/rose").mkdir()
-    workspace.python("pass")
     start_until_indexed(workspace)
     text = (workspace.root / "packages/blue/pyproject.toml").read_text().replace("blue", "rose")
     workspace.file("packages/rose/pyproject.toml", text)
@@ -122,7 +120,6 @@ def test_project_without_a_lock_file_with_groups_and_extras(project: Project) ->
 def test_lock_file_that_appears_counts(project: Project) -> None:
     text = (project.root / "uv.lock").read_text()
     (project.root / "uv.lock").unlink()
-    project.python("pass")
     start_until_indexed(project)
     project.file("uv.lock", text)
     assert "with uv (uv.lock)" in project.python("pass").stderr

@@ -4,15 +4,13 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.lib.projects import Project, start_until_indexed, starts_warm
+from tests.lib.projects import Project, start_until_indexed
 
 
 @pytest.fixture
 def ready(project: Project) -> Project:
     """Provide a project that is ready, and answered by its index."""
-    project.python("pass")
     start_until_indexed(project)
-    assert starts_warm(project)
     return project
 
 
