@@ -9,6 +9,7 @@ import pytest
 
 from tests.lib.paths import REPOSITORY
 from tests.lib.processes import run
+from tests.lib.variants import slow_after
 
 NEEDED = ["src", "hooks", "docs", "tools", "tests", "benchmarks", "changes"]
 
@@ -82,7 +83,7 @@ SDIST_BACKENDS = {
 }
 
 
-@pytest.mark.parametrize("backend", SDIST_BACKENDS)
+@pytest.mark.parametrize("backend", slow_after(2, SDIST_BACKENDS))
 def test_sdists_of_a_used_project_hold_two_small_files_at_most(tmp_path: Path, backend: str) -> None:
     """Without a `.gitignore`: build backends skip a folder named `.venv`, or take only the package."""
     requirement, module = SDIST_BACKENDS[backend]

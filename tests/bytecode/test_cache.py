@@ -80,6 +80,7 @@ def test_equal_names_and_sizes_with_other_content(project: Project) -> None:
     assert version(venv) == "2.1"
 
 
+@pytest.mark.slow
 def test_copied_sources_get_copied_bytecode_with_their_time(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     first = built(project)
     monkeypatch.setenv("UV_LINK_MODE", "copy")

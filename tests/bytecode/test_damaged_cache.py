@@ -114,6 +114,7 @@ def test_cache_that_cannot_be_written_or_is_on_another_disk(
         shutil.rmtree(place, ignore_errors=True)
 
 
+@pytest.mark.slow
 def test_full_disk_below_the_cache(project: Project, cache: Path) -> None:
     """What does not fit is not kept, and nothing half-written is used."""
     if os.geteuid() != 0 or run(["mount", "-t", "tmpfs", "-o", "size=16k", "tmpfs", _made(cache)]).returncode != 0:

@@ -175,6 +175,7 @@ def test_build_collects_all_but_the_newest(project: Project) -> None:
     assert len(project.venvs()) <= 3
 
 
+@pytest.mark.slow
 def test_clean_with_force_removes_what_was_used_within_the_hour(project: Project) -> None:
     linked, used = variant(project, 1), variant(project, 2)
     child = project.start("run", "python", "-c", WAIT)

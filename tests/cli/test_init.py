@@ -84,6 +84,7 @@ def test_other_hooks_stay_and_the_message_says_which_commands_change(plain: Proj
     assert (got.returncode, got.stdout, got.stderr) == (0, "", f"{NOTHING}\n")
 
 
+@pytest.mark.slow
 def test_converted_hooks_and_sessions_run_in_the_shared_venv(
     hooked: HookedProject, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -10,6 +10,7 @@ import pytest
 
 from tests.lib.processes import ROOST, ROOST_RUN, UV, run
 from tests.lib.projects import Project, refused
+from tests.lib.variants import slow_after
 from tests.lib.wheels import make_wheel
 
 
@@ -160,7 +161,9 @@ FOREIGN = [
 ]
 
 
-@pytest.mark.parametrize(("change", "sentence"), [case[1:] for case in FOREIGN], ids=[case[0] for case in FOREIGN])
+@pytest.mark.parametrize(
+    ("change", "sentence"), slow_after(3, [case[1:] for case in FOREIGN]), ids=[case[0] for case in FOREIGN]
+)
 def test_wrong_type_in_a_table_of_others_is_named(
     ready: Project, change: Callable[[Project], object], sentence: str
 ) -> None:
@@ -170,7 +173,7 @@ def test_wrong_type_in_a_table_of_others_is_named(
     assert " must be " in said
 
 
-@pytest.mark.parametrize("package", ["3", "[3]", "[{source = 3}]", "[{source = {editable = 3}}]"])
+@pytest.mark.parametrize("package", slow_after(1, ["[{source = {editable = 3}}]", "3", "[3]", "[{source = 3}]"]))
 def test_lock_file_with_wrong_types_is_for_uv_to_refuse(ready: Project, package: str) -> None:
     ready.file("uv.lock", f"version = 1\npackage = {package}\n")
     assert "Failed to parse `uv.lock`" in refused(ready)
@@ -312,7 +315,7 @@ def test_installer_that_fails_is_shown_and_its_attempt_removed(ready: Project) -
     assert len(list(ready.store.glob(".venv/.v2/envs/*"))) == 1
 
 
-@pytest.mark.parametrize("failing", ["sync", "pip", "venv"])
+@pytest.mark.parametrize("failing", slow_after(1, ["sync", "pip", "venv"]))
 def test_installer_that_fails_without_a_word_has_failed(ready: Project, tmp_path: Path, failing: str) -> None:
     """As where the disk has no room for what it would say."""
     package = tmp_path / "path/uv"

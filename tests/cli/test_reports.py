@@ -222,6 +222,7 @@ def test_log_says_who_built_and_who_waited(slow_project: SlowProject, tmp_path: 
     assert [row["event"] in ("build", "wait") for row in found["events"]] == [True, True]  # a waiter may write first
 
 
+@pytest.mark.slow
 def test_timeline_draws_the_last_fan_out(slow_project: SlowProject, tmp_path: Path) -> None:
     children = all_at_once(3, tmp_path, lambda _: [ROOST, "run", "python", "-c", "pass"], cwd=slow_project.root)
     assert [finish(child)[0] for child in children] == [0] * 3
@@ -330,6 +331,7 @@ def test_doctor_continues_after_a_pyproject_that_does_not_parse(project: Project
     assert "ok       flock works between processes" in got.stdout
 
 
+@pytest.mark.slow
 def test_doctor_finds_a_package_that_was_edited_in_its_venv(project: Project) -> None:
     (venv,) = [Path(project.roost("sync").stdout.strip())]
     (module,) = venv.glob("lib/python*/site-packages/apple/__init__.py")

@@ -8,9 +8,10 @@ import pytest
 
 from tests.lib.processes import ROOST, ROOST_RUN, run
 from tests.lib.projects import Project, refused
+from tests.lib.variants import slow_after
 
 
-@pytest.mark.parametrize("text", ["soon", "", "-1", "nan", "inf", "1e400", "5 s"])
+@pytest.mark.parametrize("text", slow_after(2, ["soon", "nan", "", "-1", "inf", "1e400", "5 s"]))
 def test_timeout_that_is_no_number_of_seconds(project: Project, text: str) -> None:
     said = refused(project, status=2, env=dict(os.environ) | {"ROOST_TIMEOUT": text})
     assert said == f"roost: `ROOST_TIMEOUT` is `{text}`: it must be a number of seconds, 0 or more\n"

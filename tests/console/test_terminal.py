@@ -263,6 +263,7 @@ def test_colours(project: Project, env: dict[str, str], terminal: bool, pipe: bo
         assert " ".join(" ".join(screen(raw)).split()) == " ".join(plain(got.stdout + got.stderr).split())
 
 
+@pytest.mark.slow
 def test_every_report_fits_80_columns_and_says_the_same_in_a_pipe(project: Project) -> None:
     run(["git", "init", "-q"], cwd=project.root, check=True)
     project.python("pass")

@@ -33,9 +33,12 @@ from tests.lib.links import DOCS
 from tests.lib.paths import REPOSITORY
 from tests.lib.processes import ROOST, run
 from tests.lib.projects import Project
+from tests.lib.variants import slow_after
 from tests.lib.wheels import make_wheel
 
 TOOLS = {"mypy": "mypy", "pytest": "pytest", "ruff": "ruff", "attrs": "attrs", "sphinx": "sphinx-build"}
+# The pages with commands; that of the first steps comes first.
+EXAMPLES = sorted({block.page for block in blocks("sh")}, key=lambda page: (page.stem != "start", page))
 GROUPS = {"dev": ["mypy", "pytest", "ruff"], "docs": ["sphinx"], "lint": [], "test": []}
 
 
@@ -239,7 +242,7 @@ def test_linter_with_its_default_rules_changes_no_example(tmp_path: Path) -> Non
     assert got.returncode == 0, got.stdout
 
 
-@pytest.mark.parametrize("page", sorted({block.page for block in blocks("sh")}), ids=lambda page: page.stem)
+@pytest.mark.parametrize("page", slow_after(1, EXAMPLES), ids=lambda page: page.stem)
 def test_commands_run(page: Path, sample: Project) -> None:
     script = ["set -e", "watch_file() { test -e $1; }  # direnv's"]
     for block in blocks("sh"):

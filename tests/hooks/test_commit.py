@@ -108,6 +108,7 @@ def test_commit_with_the_short_path_of_a_gui_client_gets_the_venv_of_the_termina
     assert len(hooked.journal("build")) == 1
 
 
+@pytest.mark.slow
 @BOTH
 @pytest.mark.normally(program=[PRE_COMMIT])
 @pytest.mark.parametrize("first", ["hook", "terminal"])
@@ -130,6 +131,6 @@ def test_frameworks_own_virtualenv_never_decides_for_a_python(hooked: HookedProj
 
 def test_run_needs_a_command(hooked: HookedProject) -> None:
     hooked.hooks("{id: run}")
-    got = run([PRE_COMMIT, "run", "--all-files"], cwd=hooked.root)
+    got = run([PREK, "run", "--all-files"], cwd=hooked.root)
     assert got.returncode == 1
     assert "Usage: roost run" in got.stdout

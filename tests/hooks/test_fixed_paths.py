@@ -66,6 +66,7 @@ def test_venv_that_a_git_hook_names_stays_and_doctor_says_so(committed: Project)
     assert not venv.exists()
 
 
+@pytest.mark.slow
 def test_doctor_finds_kernels_whose_venv_is_gone(
     committed: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

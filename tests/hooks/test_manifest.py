@@ -114,7 +114,7 @@ def test_options_before_two_dashes_choose_the_project(hooked: HookedProject, pro
 
 
 @BOTH
-@pytest.mark.normally(program=[PRE_COMMIT])
+@pytest.mark.normally(program=[PREK])
 def test_tool_that_the_environment_lacks_is_one_sentence(hooked: HookedProject, program: Path) -> None:
     """No other mypy runs instead: there is one on PATH, as there is on most machines."""
     hooked.hooks("{id: mypy}")
@@ -143,7 +143,7 @@ def test_tool_hooks_run_before_a_push_and_not_after_a_checkout(hooked: HookedPro
 
 
 @BOTH
-@pytest.mark.normally(program=[PRE_COMMIT])
+@pytest.mark.normally(program=[PREK])
 def test_lock_file_that_changes_starts_a_type_checker(hooked: HookedProject, program: Path) -> None:
     """A new version of a dependency breaks types without any change of the project's own code."""
     hooked.hooks("{id: mypy}")

@@ -163,6 +163,7 @@ def test_rebase_syncs_once_at_its_end(moving: HookedProject) -> None:
     assert len(moving.journal("build")) == builds
 
 
+@pytest.mark.slow
 @pytest.mark.normally(way=["prek"])
 def test_rebase_that_stops_and_is_aborted_does_nothing(moving: HookedProject) -> None:
     moving.write(dependencies=["cherry"])
@@ -194,7 +195,7 @@ def test_bisect_and_cherry_pick_do_nothing(moving: HookedProject) -> None:
     assert len(moving.journal("build")) == 1
 
 
-@pytest.mark.normally(way=["pre-commit"])
+@pytest.mark.normally(way=["prek"])
 def test_files_restored_are_no_checkout(moving: HookedProject) -> None:
     """It is what pre-commit and prek do around every partially staged commit."""
     before = os.readlink(moving.store / ".venv/default")

@@ -18,9 +18,6 @@ from tests.lib.processes import ROOST, UV, all_at_once, finish, run
 from tests.lib.projects import Project, SlowProject, builds, refused
 
 ENVS = ("default", "bare")
-parallel = pytest.mark.skipif(
-    "--parallel" not in run([NOX, "--help"]).stdout, reason="this nox runs nothing in parallel"
-)
 needs_another_python = pytest.mark.skipif(not OTHER_PYTHON, reason="there is only one Python on this machine")
 
 SEVEN = """
@@ -69,6 +66,7 @@ def seven(tmp_path: Path, wheels: Path) -> Project:
     return made
 
 
+@pytest.mark.slow
 def test_sync_of_all_makes_each_one_what_it_asks_for(seven: Project) -> None:
     """In the order `default`, then by name, one after the other; each path on a line of its own."""
     got = seven.roost("sync", "--all")
@@ -255,7 +253,7 @@ SHOW = "import importlib.util as u, sys; print('in', sys.prefix, sys.version_inf
 
 @pytest.mark.slow
 @needs_another_python
-@parallel
+@pytest.mark.usefixtures("parallel_nox")
 def test_two_pythons_and_two_environments_at_once_from_nox_and_hooks(slow_project: SlowProject, tmp_path: Path) -> None:
     """Four venvs, each built once, never two at a time in the source tree, and everybody gets the right one."""
     slow_project.file("slow.txt", "0.2")

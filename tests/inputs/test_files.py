@@ -7,16 +7,7 @@ import pytest
 
 from roost.inputs.files import Inputs
 from tests.lib.projects import Project, builds, refused, start_until_indexed, starts_warm
-
-
-@pytest.fixture
-def ready(project: Project) -> Project:
-    """Provide a project that is ready, and answered by its index."""
-    project.python("pass")
-    start_until_indexed(project)
-    assert starts_warm(project)
-    return project
-
+from tests.lib.variants import slow_after
 
 TABLES = [
     ("ruff", "[tool.ruff]\nline-length = 100\n", 0),
@@ -215,7 +206,7 @@ def test_input_that_no_environment_can_be_made_from(project: Project) -> None:
         assert sentence.format(file=project.root / "pyproject.toml", root=project.root) in refused(project)
 
 
-@pytest.mark.parametrize("name", ["uv.lock", ".python-version", "pyproject.toml", "uv.toml", "setup.py"])
+@pytest.mark.parametrize("name", slow_after(2, ["uv.lock", ".python-version", "pyproject.toml", "uv.toml", "setup.py"]))
 def test_input_of_the_wrong_kind(project: Project, name: str) -> None:
     path = project.root / name
     path.unlink(missing_ok=True)

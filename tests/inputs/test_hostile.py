@@ -125,7 +125,6 @@ def test_unusual_input(tmp_path: Path, wheels: Path, name: str, soak: float) -> 
 @pytest.mark.parametrize("shape", [file_shapes.zero, pytest.param(file_shapes.fifo, marks=pytest.mark.slow)])
 def test_input_of_a_ready_project_that_becomes_unusual(project: Project, shape: file_shapes.Shape) -> None:
     """Warm starts look at inputs without opening them."""
-    project.python("pass")
     start_until_indexed(project)
     venvs = project.venvs()
     for name in ("uv.lock", "pyproject.toml", ".python-version"):
@@ -208,6 +207,7 @@ def test_path_that_ends_a_folder_in_path_is_refused(tmp_path: Path, wheels: Path
     assert [path.name.endswith("%2Fwork%2Fco%3Alon") for path in (tmp_path / "stores").iterdir()] == [True]
 
 
+@pytest.mark.slow
 def test_path_too_long_for_the_name_of_one_folder(tmp_path: Path, wheels: Path) -> None:
     """With `ROOST_DIR` a project's folder is named after its path; two such long paths have two."""
     env = dict(os.environ) | {"ROOST_DIR": str(tmp_path / "stores")}

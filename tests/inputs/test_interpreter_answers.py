@@ -10,6 +10,7 @@ import pytest
 
 from tests.lib.processes import run
 from tests.lib.projects import Project
+from tests.lib.variants import slow_after
 
 
 @pytest.fixture
@@ -31,7 +32,7 @@ def interpreter(project: Project, python: Path) -> dict[str, str]:
     return {name: value for name, value in parts.items() if name.startswith("interpreter ")}
 
 
-@pytest.mark.parametrize("no_cache", ["", "1"])
+@pytest.mark.parametrize("no_cache", slow_after(1, ["", "1"]))
 def test_changed_interpreter_is_asked_again(
     project: Project, copied: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, no_cache: str
 ) -> None:

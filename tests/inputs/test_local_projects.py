@@ -129,6 +129,7 @@ def test_keys_of_the_wrong_type_are_for_uv_to_refuse(built: Project) -> None:
     assert "cache-keys" in refused(built)
 
 
+@pytest.mark.slow
 def test_edit_of_a_file_that_cache_keys_leave_out_is_built_again(built: Project) -> None:
     """Uv looks at nothing else where `cache-keys` are given, and would take the build of before."""
     keys(built, "[{file = 'other.txt'}]")
@@ -148,6 +149,7 @@ def test_keys_of_a_member_count(built: Project) -> None:
     assert "packages/red/lib.rs" in before.changed()
 
 
+@pytest.mark.slow
 def test_inputs_of_a_member_are_built_again(built: Project) -> None:
     """Uv knows nothing of roost's inputs, so it must not take the build of before, of any package."""
     package(built, "packages/red")

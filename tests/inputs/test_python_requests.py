@@ -10,6 +10,7 @@ from roost.inputs import interpreter
 from tests.lib.nox_sessions import HERE_PYTHON, OTHER_PYTHON, with_other_python
 from tests.lib.processes import UV, run
 from tests.lib.projects import Project, builds, refused
+from tests.lib.variants import slow_after
 
 needs_another_python = pytest.mark.skipif(not OTHER_PYTHON, reason="there is only one Python on this machine")
 
@@ -94,7 +95,7 @@ def test_path_of_a_python_is_taken_from_the_callers_folder(project: Project) -> 
     )
 
 
-@pytest.mark.parametrize("asked", ["3.99t", "pypy3.99", "graalpy@3.99", "3.99+debug", ">=3.99,<4"])
+@pytest.mark.parametrize("asked", slow_after(2, ["3.99t", "pypy3.99", "graalpy@3.99", "3.99+debug", ">=3.99,<4"]))
 def test_python_that_is_not_there_is_named_with_what_would_install_it(project: Project, asked: str) -> None:
     text = refused(project, "--python", asked)
     assert (
@@ -114,7 +115,7 @@ def test_chosen_python_stays_while_it_satisfies_the_next_requires_python_too(pla
 
 
 @needs_another_python
-@pytest.mark.parametrize("pin", [".python-version", "setting"])
+@pytest.mark.parametrize("pin", slow_after(1, [".python-version", "setting"]))
 @pytest.mark.parametrize("first", ["pinned", "main"])
 @pytest.mark.paired("pin", "first")
 def test_python_that_a_branch_pins_is_not_that_of_other_branches(project: Project, pin: str, first: str) -> None:

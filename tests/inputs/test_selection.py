@@ -53,6 +53,7 @@ def test_options_select_groups_and_extras(several: Project, locked: bool) -> Non
     assert holds(several) == {"apple", "banana"}
 
 
+@pytest.mark.slow
 def test_same_selection_is_the_same_venv_however_it_was_asked_for(several: Project) -> None:
     several.lock()
     key = several.roost("key", "--env", "docs").stdout
@@ -71,6 +72,7 @@ def test_same_selection_is_the_same_venv_however_it_was_asked_for(several: Proje
     assert "`docs` is ready" in several.roost("why", "--env", "docs").stdout
 
 
+@pytest.mark.slow
 @LOCKED
 def test_group_that_another_one_includes_changes_nothing(several: Project, locked: bool) -> None:
     """`uv run --group typing` became `roost run --group typing`, and `dev` includes `typing`."""

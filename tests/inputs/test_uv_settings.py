@@ -11,6 +11,7 @@ from tests.lib.packages import installed, package, said, uv_table
 from tests.lib.paths import REPOSITORY
 from tests.lib.processes import ROOST, ROOST_RUN, UV, run
 from tests.lib.projects import Project, builds, start_until_indexed, starts_warm
+from tests.lib.variants import slow_after
 
 # uv's variables that change nothing in a venv: about caches, servers, downloads of Pythons (whose content counts), what
 # is printed, other commands, or what roost decides by an option; `{name}` stands for any word.
@@ -159,7 +160,7 @@ def test_settings_of_uv_outside_the_project_count(
 VERSION = "import importlib.metadata as m; print(m.version('apple'))"
 
 
-@pytest.mark.parametrize("door", [[ROOST, "run"], [ROOST_RUN]], ids=["python", "shell"])
+@pytest.mark.parametrize("door", slow_after(1, [[ROOST, "run"], [ROOST_RUN]]), ids=["python", "shell"])
 def test_other_home_with_other_settings_of_uv(plain: Project, tmp_path: Path, door: list[str]) -> None:
     """As in a container of CI, where `HOME` depends on the step. Nothing in the project changes."""
     other = tmp_path / "other"

@@ -117,6 +117,7 @@ def test_pattern_of_members_through_several_folders(virtual: Project) -> None:
     assert [os.path.basename(member) for member in found.members] == ["blue", "rose", "red"]
 
 
+@pytest.mark.slow
 def test_project_whose_parent_becomes_a_workspace_and_stops_being_one(tmp_path: Path, wheels: Path) -> None:
     around = Project(tmp_path / "work", wheels)
     package(around, "packages/red", more=uv_table(around))
@@ -223,6 +224,7 @@ def test_dynamic_dependencies_of_a_path_dependency_are_read_again(linked: Projec
     assert installed(linked) == "banana 1.0 far 1.0 near 1.0"
 
 
+@pytest.mark.slow
 def test_extra_that_only_a_build_knows_is_asked_of_the_root(virtual: Project) -> None:
     """Without a lock: no other process can have it."""
     head = "version = '1.0'\ndynamic = ['optional-dependencies']"

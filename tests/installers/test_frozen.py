@@ -30,6 +30,7 @@ def test_frozen_installs_what_the_lock_says_with_one_line(stale: Project) -> Non
     refused(stale)  # also after that
 
 
+@pytest.mark.slow
 def test_variable_and_setting_are_the_same_as_the_option(stale: Project) -> None:
     key = stale.roost("key", "--frozen").stdout
     frozen = {**os.environ, "UV_FROZEN": "1"}

@@ -104,6 +104,7 @@ def test_installer_that_lacks_its_file_says_so(plain: Project, kind: str) -> Non
     assert wanted in refused(plain)
 
 
+@pytest.mark.slow
 def test_pylock_of_one_environment(plain: Project) -> None:
     with_pylock(plain)
     plain.edit("pyproject.toml", "[tool.roost]\n", "[tool.roost]\n[tool.roost.envs.docs]\ngroups = []\n")
@@ -231,6 +232,7 @@ def test_project_of_setup_py_alone(plain: Project) -> None:
     assert "with uv (its build, no uv.lock)" in text
 
 
+@pytest.mark.slow
 def test_dynamic_dependencies_count_and_are_read_again(plain: Project, wheels: Path) -> None:
     """Uv would take the build of before from its cache."""
     shutil.copy(LIB / "slow_backend.py", plain.root)
@@ -265,6 +267,7 @@ def test_password_in_an_index_address_is_not_kept_nor_shown(plain: Project, tmp_
     assert kept == []
 
 
+@pytest.mark.slow
 def test_options_for_groups_need_a_pylock_that_lists_them(plain: Project) -> None:
     plain.write(groups={"dev": ["banana"], "docs": ["cherry"]}, roost="installer = 'pylock'")
     with_pylock(plain)

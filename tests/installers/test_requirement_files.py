@@ -62,6 +62,7 @@ def test_variable_in_a_requirements_file_counts(plain: Project, tmp_path: Path, 
     assert "roost.protocol" not in got.stderr
 
 
+@pytest.mark.slow
 def test_project_is_installed_along_as_an_editable_with_extras(layered: Project) -> None:
     configure(layered, f"{FILES}project = true\n")
     assert installed(layered) == "apple 1.0 banana 1.0 project 1.0"

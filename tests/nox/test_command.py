@@ -5,13 +5,9 @@ import os
 import pytest
 
 from tests.lib.nox_sessions import HEAD, NOX, PREFIX, nox, session, write_noxfile
-from tests.lib.processes import run
 from tests.lib.projects import Project
 
 UNAWARE = "import nox\n"
-parallel = pytest.mark.skipif(
-    "--parallel" not in run([NOX, "--help"]).stdout, reason="this nox runs nothing in parallel"
-)
 
 
 def test_noxfile_that_knows_nothing_of_roost_runs_in_the_shared_venv(built: Project) -> None:
@@ -67,7 +63,7 @@ def test_exit_status_and_help_are_those_of_nox(built: Project) -> None:
     assert "* tests" in built.roost("nox", "--list").stdout
 
 
-@parallel
+@pytest.mark.usefixtures("parallel_nox")
 @pytest.mark.parametrize(
     "words",
     [
@@ -93,7 +89,7 @@ def test_parallel_sessions_need_a_noxfile_that_registers_the_backend(built: Proj
     assert 'leave out `-j`, or give the sessions `venv_backend="roost"`' in got.stderr
 
 
-@parallel
+@pytest.mark.usefixtures("parallel_nox")
 def test_parallel_of_the_noxfile_or_a_variable_is_no_way_around_that(built: Project) -> None:
     """Else a child would run on another backend, silently."""
     write_noxfile(
@@ -141,6 +137,7 @@ def test_inline_metadata_that_is_not_satisfied_is_refused(project: Project) -> N
 SHOWN = """session.run("python", "-c", "import os; print([v for v in sorted(os.environ) if v in ('NOX_DEFAULT_VENV_BACKEND', 'NOX_PARALLEL')])")"""
 
 
+@pytest.mark.slow
 def test_sessions_do_not_get_the_variables_that_roost_sets(built: Project) -> None:
     """A nox inside a session, as in nox's own tests, would refuse the backend."""
     nested = f'session.run({NOX!r}, "-f", "nested.py", "-s", "inner", external=True)'
@@ -158,7 +155,7 @@ def test_sessions_do_not_get_the_variables_that_roost_sets(built: Project) -> No
     assert (got.returncode, got.stdout) == (0, f"{sorted(own)}\n"), got.stderr
 
 
-@parallel
+@pytest.mark.usefixtures("parallel_nox")
 @pytest.mark.parametrize("how", [("-j", "2"), pytest.param((), marks=pytest.mark.slow)])
 def test_parallel_sessions_do_not_get_them_either(built: Project, how: tuple[str, ...]) -> None:
     head = "import nox\nimport roost.nox\n" + ("" if how else "nox.options.parallel = 2\n")

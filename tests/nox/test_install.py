@@ -72,6 +72,7 @@ def test_install_of_the_lowest_versions_does_not_settle_for_those_that_are_there
     assert digest(shared) == before
 
 
+@pytest.mark.slow
 def test_editable_of_this_project_is_there_already(slow_project: SlowProject) -> None:
     slow_project.file("slow.txt", "0")
     shared, before = _shared(slow_project)

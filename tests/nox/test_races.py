@@ -17,14 +17,11 @@ from tests.lib.nox_sessions import (
     with_other_python,
     write_noxfile,
 )
-from tests.lib.processes import ROOST, all_at_once, finish, run, start, wait_for
+from tests.lib.processes import ROOST, all_at_once, finish, start, wait_for
 from tests.lib.projects import Project, SlowProject
 
 LOOPS = 3
 SHOW = 'session.run("python", "-c", "import sys, apple.late, banana.later; print(\'in\', sys.prefix)")'
-parallel = pytest.mark.skipif(
-    "--parallel" not in run([NOX, "--help"]).stdout, reason="this nox runs nothing in parallel"
-)
 
 
 @pytest.fixture
@@ -98,7 +95,7 @@ def test_nox_without_the_build_lock_builds_many_times(slow_project: SlowProject,
 
 
 @pytest.mark.slow
-@parallel
+@pytest.mark.usefixtures("parallel_nox")
 @pytest.mark.parametrize("loop", range(LOOPS))
 @pytest.mark.normally(loop=[0])
 def test_four_parallel_sessions_in_each_of_three_nox_and_hooks_beside(
@@ -218,6 +215,7 @@ def _late(tmp_path: Path) -> list[str]:
     return [f"session.run('python', '-c', {code!r})"]
 
 
+@pytest.mark.slow
 def test_running_session_keeps_its_packages_while_the_lock_file_changes(project: Project, tmp_path: Path) -> None:
     write_noxfile(
         project, session("first", *_late(tmp_path)) + session("second", SHOW.replace("banana.later", "apple.later"))

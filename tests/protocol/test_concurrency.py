@@ -123,6 +123,7 @@ def test_input_that_changes_during_the_build_is_built_again(slow_project: SlowPr
     assert len(slow_project.complete()) == len(slow_project.venvs()) == 1
 
 
+@pytest.mark.slow
 def test_build_that_fails_over_a_changing_input_is_tried_again(slow_project: SlowProject) -> None:
     slow_project.edit("pyproject.toml", "[tool.roost]", '[tool.roost]\ninputs = ["slow.txt"]')
     slow_project.file("slow.txt", "mend me")
@@ -131,6 +132,7 @@ def test_build_that_fails_over_a_changing_input_is_tried_again(slow_project: Slo
     assert f"`{slow_project.root}/slow.txt` changed during the build" in got.stderr
 
 
+@pytest.mark.slow
 def test_input_that_changes_and_changes_back_is_built_again(slow_project: SlowProject) -> None:
     """The installer may have read what was there in between: only the ctime tells."""
     pyproject = slow_project.root / "pyproject.toml"

@@ -19,6 +19,7 @@ KILLS = 50
 WHOLE = "import apple.late, apple.later, banana.late, banana.later, project"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(5))
 @pytest.mark.normally(seed=[0])
 def test_killed_builders_with_installers_left_behind(slow_project: SlowProject, seed: int, soak: float) -> None:
@@ -105,6 +106,7 @@ def test_interrupted_build_leaves_nothing_that_counts(slow_project: SlowProject,
     assert slow_project.python(WHOLE).returncode == 0
 
 
+@pytest.mark.slow
 def test_git_clean_while_others_start(project: Project, soak: float) -> None:
     """They end with success or a clear error; what starts after it is whole."""
     run(["git", "init", "--quiet"], cwd=project.root, check=True)

@@ -25,7 +25,7 @@ def test_what_programs_write_to_standard_error_is_no_answer(project: Project, no
     assert "git tracks" not in project.roost("doctor", env=dict(os.environ) | noise).stderr
 
 
-@pytest.mark.parametrize("stream", ["1", "2"])
+@pytest.mark.parametrize("stream", slow_after(1, ["1", "2"]))
 def test_git_that_is_a_script_and_prints_more(project: Project, tmp_path: Path, stream: str) -> None:
     git("init", "--quiet", cwd=project.root)
     script = tmp_path / "tools/git"

@@ -74,7 +74,7 @@ def test_locale_of_another_encoding_is_the_same_project(tmp_path: Path, wheels: 
     assert project.python(code, env=dict(os.environ) | ascii_only).stdout == "0 ascii\n"
 
 
-@pytest.mark.parametrize("home", ["relative", "~", ""])
+@pytest.mark.parametrize("home", slow_after(1, ["relative", "~", ""]))
 def test_home_that_is_no_absolute_path(project: Project, home: str) -> None:
     """As for a user that is in no list of users, and has no `HOME`: `~` is not replaced then."""
     both_ways(project, env=dict(os.environ) | {"HOME": home})
@@ -144,6 +144,7 @@ roost.acquire(sys.argv[1])
 """
 
 
+@pytest.mark.slow
 def test_program_that_waits_for_all_children(project: Project) -> None:
     """As a supervisor does: it may take an exit status before roost does, and a lost one is no success."""
     project.edit("pyproject.toml", "[tool.roost]\n", '[tool.roost]\ncommand = ["sh", "-c", "exit 3"]\n')
@@ -155,7 +156,7 @@ def test_program_that_waits_for_all_children(project: Project) -> None:
     assert project.complete() == []
 
 
-@pytest.mark.parametrize("closed", ["0", "1", "2", "012"])
+@pytest.mark.parametrize("closed", slow_after(2, ["0", "012", "1", "2"]))
 @pytest.mark.parametrize("door", DOORS, ids=["python", "shell"])
 @pytest.mark.paired("closed", "door")
 def test_closed_standard_streams(project: Project, closed: str, door: list[str]) -> None:
@@ -237,6 +238,7 @@ def test_overlay_that_is_mounted_again(project: Project, tmp_path: Path) -> None
                 assert (again.returncode, again.stdout, again.stderr) == (0, first.stdout, "")
 
 
+@pytest.mark.slow
 def test_checkout_by_two_paths_has_two_venvs(project: Project, tmp_path: Path) -> None:
     """As on a host, and in a container that mounts the checkout elsewhere: neither rebuilds, nor removes, the other's."""
     there = tmp_path / "work/there"

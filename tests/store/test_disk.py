@@ -145,6 +145,7 @@ def test_call_that_fails_during_a_build(states: States, strace: str, tmp_path: P
     assert integrity.of_markers(states.project.store) == []
 
 
+@pytest.mark.slow
 def test_marker_is_in_place_when_its_folder_cannot_be_flushed(states: States, strace: str, tmp_path: Path) -> None:
     """It is too late to fail then: the marker before it is gone, and taking the venv away would leave neither."""
     old = states.venv().strip()

@@ -111,7 +111,7 @@ DRIFTS = [
 ]
 
 
-@pytest.mark.parametrize(("change", "sentence"), slow_after(5, DRIFTS), ids=[change.__name__ for change, _ in DRIFTS])
+@pytest.mark.parametrize(("change", "sentence"), slow_after(3, DRIFTS), ids=[change.__name__ for change, _ in DRIFTS])
 def test_changed_venv_is_reported_and_another_is_built(
     project: Project, change: Callable[[Project, Path], None], sentence: str
 ) -> None:
@@ -310,6 +310,7 @@ def test_vanished_interpreter_leads_to_another(
     assert "changed: interpreter path" in got.stderr
 
 
+@pytest.mark.slow
 def test_interpreter_under_two_names_is_one(project: Project, fake: FakePython, tmp_path: Path) -> None:
     """As `/bin/python3` and `/usr/bin/python3` are, in whatever order they come."""
     (tmp_path / "alias").symlink_to(fake.folder)
@@ -325,6 +326,7 @@ def test_interpreter_under_two_names_is_one(project: Project, fake: FakePython, 
     assert project.python(BASE).stderr == ""
 
 
+@pytest.mark.slow
 def test_link_that_now_leads_to_another_interpreter_is_noticed(
     project: Project, fake: FakePython, tmp_path: Path
 ) -> None:
@@ -340,6 +342,7 @@ def test_link_that_now_leads_to_another_interpreter_is_noticed(
     assert fake.folder.exists()
 
 
+@pytest.mark.slow
 def test_start_with_a_python_of_its_own_makes_no_link(project: Project, fake: FakePython, tmp_path: Path) -> None:
     """The link `default` is for editors: it leads to a venv with the project's own Python."""
     other = FakePython(tmp_path / "other")

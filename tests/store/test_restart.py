@@ -79,7 +79,7 @@ DAMAGES: dict[Callable[[Path], None], str] = {
 }
 
 
-@pytest.mark.parametrize("damage", slow_after(2, DAMAGES), ids=lambda damage: damage.__name__)
+@pytest.mark.parametrize("damage", slow_after(1, DAMAGES), ids=lambda damage: damage.__name__)
 def test_power_cut_is_noticed_after_the_restart(project: Project, damage: Callable[[Path], None]) -> None:
     """Without a restart no start compares all files, which would cost too much: the damage goes unnoticed."""
     start_until_indexed(project)
@@ -130,7 +130,9 @@ def test_what_a_session_writes_is_no_damage(project: Project) -> None:
     assert builds(project) == 1
 
 
-@pytest.mark.parametrize("door", [(ROOST, "run"), (ROOST_RUN,)], ids=["python", "shell"])
+@pytest.mark.parametrize(
+    "door", [(ROOST, "run"), pytest.param((ROOST_RUN,), marks=pytest.mark.slow)], ids=["python", "shell"]
+)
 def test_warm_start_sees_another_boot(project: Project, door: tuple[str, ...], tmp_path: Path) -> None:
     """With another file over the kernel's, which takes root: the index is as it was, and is not enough."""
     start_until_indexed(project)

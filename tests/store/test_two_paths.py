@@ -96,6 +96,7 @@ def test_each_path_has_its_own_links(host: Project, container: Container) -> Non
     assert os.path.realpath(host.root / ".venv") == venv
 
 
+@pytest.mark.slow
 def test_neither_path_collects_what_the_other_needs(host: Project, container: Container) -> None:
     """However many newer venvs it has, and though nothing was used within the hour."""
     host.edit("pyproject.toml", "[tool.roost]", "[tool.roost]\nkeep = 1")

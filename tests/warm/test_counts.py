@@ -11,6 +11,7 @@ import pytest
 from tests.lib.processes import ROOST, ROOST_RUN, run
 from tests.lib.projects import Project, start_until_indexed
 from tests.lib.strace import Call, before_command, trace
+from tests.lib.variants import slow_after
 
 HEAVY = {"json", "re", "argparse", "subprocess", "filelock", "click", "pathlib", "hashlib", "typing"}
 WARM = ("environment", "system", "system.files", "system.locks", "system.paths", "warm")
@@ -122,7 +123,7 @@ def test_fresh_worktree_starts_three_programs(project: Project) -> None:
 
 
 @pytest.mark.usefixtures("own_cache")
-@pytest.mark.parametrize("cached", [False, True])
+@pytest.mark.parametrize("cached", slow_after(1, [True, False]))
 def test_lock_change_starts_three_programs(project: Project, *, cached: bool) -> None:
     """git, which says whether `.roost` is tracked; uv; and the new venv's Python, for its health.
 

@@ -30,8 +30,6 @@ class Branches:
             project.lock()
             self.texts[state] = {name: (project.root / name).read_text() for name in FILES}
             self.venvs[state] = project.run(*PREFIX).stdout.strip()
-            start_until_indexed(project)
-            project.python("pass")
         assert self.venvs["A"] != self.venvs["B"]
         assert starts_warm(project)
 
@@ -92,7 +90,14 @@ def test_switch_between_states_seen_before_reads_no_toml(seen: Branches) -> None
     assert builds(project) == 2
 
 
-@pytest.mark.parametrize("words", [("sync",), ("run", "true"), ("hook", "sync", "post-checkout", "a", "b", "1")])
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("sync",),
+        pytest.param(("run", "true"), marks=pytest.mark.slow),
+        pytest.param(("hook", "sync", "post-checkout", "a", "b", "1"), marks=pytest.mark.slow),
+    ],
+)
 def test_commands_that_need_no_more(seen: Branches, words: tuple[str, ...]) -> None:
     seen.switch("B")
     assert way(seen.project, *words) == "earlier_states"
@@ -285,6 +290,7 @@ def test_input_that_became_a_fifo_is_not_waited_for(seen: Branches) -> None:
     assert (got.returncode, got.stderr.startswith(f"roost: `{path}` is not a regular file")) == (125, True)
 
 
+@pytest.mark.slow
 def test_clean_takes_it_along(branches: Branches) -> None:
     project = branches.project
     project.roost("sync")
@@ -293,6 +299,7 @@ def test_clean_takes_it_along(branches: Branches) -> None:
     assert [path.name for path in (project.store / ".venv/.v2/index").glob("default:*")] == [branches.past("A").name]
 
 
+@pytest.mark.slow
 def test_other_environments_names_are_not_mixed_up(project: Project) -> None:
     """They share the beginning of a name, and neither takes the other's."""
     project.write(groups={"b": ["banana"]}, extra='[tool.roost.envs.d]\n[tool.roost.envs.d-e]\ngroups = ["b"]\n')

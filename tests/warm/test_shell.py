@@ -12,13 +12,14 @@ import pytest
 from roost import warm as _warm_index
 from tests.lib.indexes import JUNK
 from tests.lib.processes import ROOST_RUN, run, start, wait_for
-from tests.lib.projects import Project
+from tests.lib.projects import Project, start_until_indexed
 from tests.lib.shells import SHELLS, Shell
+from tests.lib.variants import slow_after
 
 PROBE = "import os, sys; print(sys.prefix, sys.argv[1:], os.environ['VIRTUAL_ENV'], os.environ['PATH'].split(':')[0])"
 
 
-@pytest.fixture(params=SHELLS)
+@pytest.fixture(params=slow_after(1, SHELLS))
 def shell(request: pytest.FixtureRequest, tmp_path: Path) -> Shell:
     """Provide a `roost-run` for each shell that is there."""
     return Shell(tmp_path / "shell", SHELLS[request.param])
@@ -30,14 +31,6 @@ def dash(tmp_path: Path) -> Shell:
     return Shell(tmp_path / "shell", "/bin/sh")
 
 
-def _warm(project: Project) -> None:
-    assert project.python("pass").returncode == 0
-    wait_for(
-        lambda: project.python("pass").returncode == 0 and (project.store / ".venv/.v2/index/default").exists(),
-        "an index",
-    )
-
-
 @pytest.fixture
 def warm(session_folder: Path, wheels: Path) -> Project:
     """Provide a project that is answered by its index: one for all tests that change nothing else of it."""
@@ -45,7 +38,7 @@ def warm(session_folder: Path, wheels: Path) -> Project:
     if not made.store.exists():
         made.write(dependencies=["apple"], groups={"dev": ["banana"]})
         made.lock()
-    _warm(made)
+    start_until_indexed(made)
     assert len(made.venvs()) == 1
     return made
 
@@ -147,7 +140,7 @@ CHANGES: dict[str, Callable[[Project], object]] = {
 @pytest.mark.parametrize("change", CHANGES)
 def test_whatever_changed_is_handed_over(project: Project, dash: Shell, change: str) -> None:
     """Also when the time stamp was put back: each of these files is compared, and compared for equality."""
-    _warm(project)
+    start_until_indexed(project)
     assert run([dash.script, "python", "-c", "pass"], cwd=project.root).returncode == 0
     assert not dash.handed_over()
     dash.only_note()
@@ -196,7 +189,7 @@ def test_nested_start_is_warm_too(warm: Project, shell: Shell) -> None:
 
 
 def test_start_that_is_handed_over_leaves_no_lease_on_the_old_venv(project: Project, shell: Shell) -> None:
-    _warm(project)
+    start_until_indexed(project)
     project.edit("pyproject.toml", "[tool.roost]", "[tool.mine]\nx = 1\n[tool.roost]")
     code = "import glob, os; print(*map(os.readlink, filter(os.path.exists, glob.glob('/proc/self/fd/*'))))"
     got = run([shell.script, "python", "-c", code], cwd=project.root)
