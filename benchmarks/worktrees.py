@@ -12,6 +12,14 @@ from benchmarks.results import Limit, Part
 from benchmarks.sessions import walk
 
 IMPORTERS = 4
+# The least that a tool in Python does which lets uv install and starts the result once: no lock, no check, no bytecode.
+LEAST = """
+import os, subprocess, sys
+uv, tool, python = sys.argv[1], f".venv/bin/{sys.argv[2]}", ".venv/bin/python"
+subprocess.run([uv, "sync", "--quiet", "--locked"], check=True)
+subprocess.run([python, "-I", "-c", "pass"], check=True)
+os.execv(tool, [tool, "--version"])
+"""
 
 
 class Checkouts:
@@ -46,7 +54,7 @@ class Checkouts:
         return prepare
 
 
-def at_once(bench: Bench, command: Sequence[str]) -> Callable[[], int]:
+def at_once(bench: Bench, command: Sequence[str | Path]) -> Callable[[], int]:
     """Return what starts several commands at once."""
     return lambda: failed([bench.start(command) for _ in range(IMPORTERS)])
 
@@ -56,7 +64,8 @@ def run(shop: Workshop, rounds: int) -> Part:
     bench, tool = shop.bench, shop.recipe.tool
     checkouts = Checkouts(bench, shop.project("worktree"))
     uv, roost = [bench.path("uv"), "run", "--quiet", "--locked"], [bench.path("roost"), "run"]
-    cases = []
+    least = bench.runs(bench.base, "-I", "-S", "-c", LEAST, bench.path("uv"), tool)
+    cases = [Case(f"uv sync and {tool}, by Python", least, prepare=checkouts.enter("worktree", "add"))]
     for place, git in (("worktree", ("worktree", "add")), ("clone", ("clone",))):
         enter = checkouts.enter(*git)
         for name, start in (("uv run", uv), ("roost run", roost)):
@@ -65,6 +74,8 @@ def run(shop: Workshop, rounds: int) -> Part:
     for name, start in (("uv run", uv), ("roost run", roost)):
         work = at_once(bench, [*start, "python", "lot.py"])
         cases.append(Case(f"{name}, {IMPORTERS} importers at once", work, prepare=enter))
+    bare = at_once(bench, [checkouts.project / ".roost/.venv/default/bin/python", "lot.py"])
+    cases.append(Case(f"built before, {IMPORTERS} importers at once", bare))
     here = Path.cwd()
     try:
         rows = bench.in_turn(cases, rounds)
@@ -79,7 +90,9 @@ def run(shop: Workshop, rounds: int) -> Part:
         title="A fresh worktree",
         method=f"`git worktree add` or `git clone` of a project that was built elsewhere on this machine, then "
         f"`{tool} --version`, or {IMPORTERS} processes at once that import all distributions. The caches of uv and "
-        "roost are warm. *MB of a further worktree* is the disk that `uv sync` without bytecode and `roost sync` with "
+        f"roost are warm. *uv sync and {tool}, by Python* is a program of three lines, which also starts the venv's "
+        "Python once: the least for a tool in Python that calls uv. *Built before* is the least for importers. *MB of "
+        "a further worktree* is the disk that `uv sync` without bytecode and `roost sync` with "
         "bytecode add, folders included. A file that is hard-linked elsewhere adds nothing.",
         unit="s",
         base=f"uv run {tool}, worktree",
