@@ -224,7 +224,7 @@ def first_in_child() -> Callable[[], None] | None:
     It also restores the default handlers, since Python's signal handlers do not survive exec. Returns None with other
     threads: the signal follows the thread that forked, and code between fork and exec may deadlock.
     """
-    if sys.platform != "linux" or threading.active_count() > 1:
+    if sys.platform != "linux" or max(threading.active_count(), proc.threads()) > 1:
         return None
     import ctypes  # noqa: PLC0415 - only a build needs it
 
