@@ -176,6 +176,7 @@ def acquire_in_threads(project: Project, count: int) -> tuple[list[str], list[Ba
     return venvs, failures
 
 
+@pytest.mark.slow
 def test_threads_that_acquire_at_once_share_one_build(project: Project) -> None:
     for turn in range(3):
         venvs, failures = acquire_in_threads(project, 12)

@@ -168,6 +168,7 @@ def test_a_session_adds_nothing(project: Project, cache: Path) -> None:
     assert cached(cache) == before
 
 
+@pytest.mark.slow
 def test_limit_removes_the_entries_of_the_oldest_use(project: Project, cache: Path) -> None:
     """With one MB, and an entry that leaves space for one of the two others."""
     built(project)

@@ -47,6 +47,7 @@ def test_sync_prints_the_path_alone_and_points_current_at_it(project: Project) -
     assert got.stderr.startswith("roost: building `default` with uv")
     assert os.readlink(project.store / ".venv/default") == str(venv)
     assert (project.store / ".venv/default/bin/python").exists()
+    assert not os.path.lexists(project.root / ".venv")  # `link` is off by default
     again = project.roost("sync")
     assert (again.returncode, again.stdout, again.stderr) == (0, f"{venv}\n", "")
 
@@ -58,11 +59,6 @@ def test_current_follows_sync_and_not_run(project: Project) -> None:
     assert os.readlink(project.store / ".venv/default") == first != str(second)
     assert project.roost("sync").stdout == f"{second}\n"
     assert os.readlink(project.store / ".venv/default") == str(second)
-
-
-def test_first_run_sets_current_too(project: Project) -> None:
-    project.python("pass")
-    assert os.readlink(project.store / ".venv/default") == str(project.venvs()[0])
 
 
 def test_sync_of_one_and_of_all_environments(project: Project) -> None:
@@ -93,11 +89,6 @@ def test_refresh_builds_beside(project: Project) -> None:
     assert os.readlink(project.store / ".venv/default") == new
     assert project.python("import sys; print(sys.prefix)").stdout == f"{new}\n"
     assert len(project.journal("build")) == 2
-
-
-def test_link_is_off_by_default(project: Project) -> None:
-    project.roost("sync")
-    assert not os.path.lexists(project.root / ".venv")
 
 
 def test_link_leads_to_the_current_venv(project: Project) -> None:

@@ -167,6 +167,7 @@ def test_why_says_parts_and_packages(project: Project, wheels: Path) -> None:
     assert found["ready"] is False
 
 
+@pytest.mark.slow
 def test_why_after_a_build_says_what_that_changed(project: Project) -> None:
     project.python("pass")
     before = project.complete()[0].name
@@ -189,6 +190,7 @@ def test_why_after_a_build_says_what_that_changed(project: Project) -> None:
     assert rest[-3:] == ["    apple 1.0 → 2.0", "    + banana 1.0", "    - cherry 1.0"]
 
 
+@pytest.mark.slow
 def test_newest_is_newest_also_within_a_second_and_across_time_zones(project: Project) -> None:
     """By the instant, and not by the text of the stamp."""
     project.python("pass")
@@ -289,7 +291,7 @@ def test_doctor_without_flock(built: Project) -> None:
     assert wrong["text"] == "flock does not work (No locks available)"
 
 
-def test_doctor_finds_what_is_wrong(project: Project, slow_project: SlowProject) -> None:
+def test_doctor_finds_what_is_wrong(project: Project) -> None:
     run(["git", "init", "-q"], cwd=project.root, check=True)
     (project.root / ".venv").symlink_to(".roost/.venv/default")
     project.roost("run", "python", "-c", "pass")
@@ -298,7 +300,6 @@ def test_doctor_finds_what_is_wrong(project: Project, slow_project: SlowProject)
     text = project.roost("doctor").stdout
     assert f"warning  `{project.root}/.venv` is a link into `.roost`: " in text
     assert "ok       git hooks that call roost: pre-push" in text
-    del slow_project
 
 
 def test_doctor_knows_hooks_of_frameworks(project: Project) -> None:
@@ -368,6 +369,7 @@ def test_doctor_report_holds_no_secret(built: Project) -> None:
         assert "~/project/.roost" in got.stdout
 
 
+@pytest.mark.slow
 def test_doctor_finds_leftovers_and_foreign_files(slow_project: SlowProject) -> None:
     builder = slow_project.start("run", "python", "-c", "pass")
     slow_project.begun()

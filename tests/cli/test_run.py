@@ -15,6 +15,7 @@ def test_first_run_builds_and_says_so_second_says_nothing(project: Project) -> N
     second = project.python("import apple, banana; print(apple.VERSION)")
     assert (second.returncode, second.stdout, second.stderr) == (0, "2.0\n", "")
     assert len(project.venvs()) == 1
+    assert os.readlink(project.store / ".venv/default") == str(project.venvs()[0])
 
 
 def test_every_argument_reaches_the_command_unchanged(built: Project) -> None:
@@ -112,14 +113,3 @@ def test_what_imports_on_a_warm_start(built: Project) -> None:
         "json re argparse subprocess filelock click pathlib hashlib typing collections contextlib enum signal tomli uv"
     ).split()
     assert not modules.intersection(heavy)
-
-
-def test_version_and_help(project: Project) -> None:
-    assert project.roost("--version").stdout.startswith("roost, version ")
-    for command in ("run", "sync", "clean", "key"):
-        got = project.roost(command, "--help")
-        assert got.returncode == 0
-        assert "Example" in got.stdout
-    assert project.roost("run").returncode == 2
-    assert project.roost("run", "--nonsense", "python").returncode == 2
-    assert project.roost("nonsense").returncode == 2

@@ -77,6 +77,7 @@ def test_edit_of_a_member_counts(workspace: Project) -> None:
     assert builds(workspace) == 2
 
 
+@pytest.mark.slow
 def test_folder_that_becomes_a_member_is_noticed(workspace: Project) -> None:
     (workspace.root / "packages/rose").mkdir()
     start_until_indexed(workspace)

@@ -98,6 +98,7 @@ def test_variable_that_changes_the_resolution_makes_another_venv(
     assert builds(plain) == 2
 
 
+@pytest.mark.slow
 def test_file_that_a_variable_names_counts(plain: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pins = tmp_path / "pins.txt"
     pins.write_text("apple<2\n")

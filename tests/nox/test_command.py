@@ -121,6 +121,7 @@ def test_inline_metadata_that_is_satisfied_changes_nothing(built: Project, head:
     assert (got.returncode, got.stdout) == (0, f"{built.venvs()[0]}\n"), got.stderr
 
 
+@pytest.mark.slow
 def test_inline_metadata_that_is_not_satisfied_is_refused(project: Project) -> None:
     """Else nox would start itself again, in an environment without roost."""
     write_noxfile(project, session("tests", PREFIX), script("nox", "not-there"))

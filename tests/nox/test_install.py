@@ -274,6 +274,7 @@ def test_reading_commands_need_no_venv_of_their_own(built: Project) -> None:
     assert got.stdout.splitlines()[-1] == str(shared)
 
 
+@pytest.mark.slow
 def test_install_that_cannot_be_seen_leads_to_a_new_venv(project: Project) -> None:
     """An installer behind another program changes the shared venv; the next session does not run in it any more."""
     shared, _ = _shared(project)

@@ -50,6 +50,7 @@ def test_build_lock_is_the_one_that_other_tools_take(slow_project: SlowProject) 
     assert "gave up" in got.stderr
 
 
+@pytest.mark.slow
 def test_two_environments_at_once_share_the_build_lock(project: Project, tmp_path: Path) -> None:
     project.edit("pyproject.toml", "[tool.roost]", "[tool.roost]\n[tool.roost.envs.bare]\ngroups = []")
     children = all_at_once(

@@ -66,6 +66,7 @@ def test_next_build_waits_for_the_installer_of_a_killed_builder(slow_project: Sl
     assert len(slow_project.venvs()) == 1  # what the killed one left is gone
 
 
+@pytest.mark.slow
 def test_without_waiting_for_orphans_two_builds_meet_in_the_source_tree(slow_project: SlowProject) -> None:
     """Show that the rule is needed: with the leftover's lease taken away, the next builder meets its installer."""
     slow_project.file("slow.txt", "3")

@@ -62,6 +62,7 @@ def test_variables_that_are_not_set(project: Project, names: str) -> None:
     both_ways(project, env=env)
 
 
+@pytest.mark.slow
 def test_locale_of_another_encoding_is_the_same_project(tmp_path: Path, wheels: Path) -> None:
     """Also with a path whose letters that encoding lacks, or writes in another way."""
     project = Project(tmp_path / "work/prøjekt", wheels)
@@ -83,7 +84,8 @@ def test_home_that_is_no_absolute_path(project: Project, home: str) -> None:
     assert str(project.root) in project.roost("doctor", env=dict(os.environ) | {"HOME": "/"}).stdout
 
 
-@pytest.mark.parametrize("names", ["PATH", pytest.param("HOME PATH", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("names", ["PATH", "HOME PATH"])
 def test_first_start_without_a_path_works_or_says_what_it_lacks(project: Project, names: str) -> None:
     for value in (None, ""):
         env = {name: text for name, text in os.environ.items() if name not in names.split()}
@@ -113,11 +115,13 @@ def test_mask_for_new_files(project: Project, mask: str) -> None:
     assert got.stdout == f"{oct(int(mask, 8))}\n"
 
 
+@pytest.mark.slow
 def test_mask_that_takes_everything(project: Project) -> None:
     both_ways(project, *under("umask", "777"))
 
 
-@pytest.mark.parametrize("count", [pytest.param(64, marks=pytest.mark.slow), 20])
+@pytest.mark.slow
+@pytest.mark.parametrize("count", [64, 20])
 def test_few_open_files(project: Project, count: int) -> None:
     both_ways(project, *under("files", count))
 

@@ -281,6 +281,7 @@ def test_upgraded_interpreter_is_noticed(project: Project, fake: FakePython) -> 
     assert project.python(BASE).stderr == ""
 
 
+@pytest.mark.slow
 def test_interpreter_that_is_only_touched_rebuilds_nothing(project: Project, fake: FakePython) -> None:
     """A container that is made again has the same file with another time stamp."""
     project.python(BASE)
