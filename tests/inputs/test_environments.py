@@ -139,7 +139,7 @@ def test_way_to_install_is_one_choice_and_inherits_no_half_of_another(project: P
     found = read(project, "one", f"{top}installer = 'uv'")
     assert (found.installer, found.requirements, found.command, found.python) == ("uv", (), (), "3.11")
     found = read(project, "one", f"{top}command = ['c']")
-    assert (found.installer, found.requirements, found.command) == ("auto", (), ("c",))
+    assert (found.installer, found.requirements, found.command) == ("command", (), ("c",))
     top = "groups = ['dev']\nextras = []\n[tool.roost.envs.one]\n"
     found = read(project, "one", f"{top}requirements = ['a.txt']")
     assert found.requirements == ("a.txt",)  # and the groups of the others mean nothing to it
