@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import sys
 import sysconfig
@@ -197,7 +198,7 @@ def test_one_venv_for_each_python_and_a_missing_one_is_skipped(project: Project)
     assert "py399: SKIP" in got.stdout
     assert len(set(places(got.stdout))) == len(project.venvs()) == 2
     got = tox(project, "run", "-e", "py399", env=env)
-    assert "could not find python interpreter matching any of the specs py399" in got.stdout
+    assert re.search("could not find python interpreter .*py399", got.stdout)  # the words differ between versions
     assert got.returncode != 0
 
 
