@@ -10,25 +10,14 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from roost.inputs.files import text_of
+from roost.runners.mentions import INSTALLERS
 from roost.system import paths, processes
 from roost.system.paths import absolute
 
 # uv and pip: a command with one of these words changes the active venv. `uv run` syncs before it runs.
 _CHANGING = {"add", "install", "remove", "run", "sync", "uninstall"}
 _READING = {"check", "freeze", "list", "show"}  # pip's; `uv pip` answers them for a venv without pip
-_OTHERS = {
-    "conda",
-    "ensurepip",
-    "flit",
-    "hatch",
-    "mamba",
-    "maturin",
-    "micromamba",
-    "pdm",
-    "pipenv",
-    "poetry",
-    "setup.py",
-}
+_OTHERS = {*INSTALLERS} - {"pip", "uv"}
 _EDITABLE = ("-e", "--editable")
 _IN_TREE = {"flit", "maturin", "setup.py"}  # of these, those that build the project where it is, whatever the command
 _NO_SOURCE = {"conda", "ensurepip", "mamba", "micromamba"}  # and those that never do

@@ -2,7 +2,7 @@
 
 import re
 
-_NAMES = ("conda", "ensurepip", "flit", "hatch", "maturin", "pdm", "pip", "poetry", "setup.py", "uv")
+INSTALLERS = tuple("conda ensurepip flit hatch mamba maturin micromamba pdm pip pipenv poetry setup.py uv".split())
 _INSTALLER = (
     r"\b(conda|flit|hatch|maturin|pdm|pip[\d.]*|pipenv|poetry|uv)\b[^\n]*\b(add|install|remove|run|sync|uninstall)\b"
     r"|\bensurepip\b|\bsetup\.py\b"
@@ -11,7 +11,7 @@ _INSTALLER = (
 
 def installer(text: str) -> str:
     """Return the first such command in `text`, or an empty string."""
-    if not any(name in text for name in _NAMES):  # most texts; the pattern takes 3 ms to compile
+    if not any(name in text for name in INSTALLERS):  # most texts; the pattern takes 3 ms to compile
         return ""
     found = re.search(_INSTALLER, text)
     return found[0] if found else ""

@@ -33,6 +33,5 @@ def _acquire(start: str, selection: Selection, label: str, words: Sequence[str])
     from roost.runners import unbuilt  # noqa: PLC0415 - not on a warm start
 
     if name := unbuilt.missing(start, selection, words):
-        message = f"`{name}` is not in the lock file of the environment `{selection.name}`"
-        raise NotLockedError(message)
+        raise NotLockedError(f"`{name}` is not in the lock file of the environment `{selection.name}`")
     return environment.acquire(start, selection=selection, label=label)
