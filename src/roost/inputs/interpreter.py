@@ -165,8 +165,7 @@ def _unpinned(path: str) -> str:
 
 def _read(path: str) -> tuple[str, str, Interpreter] | None:
     try:
-        with open(files.open_own(path), "rb") as file:
-            text, seen, *fields = json.loads(file.read(1 << 16))
+        text, seen, *fields = json.loads(files.read_own(path, 1 << 16))
         return text, seen, Interpreter(*map(str, fields))
     except (OSError, ValueError, TypeError, RecursionError):
         return None

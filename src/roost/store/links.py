@@ -62,8 +62,7 @@ def _target(path: str) -> str:
     try:
         if files.is_link(path):
             return files.read_link(path)
-        with open(files.open_own(path), encoding="utf-8", errors="surrogateescape") as file:
-            return file.read(1 << 13).removesuffix("\n")
+        return os.fsdecode(files.read_own(path, 1 << 13)).removesuffix("\n")
     except OSError:
         return ""
 

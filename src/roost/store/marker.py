@@ -68,9 +68,7 @@ EMPTY = Marker(FORMAT, "", "", "", "", 0, "", {}, {}, {}, {}, "", "", "", "", 0.
 def load(path: str) -> tuple[Marker | None, str | None]:
     """Return the marker at `path`, or None and the reason."""
     try:
-        with open(files.open_own(path), "rb") as file:
-            values = json.loads(file.read(SIZE_LIMIT))
-        marker = Marker(**values)
+        marker = Marker(**json.loads(files.read_own(path, SIZE_LIMIT)))
         valid = all(isinstance(value, type(shape)) for value, shape in zip(marker, EMPTY, strict=True))
         valid = valid and _has_texts(marker)
     except FileNotFoundError:

@@ -109,6 +109,19 @@ def open_own(path: str) -> int:
     raise OSError(path)
 
 
+def read_own(path: str, limit: int) -> bytes:
+    """Return the content of `path`, a regular file of the current user, up to `limit` bytes.
+
+    Raises:
+        OSError: `path` is not such a file, is a link, does not exist, or cannot be read.
+    """
+    descriptor = open_own(path)
+    try:
+        return os.read(descriptor, limit)
+    finally:
+        os.close(descriptor)
+
+
 def open_input(path: str) -> int:
     """Return a descriptor for reading `path`; does not wait for the writer of a FIFO.
 

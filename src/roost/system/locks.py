@@ -177,13 +177,9 @@ def rewrite_record(path: str, text: str) -> None:
 def read_record(path: str) -> str:
     """Return the text in a lock or lease file; empty where there is none."""
     try:
-        descriptor = files.open_own(path)
+        return files.read_own(path, RECORD_LIMIT).decode(errors="replace")
     except OSError:
         return ""
-    try:
-        return os.read(descriptor, RECORD_LIMIT).decode(errors="replace")
-    finally:
-        os.close(descriptor)
 
 
 def become(program: str, command: list[str], environ: dict[str, str], lease: int = -1) -> "NoReturn":

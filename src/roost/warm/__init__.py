@@ -326,12 +326,7 @@ def load(project: str, name: str) -> "Index | None":
 
 def _read(path: str) -> "Index | None":
     try:
-        descriptor = files.open_own(path)
-        try:
-            data = os.read(descriptor, SIZE_LIMIT)
-        finally:
-            os.close(descriptor)
-        return Index.parse(os.fsdecode(data))
+        return Index.parse(os.fsdecode(files.read_own(path, SIZE_LIMIT)))
     except (OSError, ValueError):
         return None
 

@@ -16,13 +16,10 @@ def first(project: str) -> "tuple[str, str]":
     its choices and its links at the top of the store, and each other path in a folder of its own, see `own`.
     """
     try:
-        descriptor = files.open_own(f"{warm.folder(project)}/{warm.INNER}/first")
-        try:
-            place, _, path = os.fsdecode(os.read(descriptor, 1 << 16)).partition("\n")
-        finally:
-            os.close(descriptor)
+        text = os.fsdecode(files.read_own(f"{warm.folder(project)}/{warm.INNER}/first", 1 << 16))
     except OSError:
         return project, ""
+    place, _, path = text.partition("\n")
     return (path, place) if path else (project, "")
 
 
