@@ -348,7 +348,6 @@ if sys.platform == "win32":
     from roost.system import windows_processes
 
     end_all = windows_processes.end_all
-    first_in_child = windows_processes.first_in_child
     inheriting = windows_processes.inheriting
     spawn = windows_processes.spawn
     run_keeping = windows_processes.run_keeping

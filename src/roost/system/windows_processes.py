@@ -142,10 +142,6 @@ def end_all(child: "subprocess.Popen[bytes]") -> None:
     child.wait()
 
 
-def first_in_child() -> None:
-    """Return None: nothing runs between the start of a process and its program."""
-
-
 def run_keeping(
     descriptor: int, command: "Sequence[str]", options: "dict[str, Any]"
 ) -> "subprocess.CompletedProcess[Any]":
