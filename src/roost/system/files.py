@@ -265,20 +265,20 @@ def read_link(path: str) -> str:
 
 
 if sys.platform == "win32":
-    from roost.system import windows_files
-
-    boot_id = windows_files.boot_id
-    changed_at = windows_files.changed_at
-    create = windows_files.create
-    exposed = windows_files.exposed
-    is_link = windows_files.is_link
-    is_own = windows_files.is_own
-    is_private_folder = windows_files.is_private_folder
-    link = windows_files.link
-    open_for_appending = windows_files.open_for_appending
-    open_input = windows_files.open_input
-    open_own = windows_files.open_own
-    read_at = windows_files.read_at
-    read_link = windows_files.read_link
-    replace = windows_files.replace
-    scratch = windows_files.scratch
+    from roost.system.windows_files import (  # noqa: F401 - they replace those above
+        boot_id,
+        changed_at,
+        create,
+        exposed,
+        is_link,
+        is_own,
+        is_private_folder,
+        link,
+        open_for_appending,
+        open_input,
+        open_own,
+        read_at,
+        read_link,
+        replace,
+        scratch,
+    )

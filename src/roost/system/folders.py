@@ -238,8 +238,8 @@ def supports_hard_links(path: str, name: str) -> bool:
 
 
 if sys.platform == "win32":
-    from roost.system import windows_files
-
-    Folder = windows_files.Folder
-    flush = windows_files.flush
-    size_on_disk = windows_files.size_on_disk
+    from roost.system.windows_files import (  # noqa: F401 - they replace those above
+        Folder,
+        flush,
+        size_on_disk,
+    )

@@ -285,13 +285,13 @@ def _try_write_record(descriptor: int, text: str) -> None:
 
 
 if sys.platform == "win32":
-    from roost.system import windows_files, windows_processes
-
-    _is_free = windows_files.is_free
-    claim = windows_files.claim
-    create_lease = windows_files.create_lease
-    read_record = windows_files.read_record
-    rewrite_record = windows_files.rewrite_record
-    take_lease = windows_files.take_lease
-    write_record = windows_files.write_record
-    become = windows_processes.become
+    from roost.system.windows_files import (  # noqa: F401 - they replace those above
+        claim,
+        create_lease,
+        read_record,
+        rewrite_record,
+        take_lease,
+        write_record,
+    )
+    from roost.system.windows_files import is_free as _is_free
+    from roost.system.windows_processes import become  # noqa: F401 - as above

@@ -133,15 +133,15 @@ def holders(paths: Collection[str]) -> dict[str, list[int]]:
 
 
 if sys.platform == "win32":
-    from roost.system import windows_processes
-
-    describe = windows_processes.describe
-    exists = windows_processes.exists
-    holders = windows_processes.holders
-    host = windows_processes.host
-    mounts = windows_processes.mounts
-    parent = windows_processes.parent
-    pid_namespace = windows_processes.pid_namespace
-    pids = windows_processes.pids
-    state = windows_processes.state
-    system = windows_processes.system
+    from roost.system.windows_processes import (  # noqa: F401 - they replace those above
+        describe,
+        exists,
+        holders,
+        host,
+        mounts,
+        parent,
+        pid_namespace,
+        pids,
+        state,
+        system,
+    )

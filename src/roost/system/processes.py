@@ -345,9 +345,9 @@ def uv_to_type() -> str:
 
 
 if sys.platform == "win32":
-    from roost.system import windows_processes
-
-    end_all = windows_processes.end_all
-    inheriting = windows_processes.inheriting
-    spawn = windows_processes.spawn
-    run_keeping = windows_processes.run_keeping
+    from roost.system.windows_processes import (  # noqa: F401 - they replace those above
+        end_all,
+        inheriting,
+        run_keeping,
+        spawn,
+    )
