@@ -91,8 +91,9 @@ def acquire(request: Request) -> Held:
                     _link_first(held)
                 _write_index(request, held)
             return held
-    message = f"`.roost` of the project around `{request.start}` was removed {RESTARTS} times meanwhile: start again"
-    raise RoostError(message)
+    raise RoostError(
+        f"`.roost` of the project around `{request.start}` was removed {RESTARTS} times meanwhile: start again"
+    )
 
 
 def _acquire(request: Request, wait: Wait) -> Held:
@@ -200,8 +201,7 @@ def _build_if_needed(request: Request, lock: locks.BuildLock, wait: Wait) -> Hel
                 if verdict.failed:
                     messages.warning(f"an old venv stays: {verdict.keeps}")
             return Held(store, state, done, made.lease_descriptor, built=True)
-    message = f"`{changed}` changed during each of {TRIES} builds: start again when nothing writes it"
-    raise RoostError(message)
+    raise RoostError(f"`{changed}` changed during each of {TRIES} builds: start again when nothing writes it")
 
 
 def changed_input(request: Request, state: State, rewritten: set[str]) -> str | None:

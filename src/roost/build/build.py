@@ -36,11 +36,10 @@ def refuse_nested(store: Store) -> None:
     holder = holders.Holder(store.lock)
     nested = holder.is_local and holder.pid in processes.ancestors(os.getpid())
     if nested or os.environ.get(variables.BUILDING) == store.root:
-        message = (
+        raise RoostError(
             f"roost was called from its own build of `{store.root}`, and the environment is not built yet: "
             "run the tool directly"
         )
-        raise RoostError(message)
 
 
 def await_orphans(store: Store, wait: waiting.Wait) -> None:

@@ -58,8 +58,7 @@ def limit() -> int:
     """
     text = os.environ.get("ROOST_CACHE_LIMIT") or str(LIMIT)
     if not text.isdecimal():
-        message = f"`ROOST_CACHE_LIMIT` is `{text}`: it must be a number of MB, such as `{LIMIT}`"
-        raise UsageError(message)
+        raise UsageError(f"`ROOST_CACHE_LIMIT` is `{text}`: it must be a number of MB, such as `{LIMIT}`")
     return int(text) * 1_000_000
 
 

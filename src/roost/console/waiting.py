@@ -51,12 +51,11 @@ class Wait:
             WaitTimeoutError: the time is up.
         """
         if self.waited >= self.seconds:
-            message = (
+            messages.clear()
+            raise WaitTimeoutError(
                 f"gave up after {self.waited:.0f} s: {what} is held by {describe(path)}; "
                 "end it or let it finish, or set `ROOST_TIMEOUT` to more seconds"
             )
-            messages.clear()
-            raise WaitTimeoutError(message)
         if not self.holder and holders.Holder(path).pid:
             self.holder = describe(path)
         self._what = what

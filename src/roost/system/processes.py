@@ -125,8 +125,7 @@ def spawn(  # noqa: PLR0913, PLR0917 - what `subprocess.Popen` takes
             preexec_fn=first,  # never with threads, see `first_in_child`
         )
     except OSError as error:
-        message = f"`{command[0]}` cannot be started: {error.strerror}"
-        raise RoostError(message) from error
+        raise RoostError(f"`{command[0]}` cannot be started: {error.strerror}") from error
 
 
 def _keep_statuses() -> None:
@@ -143,8 +142,9 @@ class _Child(subprocess.Popen[bytes]):
         try:
             return os.waitpid(self.pid, flags)
         except ChildProcessError:
-            message = "this program ignores SIGCHLD, or waits for all children, so an installer's exit status was lost"
-            raise RoostError(message) from None
+            raise RoostError(
+                "this program ignores SIGCHLD, or waits for all children, so an installer's exit status was lost"
+            ) from None
 
 
 def inheriting(descriptors: Sequence[int]) -> "dict[str, Any]":
@@ -327,8 +327,7 @@ def find_uv() -> str:
     except (ImportError, FileNotFoundError):
         found = shutil.which("uv")
     if found is None:
-        message = "`uv` is neither installed next to roost nor on PATH: `pip install uv`"
-        raise RoostError(message)
+        raise RoostError("`uv` is neither installed next to roost nor on PATH: `pip install uv`")
     return found
 
 
