@@ -15,7 +15,6 @@ from tox.plugin import impl
 from tox.report import HandledError
 from tox.tox_env.errors import Fail
 from tox.tox_env.python.pip.pip_install import Pip
-from tox.tox_env.python.pip.req_file import PythonDeps
 from tox.tox_env.python.virtual_env.runner import VirtualEnvRunner
 from tox.version import version as tox_version
 
@@ -255,7 +254,7 @@ class RoostRunner(VirtualEnvRunner):
         """Return whether `shared` has all that the environment installs. A first answer is kept in tox's cache."""
         words = [word for group in sorted(self.conf["dependency_groups"]) for word in ("--group", group)]
         options, requirements = self._listed()
-        words += _as_words(self.conf["deps"])
+        words += self.conf["deps"].as_root_args  # what tox gives to pip
         if self.pkg_type != "skip":
             root = str(self.core["package_root"])
             extras = ",".join(sorted(self.conf["extras"]))
@@ -275,18 +274,6 @@ def _check(venv: str, words: list[str], folder: str) -> None:
 
     if not dry_run.satisfies(venv, words, folder):
         raise _Lacks
-
-
-def _as_words(deps: PythonDeps) -> list[str]:
-    """Return `deps` as the words of `pip install`."""
-    found: list[str] = []
-    for line in deps.lines():
-        option = re.match(r"(-r|-c|-e|--requirement|--constraint|--editable)[ =]?(.+)", line.strip())
-        if option:
-            found += [option[1], option[2].strip()]
-        elif line.strip() and not line.strip().startswith("#"):
-            found.append(line.strip())
-    return found
 
 
 def as_request(base_python: str) -> str:
