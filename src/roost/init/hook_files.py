@@ -40,8 +40,7 @@ def _yaml(text: str, translator: Translator) -> str:
         if "{" in line and (found := _FLOW.search(line)):
             language = _FLOW_LANGUAGE.search(line)
             if language and language["value"] in _RUNNABLE:
-                new = translator.translate(found["value"])
-                lines[number] = _with_language(line, found, new, language)
+                lines[number] = _with_language(line, found, translator.translate(found["value"]), language)
         elif (key := _KEY.fullmatch(line)) and not line.lstrip().startswith("#"):
             _edit_key(lines, number, key, translator)
     return "".join(lines)

@@ -53,8 +53,7 @@ def follow(project: Project, inputs: Inputs, names: list[str]) -> Found:
                 f"`tool.roost.requirements` in `{project.file}` names `{without_secrets(name)}`: "
                 "a file on a server can change unnoticed, so save it in the project"
             )
-        path = joined(project.root, name)
-        _follow(project, inputs, path, f"`{project.file}`", (), found)
+        _follow(project, inputs, joined(project.root, name), f"`{project.file}`", (), found)
     return found
 
 
@@ -80,8 +79,7 @@ def _follow(project: Project, inputs: Inputs, path: str, named_in: str, parents:
             candidates = {joined(base, bare) for base in (project.root, here)}
             found.local.extend(sorted(path for path in candidates if os.path.exists(path)))
         else:
-            inner = joined(here, value)
-            _follow(project, inputs, inner, f"`{path}`", (*parents, path), found)
+            _follow(project, inputs, joined(here, value), f"`{path}`", (*parents, path), found)
     found.files.append(path)
 
 

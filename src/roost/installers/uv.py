@@ -64,8 +64,7 @@ class UvSync(Installer):
             # A plain `uv lock` looks for it at its former place.
             cure = f"put it back, or `{uv_to_type()} lock --upgrade-package {name}` if that is its name"
             return f"`{project.root}/uv.lock` installs from `{gone}`, which does not exist: {cure}"
-        mode = f"--{settings.lock}"
-        command = [find_uv(), "sync", mode, "--no-default-groups", "--python", target.base]
+        command = [find_uv(), "sync", f"--{settings.lock}", "--no-default-groups", "--python", target.base]
         command += each("--only-group" if settings.only_groups else "--group", settings.groups)
         command += [*each("--extra", settings.extras), *each("--package", settings.packages)]
         command += ["--all-packages"] if project.members and not settings.packages else []
@@ -106,13 +105,12 @@ class UvInstall(Installer):
         folders = [project.root, *self.sources]
         self.files = [f"{project.root}/uv.toml", *local_projects.archives(folders, inputs)]
         self._builds = local_projects.builds(folders, inputs)
-        everywhere = project.all_tables.items()
-        self._packages = [folder for folder, tables in everywhere if is_package(folder, tables, inputs)]
+        self._packages = [folder for folder, tables in project.all_tables.items() if is_package(folder, tables, inputs)]
 
     def install(self, target: Target, run: Run) -> str | None:
         """Install the root and all members: editable what can be built, else its dependencies alone, as uv does."""
-        everywhere = target.project.all_tables.items()
-        folders = [folder for folder, tables in everywhere if _is_chosen(tables, target.settings)]
+        tables_by_folder = target.project.all_tables
+        folders = [folder for folder, tables in tables_by_folder.items() if _is_chosen(tables, target.settings)]
         what = [word for folder in folders for word in self._words(folder, target)]
         if not what:
             return None

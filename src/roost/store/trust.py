@@ -55,10 +55,9 @@ def refuse_root(project: str) -> None:
         RoostError: this is root, and `project` belongs to another user.
     """
     info = os.stat(project)
-    owner = info.st_uid
     if not files.is_own(info) and os.geteuid() == 0:
         raise RoostError(
-            f"`{project}` belongs to another user (uid {owner}), who could not remove files of root: "
+            f"`{project}` belongs to another user (uid {info.st_uid}), who could not remove files of root: "
             "run this as that user, or set `ROOST_DIR` to a folder of root"
         )
 
