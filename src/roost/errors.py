@@ -50,3 +50,9 @@ class Interrupted(KeyboardInterrupt):
         """Keep the signal, for the exit status."""
         super().__init__()
         self.signum = signum
+
+
+def describe(error: OSError) -> str:
+    """Return the path and the cause of an error of the operating system."""
+    where = f"`{error.filename}`: " if error.filename else ""
+    return f"{where}{error.strerror or error}"

@@ -8,7 +8,7 @@ import sys
 if _signal.getsignal(_signal.SIGINT) is _signal.default_int_handler:
     _signal.signal(_signal.SIGINT, _signal.SIG_DFL)
 
-from roost.errors import Interrupted, RoostError
+from roost.errors import Interrupted, RoostError, describe
 
 # SIGBREAK is Ctrl-Break, on Windows, which has no SIGHUP.
 _ENDING = tuple(getattr(_signal, name) for name in ("SIGTERM", "SIGHUP", "SIGBREAK") if hasattr(_signal, name))
@@ -62,10 +62,9 @@ def _guarded(command: "Callable[[], int]") -> int:
         signum = error.signum if isinstance(error, Interrupted) else 2
         return _fail("interrupted; nothing was run", 128 + signum)
     except OSError as error:
-        where = f"`{error.filename}`: " if error.filename else ""
-        if isinstance(error, FileNotFoundError) and not where:  # from `os.getcwd`
+        if isinstance(error, FileNotFoundError) and not error.filename:  # from `os.getcwd`
             return _fail("the current folder does not exist any more: `cd` to one that does", RoostError.status)
-        return _check_stdout() or _fail(f"{where}{error.strerror or error}", RoostError.status)
+        return _check_stdout() or _fail(describe(error), RoostError.status)
     finally:
         _restore_signals()
 

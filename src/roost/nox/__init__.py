@@ -19,7 +19,7 @@ from nox.virtualenv import ALL_VENVS, InterpreterNotFound, VirtualEnv, uv_instal
 
 from roost import environment, warm
 from roost.environment import Environment
-from roost.errors import CommandNotFoundError, NoInterpreterError, RoostError
+from roost.errors import CommandNotFoundError, NoInterpreterError, RoostError, describe
 from roost.system import files, paths
 from roost.system.paths import absolute, real, relative
 from roost.warm import Selection
@@ -316,8 +316,7 @@ def _reported(interpreter: str | None) -> Iterator[None]:
             raise InterpreterNotFound(interpreter) from error
         raise _failed(str(error)) from error
     except OSError as error:
-        where = f"`{error.filename}`: " if error.filename else ""
-        raise _failed(f"{where}{error.strerror or error}") from error
+        raise _failed(describe(error)) from error
 
 
 def _failed(text: str) -> CommandFailed:
@@ -328,6 +327,7 @@ def _failed(text: str) -> CommandFailed:
     return CommandFailed(shown)
 
 
+# Not that of `runners`, which a warm session does not import.
 _INSTALLERS = ("conda", "flit", "hatch", "mamba", "maturin", "micromamba", "pdm", "pip", "poetry", "uv")
 
 
