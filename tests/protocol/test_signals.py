@@ -5,6 +5,7 @@ After each: no venv counts that is not whole, and the next start succeeds.
 
 import os
 import signal
+import sys
 import time
 from typing import TYPE_CHECKING
 
@@ -13,7 +14,7 @@ import pytest
 import roost
 from roost.system import folders
 from tests.lib import integrity
-from tests.lib.processes import ROOST, finish, runs, start, wait_for
+from tests.lib.processes import ROOST, finish, run, runs, start, wait_for
 from tests.lib.projects import Project, SlowProject, builds
 from tests.lib.variants import slow_after
 
@@ -172,6 +173,26 @@ def test_interrupt_of_all_at_once_says_so_once(slow_project: SlowProject) -> Non
     assert (status, "Traceback" in err) == (130, False)
     assert "was interrupted, and its installer ended" in err
     wait_for(lambda: not slow_project.venvs(), "the attempt's removal")
+
+
+def test_interrupt_right_after_the_end_of_a_program_is_one() -> None:
+    """It takes the exit status with it, which is no fault of the user's program."""
+    code = """
+import os
+from roost.system import processes
+wait = os.waitpid
+def interrupted(pid, flags):
+    if wait(pid, flags)[0]:
+        os.waitpid = wait
+        raise KeyboardInterrupt
+    return 0, 0
+os.waitpid = interrupted
+try:
+    processes.query(["true"], env=os.environ, cwd="/")
+except KeyboardInterrupt:
+    print("interrupted")
+"""
+    assert run([sys.executable, "-c", code]).stdout == "interrupted\n"
 
 
 @pytest.mark.parametrize("signum", [signal.SIGTERM, pytest.param(signal.SIGHUP, marks=pytest.mark.slow)])

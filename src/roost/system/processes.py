@@ -141,7 +141,9 @@ class _Child(subprocess.Popen[bytes]):
     def _try_wait(self, flags: int) -> tuple[int, int]:
         try:
             return os.waitpid(self.pid, flags)
-        except ChildProcessError:
+        except ChildProcessError as error:
+            if isinstance(error.__context__, KeyboardInterrupt):  # it came just after this wait, and took its result
+                return self.pid, signal.SIGINT
             raise RoostError(
                 "this program ignores SIGCHLD, or waits for all children, so an installer's exit status was lost"
             ) from None
