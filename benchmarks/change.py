@@ -3,7 +3,7 @@
 import contextlib
 from collections.abc import Callable
 
-from benchmarks.bench import Case, remove
+from benchmarks.bench import Case
 from benchmarks.project import Workshop
 from benchmarks.results import Part
 
@@ -13,7 +13,7 @@ def run(shop: Workshop, rounds: int) -> Part:
     bench, tool = shop.bench, shop.recipe.tool
     project = shop.project("change")
     uv, roost = bench.path("uv"), bench.path("roost")
-    gone = remove(project / ".venv", project / ".roost")
+    gone = bench.remove(project / ".venv", project / ".roost")
 
     def from_scratch() -> None:
         gone()

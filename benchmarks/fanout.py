@@ -3,7 +3,7 @@
 import contextlib
 from collections.abc import Callable, Sequence
 
-from benchmarks.bench import Bench, Case, failed, remove
+from benchmarks.bench import Bench, Case, failed
 from benchmarks.project import Workshop
 from benchmarks.results import Part
 
@@ -39,7 +39,7 @@ def run(shop: Workshop, rounds: int) -> Part:
         "uv run --compile-bytecode": at_once(bench, count, [uv, "run", "--compile-bytecode", *script]),
         "uv run, different TMPDIRs": at_once(bench, count, [uv, "run", *script], apart=True),
     }
-    afresh = remove(project / ".venv", project / ".roost", bench.work / "roost-cache")
+    afresh = bench.remove(project / ".venv", project / ".roost", bench.work / "roost-cache")
     with contextlib.chdir(project):
         cases = [Case(label, work, prepare=afresh) for label, work in works.items()]
         rows = bench.in_turn(cases, rounds, starts=count, warm_up=False)

@@ -5,7 +5,7 @@ import os
 from pathlib import Path
 from typing import NamedTuple
 
-from benchmarks.bench import Bench, Case, remove
+from benchmarks.bench import Bench, Case
 from benchmarks.project import Workshop
 from benchmarks.results import Part
 
@@ -123,7 +123,7 @@ def run(shop: Workshop, rounds: int) -> Part:
     cases = []
     for kind in kinds(bench, project):
         # Each first run leaves what the later ones find; the warm-up of `in_turn` goes in this order.
-        cases.append(Case(f"{kind.label}: first", bench.runs(*kind.first), kind.needs, remove(*kind.folders)))
+        cases.append(Case(f"{kind.label}: first", bench.runs(*kind.first), kind.needs, bench.remove(*kind.folders)))
         cases += [
             Case(f"{kind.label}: {name}", bench.runs(*command), kind.needs) for name, command in kind.later.items()
         ]

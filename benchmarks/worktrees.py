@@ -1,8 +1,6 @@
 """The first command in a fresh worktree or clone, when this machine has built the same state before."""
 
-import itertools
 import os
-import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -29,7 +27,6 @@ class Checkouts:
         """Commit `project`, and build it once with each tool, so that all caches are warm."""
         self.bench = bench
         self.project = project
-        self.numbers = itertools.count()
         (project / ".gitignore").write_text("/.roost\n/.venv\n")
         bench.do("git", "init", "--quiet", folder=project)
         bench.do("git", "add", "--all", folder=project)
@@ -38,18 +35,14 @@ class Checkouts:
         bench.do(bench.path("uv"), "sync", "--quiet", "--locked", folder=project)
 
     def enter(self, *command: str) -> Callable[[], None]:
-        """Return what removes the previous checkout, makes a new one with `git COMMAND`, and enters it."""
+        """Return what makes a new checkout with `git COMMAND`, and enters it."""
 
         def prepare() -> None:
-            before = Path.cwd()
-            folder = self.project.parent / f"{self.project.name}-{next(self.numbers)}"
+            folder = self.project.parent / f"{self.project.name}-{next(self.bench.numbers)}"
             source = [str(self.project)] if command[0] == "clone" else ["--detach"]
             words = [*command, "--quiet", *source, str(folder)]
             self.bench.do("git", *words, folder=self.project)
             os.chdir(folder)
-            if before.name.startswith(f"{self.project.name}-"):
-                shutil.rmtree(before)
-                self.bench.do("git", "worktree", "prune", folder=self.project)
 
         return prepare
 
