@@ -3,7 +3,6 @@
 import os
 import signal
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -63,7 +62,7 @@ def test_it_ends_with_its_parent(signum: signal.Signals) -> None:
     code = """
 def work():
     print(os.getpid(), flush=True)
-    time.sleep(100)
+    time.sleep(300)
 with processes.forked(work) as result:
     result()
 """
@@ -75,47 +74,43 @@ with processes.forked(work) as result:
     wait_for(lambda: not runs(pid), "the end of the forked process")
 
 
-def test_bytecode_is_complete_where_its_process_is_killed(project: Project, tmp_path: Path) -> None:
-    """The build then links it itself. Without the fork, nothing would be killed here."""
-    built(project)
-    patch = tmp_path / "patch"
-    patch.mkdir()
-    (patch / "sitecustomize.py").write_text(
-        "import os\nhere, link = os.getpid(), os.link\n"
+def with_link(folder: Path, lines: str) -> dict[str, str]:
+    """Return variables with which a process that roost forks does `lines` before each link to bytecode."""
+    folder.mkdir()
+    (folder / "sitecustomize.py").write_text(
+        "import os, time\nhere, link = os.getpid(), os.link\n"
         "def linked(*words):\n"
+        f"    if os.getpid() != here and 'pyc' in words[1]:\n        {lines}\n"
         "    link(*words)\n"
-        "    if os.getpid() != here and 'pyc' in words[1]:\n"
-        f"        open({str(tmp_path / 'killed')!r}, 'w').close()\n"
-        "        os.kill(os.getpid(), 9)\n"
         "os.link = linked\n"
     )
+    return dict(os.environ) | {"PYTHONPATH": str(folder)}
+
+
+def test_bytecode_is_complete_where_its_process_is_killed(project: Project, tmp_path: Path) -> None:
+    """The build then links it itself."""
+    built(project)
+    killed = tmp_path / "killed"
+    env = with_link(tmp_path / "patch", f"open({str(killed)!r}, 'w').close(); os.kill(os.getpid(), 9)")
     second = another(project, "second")
-    got = second.roost("sync", env=dict(os.environ) | {"PYTHONPATH": str(patch)})
+    got = second.roost("sync", env=env)
     assert got.returncode == 0, got.stderr
-    assert (tmp_path / "killed").exists()
+    assert killed.exists()
     assert built(second) == Path(got.stdout.strip())
 
 
-def test_killed_build_leaves_nothing_that_writes(project: Project, tmp_path: Path) -> None:
-    """The process for the bytecode ends with it; a later build is not held up."""
+def test_killed_build_leaves_nothing_that_writes(
+    project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The process for the bytecode ends with it, and holds up no later build."""
     built(project)
-    patch = tmp_path / "patch"
-    patch.mkdir()
-    (patch / "sitecustomize.py").write_text(
-        "import os, time\nhere, link = os.getpid(), os.link\n"
-        "def linked(*words):\n"
-        "    if os.getpid() != here and 'pyc' in words[1]:\n"
-        f"        open({str(tmp_path / 'pid')!r}, 'w').write(str(os.getpid()) + chr(10))\n"
-        "        time.sleep(100)\n"
-        "    link(*words)\n"
-        "os.link = linked\n"
-    )
+    note = tmp_path / "pid"
+    env = with_link(tmp_path / "patch", f"open({str(note)!r}, 'w').write(f'{{os.getpid()}}\\n'); time.sleep(300)")
     second = another(project, "second")
-    build = second.start("sync", env=dict(os.environ) | {"PYTHONPATH": str(patch)})
-    text = wait_for(lambda: (tmp_path / "pid").exists() and (tmp_path / "pid").read_text(), "the forked process")
+    build = second.start("sync", env=env)
+    text = wait_for(lambda: note.exists() and note.read_text(), "the forked process")
     build.kill()
     finish(build)
     wait_for(lambda: not runs(int(text)), "its end")
-    before = time.monotonic()
+    monkeypatch.setenv("ROOST_TIMEOUT", "30")
     built(second)
-    assert time.monotonic() - before < 60  # not after `ROOST_TIMEOUT`
