@@ -200,13 +200,18 @@ def _finish(store: Store, state: State, made: Attempt, cache: Cache | None) -> s
     tag = state.interpreter.bytecode
     provider = provide.Provider(venv, cache, tag) if state.settings.compile_bytecode and tag else None
 
+    def take_inventory(records: list[inventory.Record]) -> None:
+        made.files = inventory.take(venv, looks)
+        warnings.extend(inventory.edited(venv, made.files, records))
+
     def look() -> None:
         records = inventory.records(venv)
-        with processes.forked(lambda: tuple(provider.link(records)) if provider else ()) as linked:
-            made.files = inventory.take(venv, looks)
-            warnings.extend(inventory.edited(venv, made.files, records))
-            if provider:
-                provider.take(records, provide.Linked(*linked()), made.files, looks)
+        if provider is None:
+            take_inventory(records)
+            return
+        with processes.forked(lambda: tuple(provider.link(records))) as linked:
+            take_inventory(records)
+            provider.take(records, provide.Linked(*linked()), made.files, looks)
 
     if failure := check_health(store, state, made, look):
         return failure

@@ -236,7 +236,7 @@ class BuildLock:
         """
         if not os.path.isdir(os.path.dirname(self.path)):  # the library would create it, with the mode of the umask
             raise FileNotFoundError(errno.ENOENT, "the folder was removed", self.path)
-        if not _is_free(self.path):
+        if sys.platform != "win32" and not _is_free(self.path):  # there the library alone can tell
             return False
         from filelock import FileLock, Timeout  # noqa: PLC0415 - not on a warm start
 
@@ -293,5 +293,4 @@ if sys.platform == "win32":
         take_lease,
         write_record,
     )
-    from roost.system.windows_files import is_free as _is_free
-    from roost.system.windows_processes import become  # noqa: F401 - as above
+    from roost.system.windows_processes import become  # noqa: F401 - it replaces the one above

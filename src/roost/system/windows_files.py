@@ -327,12 +327,6 @@ def take_lease(path: str, inode: int, *, exclusive: bool = False) -> int | None:
     return None
 
 
-def is_free(path: str) -> bool:
-    """Return True: the library alone can say whether a process holds the lock file `path`."""
-    del path
-    return True
-
-
 def create_lease(path: str, record: str, *, exclusive: bool = False) -> int | None:
     """Create the lease file `path`, which holds `record`, and take a lease on it. Returns its descriptor.
 
