@@ -188,7 +188,7 @@ def interrupted(pid, flags):
     return 0, 0
 os.waitpid = interrupted
 try:
-    processes.query(["true"], env=os.environ, cwd="/")
+    processes.query(["true"], cwd="/")
 except KeyboardInterrupt:
     print("interrupted")
 """

@@ -19,7 +19,7 @@ from roost.inputs.files import text_of
 from roost.inputs.project import Project, nearest
 from roost.store import collection, inventory, marker, references, venvs
 from roost.store.store import Store
-from roost.system import files, folders, proc, processes, variables
+from roost.system import files, folders, proc, processes
 from roost.system.paths import real
 
 _TOOLS = ("git", "uv", "nox", "pre-commit", "prek", "lefthook")
@@ -95,7 +95,7 @@ def _versions(store: Store) -> Iterator[Finding]:
 
 
 def _version(path: str) -> str:
-    got = processes.query([path, "--version"], env=variables.for_installer(os.environ), cwd="/")
+    got = processes.query([path, "--version"], cwd="/")
     first = got.stdout.strip().partition("\n")[0] if got.status == 0 else ""
     name = os.path.basename(path)
     return first if name in first else f"{name} {first}".strip()

@@ -22,7 +22,7 @@ from roost.console import messages
 from roost.errors import RoostError
 from roost.inputs.files import text_of
 from roost.inputs.project import Project
-from roost.system import files, paths, processes, variables
+from roost.system import files, paths, processes
 from roost.system.paths import real, relative
 
 _MARK = "# roost hook "
@@ -122,22 +122,22 @@ def _places(start: str) -> tuple[str, str]:
     Raises:
         RoostError: there is no working tree, or the folder is shared by all repositories of this user.
     """
-
-    def git(*words: str, cwd: str) -> str:
-        got = processes.query(["git", *words], env=variables.for_installer(os.environ), cwd=cwd)
-        return got.stdout.removesuffix("\n") if got.status == 0 else ""
-
-    top = git("rev-parse", "--show-toplevel", cwd=start) if os.path.isdir(start) else ""
+    top = _git("rev-parse", "--show-toplevel", cwd=start) if os.path.isdir(start) else ""
     if not top:
         raise RoostError(f"`{start}` is not in a working tree of git: go into one, or name one with `--project`")
-    scope, _, path = git("config", "--show-scope", "--get", "core.hooksPath", cwd=top).partition("\t")
+    scope, _, path = _git("config", "--show-scope", "--get", "core.hooksPath", cwd=top).partition("\t")
     if scope and scope not in ("local", "worktree"):
         raise RoostError(
             f"`core.hooksPath` is `{path}` for more than this repository ({scope}), so nothing was installed: "
             'call `roost hook sync STAGE "$@"` from the hooks there, or `git config core.hooksPath .git/hooks` here'
         )
     # Called at the top: a relative `core.hooksPath` starts there. Worktrees share it unless it is set for one of them.
-    return top, git("rev-parse", "--path-format=absolute", "--git-path", "hooks", cwd=top)
+    return top, _git("rev-parse", "--path-format=absolute", "--git-path", "hooks", cwd=top)
+
+
+def _git(*words: str, cwd: str) -> str:
+    got = processes.git(*words, cwd=cwd)
+    return got.stdout.removesuffix("\n") if got.status == 0 else ""
 
 
 def _call(roost: str, stage: str, inside: str) -> str:

@@ -113,6 +113,6 @@ def _make_current(found: Environment) -> None:
 
 def _is_intermediate(start: str, stage: str) -> bool:
     """Return whether a rebase, bisect or cherry-pick is in progress. A rebase calls `post-rewrite` at its end."""
-    got = processes.query(["git", "rev-parse", "--absolute-git-dir"], env=os.environ, cwd=start)
+    got = processes.git("rev-parse", "--absolute-git-dir", cwd=start)
     signs = _INTERMEDIATE if stage == "post-rewrite" else _REBASING + _INTERMEDIATE
     return got.status == 0 and any(os.path.lexists(f"{got.stdout.strip()}/{name}") for name in signs)

@@ -12,7 +12,7 @@ from roost.cli import output
 from roost.errors import RoostError
 from roost.store import venvs
 from roost.store.store import Store
-from roost.system import files, folders, locks, proc, processes, variables
+from roost.system import files, folders, locks, proc, processes
 from roost.system.folders import Folder
 
 _NETWORK = tuple("nfs cifs smb 9p fuse afs drvfs vboxsf virtiofs fakeowner lustre gpfs ceph".split())
@@ -173,8 +173,7 @@ def clock(store: Store) -> Iterator[Finding]:
 
 def hard_links(store: Store) -> Iterator[Finding]:
     """Find out whether uv links from its cache."""
-    command = [processes.find_uv(), "cache", "dir"]
-    got = processes.query(command, env=variables.for_installer(os.environ), cwd=store.project)
+    got = processes.query([processes.find_uv(), "cache", "dir"], cwd=store.project)
     cache = got.stdout.strip()
     if got.status or not os.path.isdir(cache):
         return

@@ -17,7 +17,7 @@ from roost.inputs.files import Inputs
 from roost.inputs.project import Project
 from roost.inputs.schema import table
 from roost.inputs.settings import Settings
-from roost.system import files, paths, processes, user_cache, variables
+from roost.system import files, paths, processes, user_cache
 from roost.system.paths import absolute
 from roost.system.processes import Answer
 
@@ -177,12 +177,12 @@ def choose(project: Project, asked: Request, before: str | None) -> Interpreter:
     Raises:
         RoostError: there is none, or it does not run.
     """
-    env = variables.for_installer(os.environ)
+    path = os.environ.get("PATH", "")
     if before:
-        env["PATH"] = os.pathsep.join(filter(None, [os.path.dirname(before), env.get("PATH", "")]))
+        path = os.pathsep.join(filter(None, [os.path.dirname(before), path]))
     # Without a request uv would look for a `.python-version` in the folders above, and run the program it names.
     command = [processes.find_uv(), "python", "find", "--system", "--no-project", "--", asked.text or "default"]
-    found = processes.query(command, env=env, cwd=project.root)
+    found = processes.query(command, cwd=project.root, env={"PATH": path})
     path = paths.slashed(found.stdout.strip().rpartition("\n")[2])
     if found.status or not os.path.isabs(path):
         raise _unsatisfied(project, asked, found)
@@ -235,7 +235,7 @@ def _ask(path: str, cwd: str) -> Interpreter:
     uv finds `python3.12` for `3.12`, and `python3` for `>=3.12`: as two interpreters they would make two venvs.
     """
     command = [path, "-I", "-S", "-c", _QUERY]
-    found = processes.query(command, env=variables.for_installer(os.environ), cwd=cwd)
+    found = processes.query(command, cwd=cwd)
     try:
         name, version, build, platform, flags, bytecode = json.loads(processes.framed(found.stdout))
     except ValueError:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from roost.runners.install_commands import folder_in
-from roost.system import paths, processes, variables
+from roost.system import paths, processes
 from roost.system.paths import real
 
 
@@ -20,14 +20,14 @@ def satisfies(venv: str, words: Sequence[str], cwd: str, env: Mapping[str, str |
         return False
     own = {name: value for name, value in (env or {}).items() if value is not None and name != "UV_PYTHON"}
     command = [processes.find_uv(), "pip", "install", "--dry-run", "--python", paths.python(venv), *requirements]
-    got = processes.query(command, env=variables.for_installer(os.environ, **own), cwd=cwd)
+    got = processes.query(command, cwd=cwd, env=own)
     return got.status == 0 and "Would make no changes" in got.output
 
 
 def installed(venv: str) -> list[str]:
     """Return the packages in `venv`, as `pip freeze` prints them."""
     command = [processes.find_uv(), "pip", "freeze", "--python", paths.python(venv)]
-    return processes.query(command, env=variables.for_installer(os.environ), cwd=os.getcwd()).stdout.splitlines()
+    return processes.query(command, cwd=os.getcwd()).stdout.splitlines()
 
 
 def _by_name(venv: str, words: list[str], cwd: str) -> list[str] | None:

@@ -13,18 +13,16 @@ from collections.abc import Iterable
 from roost import warm
 from roost.inputs.files import text_of
 from roost.store.store import Store
-from roost.system import processes, variables
+from roost.system import processes
 
 _VENV = re.compile(rf"""([^"'\s=]*/{re.escape(warm.INNER)}/envs/(?:session-)?[0-9a-f]{{16}}/venv-[a-z0-9]{{6}})/""")
 
 
 def git_hooks(project: str) -> list[str]:
     """Return the hooks that git runs for `project`; none where git does not say."""
-    git = shutil.which("git")
-    if git is None:
+    if shutil.which("git") is None:
         return []
-    command = [git, "rev-parse", "--git-path", "hooks"]
-    got = processes.query(command, env=variables.for_installer(os.environ), cwd=project)
+    got = processes.git("rev-parse", "--git-path", "hooks", cwd=project)
     folder = os.path.join(project, got.stdout.strip())
     if got.status or not os.path.isdir(folder):
         return []

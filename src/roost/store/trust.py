@@ -6,7 +6,7 @@ import stat
 
 from roost.errors import RoostError
 from roost.inputs.files import text_of
-from roost.system import files, paths, processes, variables
+from roost.system import files, paths, processes
 
 
 def check_root(root: str) -> None:
@@ -68,13 +68,10 @@ def refuse_tracked(project: str, root: str) -> None:
     Raises:
         RoostError: git tracks a file in `root`, or fails, so that it may.
     """
-    git = shutil.which("git")
-    if git is None or not _in_repository(project):
+    if shutil.which("git") is None or not _in_repository(project):
         return
-    # Without its file system monitor, a program that the repository's own configuration names.
     name = os.path.basename(root)
-    command = [git, "-c", "core.fsmonitor=false", "ls-files", "--", name]
-    got = processes.query(command, env=variables.for_installer(os.environ), cwd=project)
+    got = processes.git("ls-files", "--", name, cwd=project)
     if got.status != 0:
         lines = got.output.strip().splitlines()
         why = next((line for line in lines if line.startswith("fatal: ")), f"status {got.status}").rstrip(":")

@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, NoReturn
 
 from roost.errors import RoostError
-from roost.system import files, proc
+from roost.system import files, proc, variables
 
 _STYLE = re.compile(r"\x1b\[[0-9;:]*[mK]")  # variables of their own make some compilers colour their output
 _INTERVAL = 0.1  # seconds between two calls of `watch`
@@ -43,19 +43,30 @@ class Answer(NamedTuple):
     """All that it printed, for messages."""
 
 
-def query(command: Sequence[str], *, env: Mapping[str, str], cwd: str) -> Answer:
+def query(command: Sequence[str], *, cwd: str, env: Mapping[str, str] | None = None) -> Answer:
     """Run a short `command` with no standard input, and return what it prints.
+
+    It gets the variables of an installer, and those in `env`.
 
     Raises:
         RoostError: the program cannot be started.
     """
-    child = spawn(command, env, cwd, subprocess.PIPE, subprocess.PIPE)
+    child = spawn(command, variables.for_installer(os.environ, **(env or {})), cwd, subprocess.PIPE, subprocess.PIPE)
     try:
         stdout, stderr = (raw.decode(errors="replace") for raw in child.communicate())
     except BaseException:
         end_all(child)
         raise
     return Answer(child.returncode, stdout, f"{stderr}{stdout}{_how_ended(command[0], child.returncode)}")
+
+
+def git(*words: str, cwd: str) -> Answer:
+    """Run git in `cwd`, without its file system monitor: a program that the configuration of the repository names.
+
+    Raises:
+        RoostError: there is no git.
+    """
+    return query([shutil.which("git") or "git", "-c", "core.fsmonitor=false", *words], cwd=cwd)
 
 
 def run(  # noqa: PLR0913 - all but the first by name
@@ -303,7 +314,7 @@ def ancestors(pid: int) -> list[int]:
 def _parent(pid: int) -> int:
     if (above := proc.parent(pid)) or proc.exists():
         return above
-    got = query(["ps", "-o", "ppid=", "-p", str(pid)], env=os.environ, cwd="/")
+    got = query(["ps", "-o", "ppid=", "-p", str(pid)], cwd="/")
     return int(got.stdout) if got.status == 0 and got.stdout.strip().isdigit() else 0
 
 
