@@ -7,7 +7,6 @@ do in every partially staged commit; the next `roost run` finds the environment 
 import contextlib
 import io
 import os
-import time
 from collections.abc import Iterator, Mapping, Sequence
 
 from roost import environment
@@ -16,7 +15,7 @@ from roost.environment import Environment
 from roost.errors import RoostError
 from roost.inputs.project import nearest
 from roost.store import links
-from roost.system import processes, variables
+from roost.system import proc, processes, variables
 from roost.system.paths import real
 from roost.warm import Selection
 
@@ -105,7 +104,7 @@ def _sync(start: str, selection: Selection, stage: str) -> None:
 def _make_current(found: Environment) -> None:
     with found:
         if found.make_current() and not found.built:  # a build has printed a line itself
-            built = time.strftime("%Y-%m-%d %H:%M", time.localtime(os.stat(f"{found.venv}/pyvenv.cfg").st_mtime))
+            built = proc.iso(os.stat(f"{found.venv}/pyvenv.cfg").st_mtime)[:16].replace("T", " ")
             link = links.path(found.project, found.name)
             name = os.path.basename(found.venv)
             messages.step(f"`{found.name}`: switched back to `{name}`, built {built}: `{link}`")

@@ -1,7 +1,6 @@
 """`roost status`: the environments of a project, its venvs, and the processes in them."""
 
 import os
-import time
 from typing import Any, Literal, NamedTuple
 
 import click
@@ -16,7 +15,7 @@ from roost.inputs.project import Project
 from roost.store import changes, collection, marker
 from roost.store.store import Store
 from roost.store.venvs import Venv
-from roost.system import folders, paths
+from roost.system import folders, paths, proc
 from roost.system.paths import relative
 from roost.system.proc import Process
 from roost.warm import Selection, keys
@@ -174,7 +173,7 @@ def _venv(verdict: collection.Verdict, using: list[Process]) -> VenvStatus:
 
 def _used(venv: Venv) -> str:
     try:
-        return time.strftime("%Y-%m-%dT%H:%M:%S%z", time.localtime(os.stat(venv.lease_file).st_mtime))
+        return proc.iso(os.stat(venv.lease_file).st_mtime)
     except OSError:
         return ""
 

@@ -15,7 +15,7 @@ def record(label: str) -> str:
     """Return the record of this process for a lock file or an attempt's lease file, as lines of text."""
     return (
         f"pid {os.getpid()}\nhost {proc.host()}\nnamespace {proc.pid_namespace()}\n"
-        f"command {' '.join(label.split())}\nsince {time.strftime('%Y-%m-%dT%H:%M:%S%z')}\n"
+        f"command {' '.join(label.split())}\nsince {proc.iso(time.time())}\n"
     )
 
 

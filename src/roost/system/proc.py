@@ -18,6 +18,11 @@ class Process(NamedTuple):
     """When it started, in ISO 8601, or empty."""
 
 
+def iso(at: float) -> str:
+    """Return a time, in seconds since 1970, in ISO 8601."""
+    return time.strftime("%Y-%m-%dT%H:%M:%S%z", time.localtime(at))
+
+
 def _read(path: str, limit: int = 4096) -> bytes:
     try:
         with open(f"/proc/{path}", "rb") as file:
@@ -111,7 +116,7 @@ def describe(pid: int) -> Process:
     since = ""
     with contextlib.suppress(ValueError, IndexError):
         age = float(_read("uptime").split()[0]) - int(_fields(pid)[19]) / os.sysconf("SC_CLK_TCK")
-        since = time.strftime("%Y-%m-%dT%H:%M:%S%z", time.localtime(time.time() - age))
+        since = iso(time.time() - age)
     return Process(pid, command, since)
 
 

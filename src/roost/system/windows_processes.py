@@ -7,7 +7,6 @@ object, which ends it when roost is killed. An installer is in such a job with a
 import contextlib
 import functools
 import os
-import time
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -209,13 +208,12 @@ def mounts() -> list[list[str]]:
 def describe(pid: int) -> "Process":
     """Return the program and the start time of `pid`."""
     from roost.system import windows_api as api  # noqa: PLC0415
-    from roost.system.proc import Process  # noqa: PLC0415
+    from roost.system.proc import Process, iso  # noqa: PLC0415
 
     if not pid:
         return Process(0, "a process that Windows does not name", "")
     since = api.started(pid)
-    text = time.strftime("%Y-%m-%dT%H:%M:%S%z", time.localtime(since)) if since else ""
-    return Process(pid, api.processes().get(pid, (0, ""))[1], text)
+    return Process(pid, api.processes().get(pid, (0, ""))[1], iso(since) if since else "")
 
 
 def holders(paths: "Collection[str]") -> dict[str, list[int]]:
