@@ -112,11 +112,11 @@ def ask(request: Request, *, choose: bool = False) -> Answer:
     store = Store(draft.project.root)
     store.check()
     record = store.python(request.selection.choice, draft.request.text)
-    chosen, before = interpreter.recorded(record, draft.request, draft.inputs)
+    chosen = interpreter.recorded(record, draft.request, draft.inputs)
     if chosen is None and choose:
         with store.guarded():
-            interpreter.record(record, draft.request, interpreter.choose(draft.project, draft.request, before))
-        chosen, _ = interpreter.recorded(record, draft.request, draft.inputs)
+            interpreter.record(record, draft.request, interpreter.choose(record, draft.project, draft.request))
+        chosen = interpreter.recorded(record, draft.request, draft.inputs)
     if chosen is None:
         return Answer(store, None, None, "no Python was chosen yet", record)
     state = draft.with_interpreter(chosen, request.session)

@@ -25,5 +25,5 @@ def key(selected: dict[str, Any], project: str) -> None:
     selection = warm.select(**selected)
     draft = state.draft(real(project), selection)
     record = Store(draft.project.root).python(selection.choice, draft.request.text)
-    chosen, before = interpreter.recorded(record, draft.request, draft.inputs)
-    output.value(draft.with_interpreter(chosen or interpreter.choose(draft.project, draft.request, before)).fingerprint)
+    chosen = interpreter.recorded(record, draft.request, draft.inputs)
+    output.value(draft.with_interpreter(chosen or interpreter.choose(record, draft.project, draft.request)).fingerprint)

@@ -140,22 +140,19 @@ def satisfies(version: str, specifiers: str) -> bool:
     return True
 
 
-def recorded(path: str, asked: Request, inputs: Inputs) -> tuple[Interpreter | None, str | None]:
-    """Return the interpreter that the record `path` has for `asked`, and its path. The interpreter becomes an input.
+def recorded(path: str, asked: Request, inputs: Inputs) -> Interpreter | None:
+    """Return the interpreter that the record `path` has for `asked`, which becomes an input.
 
-    The interpreter is None where its file changed since, or where there is no record. The path is then that of the
-    interpreter to prefer: for a new request, that of the latest choice without a pin. What a branch pins must not
-    decide for the branches that pin nothing.
+    Returns None where its file changed since, or where there is no record.
     """
     answer = _read(path)
     if answer is None:
-        latest = _read(_unpinned(path))
-        return None, latest and latest[2].path
+        return None
     text, seen, found = answer
     if text != asked.text or seen != files.signature(found.path) or seen == files.ABSENT:
-        return None, found.path
+        return None
     inputs.signatures[found.path] = seen
-    return found, found.path
+    return found
 
 
 def _unpinned(path: str) -> str:
@@ -171,13 +168,18 @@ def _read(path: str) -> tuple[str, str, Interpreter] | None:
         return None
 
 
-def choose(project: Project, asked: Request, before: str | None) -> Interpreter:
-    """Find an interpreter for `asked` with uv, outside any virtualenv; keep the one chosen `before` if that fits.
+def choose(record: str, project: Project, asked: Request) -> Interpreter:
+    """Find an interpreter for `asked` with uv, outside any virtualenv; keep the one chosen before if that fits.
+
+    For a new request, which has no `record`, that is the latest choice without a pin: what a branch pins must not
+    decide for the branches that pin nothing.
 
     Raises:
         RoostError: there is none, or it does not run.
     """
     path = os.environ.get("PATH", "")
+    latest = _read(record) or _read(_unpinned(record))
+    before = latest and latest[2].path
     if before:
         path = os.pathsep.join(filter(None, [os.path.dirname(before), path]))
     # Without a request uv would look for a `.python-version` in the folders above, and run the program it names.

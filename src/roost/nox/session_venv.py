@@ -85,7 +85,7 @@ def look(request: Request) -> tuple[str, bool]:
     answer = protocol.ask(request)
     if answer.state is None:  # the choice itself is made under the build lock
         draft = states.draft(request.start, request.selection)
-        interpreter.choose(draft.project, draft.request, None)
+        interpreter.choose(answer.watched, draft.project, draft.request)
     return answer.store.project, answer.marker is not None
 
 
