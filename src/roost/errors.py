@@ -44,12 +44,28 @@ class VanishedError(RoostError):
 
 
 class Interrupted(KeyboardInterrupt):
-    """SIGTERM or SIGHUP; handled like Ctrl-C: what was begun ends, and nothing is left."""
+    """Ctrl-C, SIGTERM or SIGHUP: what was begun ends, and nothing is left."""
+
+    pending = 0
+    """The signal of the latest one, which Python may have ignored."""
 
     def __init__(self, signum: int) -> None:
         """Keep the signal, for the exit status."""
         super().__init__()
         self.signum = signum
+
+
+def check_interrupted() -> None:
+    """Raise the interrupt again that this process got. Call it before a step that cannot be undone.
+
+    Python ignores an exception in `__del__` and in callbacks of weak references, such as those of its import system. A
+    cleanup may raise another one.
+
+    Raises:
+        Interrupted: there was one.
+    """
+    if Interrupted.pending:
+        raise Interrupted(Interrupted.pending)
 
 
 def describe(error: OSError) -> str:

@@ -4,6 +4,7 @@ After each: no venv counts that is not whole, and the next start succeeds.
 """
 
 import os
+import shutil
 import signal
 import sys
 import time
@@ -15,7 +16,7 @@ import roost
 from roost.system import folders
 from tests.lib import integrity
 from tests.lib.processes import ROOST, finish, run, runs, start, wait_for
-from tests.lib.projects import Project, SlowProject, builds
+from tests.lib.projects import Project, SlowProject, builds, start_until_indexed
 from tests.lib.variants import slow_after
 
 if TYPE_CHECKING:
@@ -193,6 +194,77 @@ except KeyboardInterrupt:
     print("interrupted")
 """
     assert run([sys.executable, "-c", code]).stdout == "interrupted\n"
+
+
+# roost, which gets a signal at one of its steps: in a callback of a weak reference, where Python ignores exceptions.
+IGNORED = """
+import os, sys, weakref
+from roost import cli
+class Thing: pass
+def step(event, args):
+    global steps
+    if os.getpid() == pid and event != "os.kill":
+        steps += 1
+        if event == "os.exec":
+            print(steps, file=sys.stderr)
+        if steps == last or (event == "os.exec" and last < 0):
+            thing = Thing()
+            callback = weakref.ref(thing, lambda _: os.kill(pid, signum))
+            del thing
+pid, steps, signum, last = os.getpid(), 0, int(sys.argv[1]), int(sys.argv[2])
+sys.argv[:3] = ["roost"]
+def command():
+    sys.addaudithook(step)
+    return dispatch()
+dispatch, cli._dispatch = cli._dispatch, command
+sys.exit(cli.main())
+"""
+
+
+def _signalled(project: Project, signum: signal.Signals, step: int) -> "subprocess.CompletedProcess[str]":
+    """Start a command, and roost gets a signal at this step; 0 is none, and -1 is exec."""
+    words = ["run", "--quiet", "python", "-c", "print('ran')"]
+    return run([sys.executable, "-c", IGNORED, str(int(signum)), str(step), *words], cwd=project.root)
+
+
+@pytest.mark.parametrize("signum", slow_after(1, SIGNALS[1:]))
+@pytest.mark.parametrize("warm", slow_after(1, [True, False]))
+def test_interrupt_that_python_ignores(project: Project, signum: signal.Signals, soak: float, *, warm: bool) -> None:
+    """The command is never run, and no traceback is printed; the next start succeeds."""
+    start_until_indexed(project)
+    if not warm:
+        shutil.rmtree(project.store)
+    whole = _signalled(project, signum, 0)
+    assert whole.stdout == "ran\n"
+    count = int(whole.stderr)
+    for step in range(1, count * 9 // 10, max(count // (200 if soak else 4), 1)):  # the count differs a little
+        if not warm:
+            shutil.rmtree(project.store, ignore_errors=True)
+        got = _signalled(project, signum, step)
+        assert (got.returncode, got.stdout) == (128 + signum, ""), (step, got)
+        assert got.stderr.splitlines()[-1] == "roost: interrupted; nothing was run"
+        assert "Traceback" not in got.stderr
+        assert warm or project.complete() == project.venvs()
+    got = _signalled(project, signum, -1)  # there the signal itself ends the process
+    assert (got.returncode, got.stdout) == (-signum, "")
+    assert project.python("pass").returncode == 0
+
+
+@pytest.mark.parametrize("error", ["OSError", "errors.VanishedError", "errors.RoostError"])
+def test_cleanup_that_fails_does_not_hide_the_interrupt(error: str) -> None:
+    code = f"""
+import os, signal, sys
+from roost import cli, errors
+def command():
+    try:
+        os.kill(os.getpid(), signal.SIGTERM)
+    finally:
+        raise {error}("the cleanup failed")
+cli._dispatch = command
+sys.exit(cli.main())
+"""
+    got = run([sys.executable, "-c", code])
+    assert (got.returncode, got.stderr) == (128 + signal.SIGTERM, "roost: interrupted; nothing was run\n")
 
 
 @pytest.mark.parametrize("signum", [signal.SIGTERM, pytest.param(signal.SIGHUP, marks=pytest.mark.slow)])

@@ -11,7 +11,7 @@ from roost.build import excerpt
 from roost.bytecode import provide
 from roost.bytecode.cache import Cache
 from roost.console import holders, messages, redact, waiting
-from roost.errors import RoostError
+from roost.errors import RoostError, check_interrupted
 from roost.inputs import interpreter
 from roost.installers.base import Target
 from roost.state import State
@@ -262,7 +262,9 @@ def publish(store: Store, state: State, made: Attempt) -> Marker:
 
     Raises:
         RoostError: it cannot be written.
+        Interrupted: this process was interrupted.
     """
+    check_interrupted()
     before = changes.newest(store, state)
     inventory.write(made.venv.path, made.files)
     mark_installer_finished(made)

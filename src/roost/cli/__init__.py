@@ -8,14 +8,14 @@ import sys
 if _signal.getsignal(_signal.SIGINT) is _signal.default_int_handler:
     _signal.signal(_signal.SIGINT, _signal.SIG_DFL)
 
-from roost.errors import Interrupted, RoostError, describe
+from roost.errors import Interrupted, RoostError, check_interrupted, describe
 
 # SIGBREAK is Ctrl-Break, on Windows, which has no SIGHUP.
-_ENDING = tuple(getattr(_signal, name) for name in ("SIGTERM", "SIGHUP", "SIGBREAK") if hasattr(_signal, name))
+_ENDING = [getattr(_signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK") if hasattr(_signal, name)]
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection
     from typing import NoReturn
 
 
@@ -53,20 +53,29 @@ def _current() -> "str | None":
 
 def _guarded(command: "Callable[[], int]") -> int:
     try:
-        _handle_signals()
-        return command()
+        return _interruptible(command)
     except RoostError as error:
         return _fail(str(error), error.status)
     except KeyboardInterrupt as error:
-        _restore_signals()
+        restore_signals()
         signum = error.signum if isinstance(error, Interrupted) else 2
         return _fail("interrupted; nothing was run", 128 + signum)
     except OSError as error:
         if isinstance(error, FileNotFoundError) and not error.filename:  # from `os.getcwd`
             return _fail("the current folder does not exist any more: `cd` to one that does", RoostError.status)
         return _check_stdout() or _fail(describe(error), RoostError.status)
+
+
+def _interruptible(command: "Callable[[], int]") -> int:
+    """Return the exit status of `command`, which signals end by an exception."""
+    try:
+        _handle_signals()
+        return command()
+    except (RoostError, OSError):
+        check_interrupted()  # a cleanup failed after it
+        raise
     finally:
-        _restore_signals()
+        restore_signals()
 
 
 def _check_stdout() -> int:
@@ -81,24 +90,47 @@ def _check_stdout() -> int:
 
 
 def _handle_signals() -> None:
-    """Make SIGTERM and SIGHUP end a build like Ctrl-C; exec removes the handlers."""
+    """Make SIGTERM and SIGHUP end a build like Ctrl-C."""
 
     def interrupt(signum: int, frame: object) -> "NoReturn":
         del frame
+        Interrupted.pending = signum
         raise Interrupted(signum)
 
-    if _signal.getsignal(_signal.SIGINT) == _signal.SIG_DFL:  # see above
-        _signal.signal(_signal.SIGINT, _signal.default_int_handler)
+    sys.unraisablehook = _report_ignored
     for signum in _ENDING:
         if _signal.getsignal(signum) == _signal.SIG_DFL:  # `nohup` ignores SIGHUP
             _signal.signal(signum, interrupt)
 
 
-def _restore_signals() -> None:
-    """Make a signal end the process without a traceback: nothing is left to clean up."""
-    for signum in (_signal.SIGINT, *_ENDING):
-        if callable(_signal.getsignal(signum)):
-            _signal.signal(signum, _signal.SIG_DFL)
+def _report_ignored(ignored: "sys.UnraisableHookArgs") -> None:
+    """Print an exception that Python ignored, except an interrupt: the next step raises that again."""
+    if not isinstance(ignored.exc_value, Interrupted):
+        sys.__unraisablehook__(ignored)
+
+
+def restore_signals() -> None:
+    """Make a signal end the process without a traceback: nothing is left to clean up, or another program follows.
+
+    Signals are blocked meanwhile. Python would lose one that comes between its last look for signals and exec.
+
+    Raises:
+        Interrupted: a signal came before.
+    """
+    before = _mask("SIG_BLOCK", ())
+    try:
+        _mask("SIG_BLOCK", _ENDING)
+    finally:
+        for signum in _ENDING:
+            if callable(_signal.getsignal(signum)):
+                _signal.signal(signum, _signal.SIG_DFL)
+        _mask("SIG_SETMASK", before)
+
+
+def _mask(how: str, signals: "Collection[int]") -> "Collection[int]":
+    """Change which signals are blocked, none on Windows. Returns those that were. Raises an interrupt that came."""
+    change = getattr(_signal, "pthread_sigmask", None)
+    return change(getattr(_signal, how), signals) if change else ()
 
 
 def _fail(text: str, status: int) -> int:

@@ -2,6 +2,7 @@
 
 import os
 import re
+import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -146,4 +147,6 @@ def nox(words: tuple[str, ...]) -> None:
     if arguments.forced:
         module.options.force_venv_backend = "roost"
     sys.argv = ["nox", *arguments.words]
+    if callable(signal.getsignal(signal.SIGINT)):
+        signal.signal(signal.SIGINT, signal.default_int_handler)  # nox continues where a command itself handled Ctrl-C
     main()

@@ -5,7 +5,7 @@ A warm start imports this, `roost.environment`, `roost.warm` and parts of `roost
 
 import os
 
-from roost import environment, warm
+from roost import cli, environment, warm
 from roost.errors import CommandNotFoundError, NotExecutableError, UsageError
 from roost.system import locks, paths
 
@@ -116,6 +116,7 @@ def _find(arguments: Arguments, selection: warm.Selection, venv: str, variables:
 
 
 def _become(program: str, command: list[str], variables: dict[str, str], lease: int) -> "NoReturn":
+    cli.restore_signals()
     try:
         locks.become(program, command, variables, lease)
     except FileNotFoundError as error:

@@ -5,6 +5,7 @@ import sys
 
 import click
 
+from roost import cli
 from roost.errors import RoostError
 from roost.system import locks, processes
 
@@ -22,6 +23,7 @@ def uv(words: tuple[str, ...]) -> None:
     """Run uv with WORDS, if uv is not on PATH, as after `pipx install roost`."""
     program = processes.find_uv()
     sys.stdout.flush()
+    cli.restore_signals()
     try:
         locks.become(program, ["uv", *words], dict(os.environ))
     except OSError as error:

@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable
 
 from roost.console import holders, messages
-from roost.errors import UsageError, WaitTimeoutError
+from roost.errors import UsageError, WaitTimeoutError, check_interrupted
 
 POLL = 0.04  # seconds; a waiter notices a marker after this time at the latest
 SILENCE = 1.0  # seconds
@@ -49,7 +49,9 @@ class Wait:
 
         Raises:
             WaitTimeoutError: the time is up.
+            Interrupted: this process was interrupted.
         """
+        check_interrupted()
         if self.waited >= self.seconds:
             messages.clear()
             raise WaitTimeoutError(

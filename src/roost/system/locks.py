@@ -10,6 +10,7 @@ import errno
 import os
 import sys
 
+from roost.errors import check_interrupted
 from roost.system import files
 
 if sys.platform != "win32":
@@ -187,12 +188,14 @@ def become(program: str, command: list[str], environ: dict[str, str], lease: int
 
     Raises:
         OSError: it cannot be run.
+        Interrupted: this process was interrupted.
     """
     import _signal  # type: ignore[import-not-found]  # noqa: PLC0415 - `signal` imports `enum`
 
     # Python ignores these two, and ignored signals survive exec: `roost run yes | head` would not end quietly.
     _signal.signal(_signal.SIGPIPE, _signal.SIG_DFL)
     _signal.signal(_signal.SIGXFSZ, _signal.SIG_DFL)
+    check_interrupted()
     if lease >= 0:
         os.set_inheritable(lease, True)  # noqa: FBT003 - it has no name
     os.execve(program, command, environ)  # noqa: S606 - to become it is the point

@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, NoReturn
 
-from roost.errors import RoostError
+from roost.errors import RoostError, check_interrupted
 from roost.system import files, proc, variables
 
 _STYLE = re.compile(r"\x1b\[[0-9;:]*[mK]")  # variables of their own make some compilers colour their output
@@ -88,7 +88,9 @@ def run(  # noqa: PLR0913 - all but the first by name
 
     Raises:
         RoostError: the program cannot be started.
+        Interrupted: this process was interrupted.
     """
+    check_interrupted()
     first = first_in_child()
     try:
         with contextlib.ExitStack() as blocked:
@@ -196,6 +198,7 @@ def _how_ended(program: str, status: int) -> str:
 
 def _await(child: "subprocess.Popen[bytes]", watch: Callable[[], None] | None) -> None:
     while True:
+        check_interrupted()
         try:
             child.wait(_INTERVAL if watch else None)
         except subprocess.TimeoutExpired:

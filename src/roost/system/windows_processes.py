@@ -54,6 +54,9 @@ def become(program: str, command: "Sequence[str]", environ: dict[str, str], leas
     """
     import signal  # noqa: PLC0415 - only here
 
+    from roost.errors import check_interrupted  # noqa: PLC0415
+
+    check_interrupted()
     # Ctrl-C reaches all processes of the console. The command decides what it does, and roost waits for that.
     for signum in (signal.SIGINT, signal.SIGBREAK):
         signal.signal(signum, _ignore)
