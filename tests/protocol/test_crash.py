@@ -14,6 +14,7 @@ from roost.store import venvs
 from roost.store.store import Store
 from tests.lib.processes import ROOST, all_at_once, finish, run, runs, wait_for
 from tests.lib.projects import Project, SlowProject
+from tests.lib.variants import slow_after
 
 KILLS = 50
 WHOLE = "import apple.late, apple.later, banana.late, banana.later, project"
@@ -135,7 +136,7 @@ def test_whole_folder_removed_during_a_build(slow_project: SlowProject) -> None:
     A process that starts after the removal cannot know of the build that continues. Two backends may meet then, and
     this one refuses to. That is an error, and no venv.
     """
-    child = slow_project.start("run", "python", "-c", WHOLE)
+    child = slow_project.start("run", "python", "-c", WHOLE, umask=0o022)
     slow_project.begun()
     shutil.rmtree(slow_project.store)
     other = slow_project.start("run", "python", "-c", WHOLE)
@@ -144,6 +145,19 @@ def test_whole_folder_removed_during_a_build(slow_project: SlowProject) -> None:
         assert status == 0 or (status == 125 and "could not be built with uv" in err), err
     assert slow_project.python(WHOLE).returncode == 0
     assert len(slow_project.complete()) == len(slow_project.venvs()) == 1
+
+
+@pytest.mark.parametrize("umask", slow_after(1, [0o002, 0o022]))
+def test_installer_that_makes_the_removed_folder_again_leaves_none(slow_project: SlowProject, umask: int) -> None:
+    """No other process made it before. uv makes it with the user's umask, and roost trusts none that a group can write."""
+    child = slow_project.start("run", "python", "-c", WHOLE, umask=umask)
+    slow_project.begun()
+    shutil.rmtree(slow_project.store)
+    status, _, err = finish(child)
+    assert (status, err.count("building")) == (0, 2), err
+    assert len(slow_project.complete()) == len(slow_project.venvs()) == 1
+    assert slow_project.store.stat().st_mode & 0o777 == 0o700
+    assert slow_project.journal("failure") == []
 
 
 def test_lock_file_that_is_gone_does_not_let_two_publish(slow_project: SlowProject) -> None:

@@ -11,14 +11,14 @@ from roost.build import excerpt
 from roost.bytecode import provide
 from roost.bytecode.cache import Cache
 from roost.console import holders, messages, redact, waiting
-from roost.errors import RoostError, check_interrupted
+from roost.errors import RoostError, VanishedError, check_interrupted
 from roost.inputs import interpreter
 from roost.installers.base import Target
 from roost.state import State
 from roost.store import changes, collection, inventory, journal, marker, venvs
 from roost.store.marker import Marker
 from roost.store.store import Store
-from roost.store.venvs import Attempt
+from roost.store.venvs import Attempt, Venv
 from roost.system import files, locks, paths, processes, variables
 from roost.system.paths import real
 from roost.system.processes import Completed
@@ -73,17 +73,18 @@ def attempt(store: Store, state: State, label: str, name: str = "") -> Iterator[
         yield made
     finally:
         if not made.published:
+            leased = locks.is_at(made.lease_descriptor, made.venv.lease_file)
             os.close(made.lease_descriptor)
             named = marker.load(made.venv.marker)[0]  # an interrupt may come right after the rename of the marker
             if named is None or named.venv != made.venv.path:
                 with contextlib.suppress(OSError):
-                    _remove(store, made)
+                    (_remove if leased else venvs.discard)(store, made.venv)
 
 
-def _remove(store: Store, made: Attempt) -> None:
+def _remove(store: Store, venv: Venv) -> None:
     """Remove an attempt. One whose installer still runs after a second is left to the next builder."""
     end = time.monotonic() + waiting.SILENCE
-    while not venvs.remove(store, made.venv, marker=False) and time.monotonic() < end:
+    while not venvs.remove(store, venv, marker=False) and time.monotonic() < end:
         time.sleep(waiting.POLL)
 
 
@@ -99,6 +100,9 @@ def build(
 
     `reason` is why it is built, for people. With `refresh`, local projects are built again. An `empty` venv has no
     packages.
+
+    Raises:
+        VanishedError: it failed, and the venv was removed meanwhile.
     """
     env, chosen = state.settings.name, state.installer
     if state.session:
@@ -120,6 +124,8 @@ def build(
         raise
     if failure is None:
         return None
+    if not made.is_current():
+        raise VanishedError(made.venv.path)
     text = redact.without_secrets(failure).strip() or "it failed and printed nothing"
     _log(store, "failure", state, made, why=excerpt.main_line(text)[:WHY_LIMIT])
     text = excerpt.shorten(text, made.venv)

@@ -98,14 +98,15 @@ class Store:
                             folders.make_folder(path)
                 else:
                     trust.refuse_root(self.project)
-            for path in (self.root, *self._folders):
+            folders.make_folder(self.root)
+            self.check()  # an installer whose store was removed may have made it, open to others
+            for path in self._folders:
                 folders.make_folder(path)
             for name, text in ((".gitignore", "*\n"), ("CACHEDIR.TAG", CACHEDIR_TAG)):
                 if not os.path.lexists(f"{self.root}/{name}"):
                     files.write(f"{self.root}/{name}", text)
         except OSError as error:
             raise self.failure(error) from error
-        self.check()
         if not (new or os.environ.get("ROOST_DIR")):  # a checkout would have made what git tracks
             trust.refuse_tracked(self.project, self.root)
 

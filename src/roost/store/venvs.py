@@ -3,6 +3,7 @@
 import contextlib
 import os
 import re
+import shutil
 import time
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -150,6 +151,17 @@ def remove(store: Store, venv: Venv, *, marker: bool) -> bool:
     with contextlib.suppress(OSError):  # not empty: it has other venvs
         os.rmdir(venv.folder)
     return True
+
+
+def discard(store: Store, venv: Venv) -> None:
+    """Remove an attempt whose lease file, or whole store, a user removed during the build.
+
+    Its installer may have made the folders again, open to others. Those that hold nothing else are removed, too.
+    """
+    shutil.rmtree(venv.path, ignore_errors=True)
+    with contextlib.suppress(OSError):  # not empty, or gone
+        for path in (venv.folder, f"{store.data}/envs", store.data, store.links, store.root):
+            os.rmdir(path)
 
 
 def empty_trash(store: Store) -> None:
