@@ -49,6 +49,8 @@ def parse(words: list[str]) -> Arguments | None:
     arguments = Arguments([])
     rest = list(words)
     while rest and rest[0].startswith("-"):
+        if warm.take_option(arguments.selected, rest):
+            continue
         word = rest.pop(0)
         if word == "--":
             break
@@ -61,10 +63,6 @@ def parse(words: list[str]) -> Arguments | None:
             arguments.quiet = True
         elif name in WITH_VALUE and (equals or rest):
             setattr(arguments, name[2:], value if equals else rest.pop(0))
-        elif name in warm.OPTIONS and (equals or rest):
-            warm.add_option(arguments.selected, name, value if equals else rest.pop(0))
-        elif word in warm.SWITCHES:
-            arguments.selected[warm.SWITCHES[word]] = True
         else:
             return None
     arguments.command = rest

@@ -192,14 +192,9 @@ class RoostEnv(VirtualEnv):
             RoostError: `venv_params` has anything else.
         """
         selected: dict[str, Any] = {}
-        words = [part for word in self.venv_params for part in word.split("=", 1)]
+        words = list(self.venv_params)
         while words:
-            word = words.pop(0)
-            if word in warm.SWITCHES:
-                selected[warm.SWITCHES[word]] = True
-            elif word in warm.OPTIONS and word != "--python" and words:
-                warm.add_option(selected, word, words.pop(0))
-            else:
+            if words[0].startswith("--python") or not warm.take_option(selected, words):
                 raise RoostError(
                     f"`venv_params={self.venv_params!r}` is not valid for the backend `roost`: use "
                     '`["--env", "NAME"]`, or other options that select'

@@ -126,13 +126,22 @@ OPTIONS = {"--env": "env", "--python": "python"} | {f"--{option(field)}": field 
 SWITCHES = {f"--{option(field)}": field for field in FLAGS}
 
 
-def add_option(selected: "dict[str, Any]", name: str, value: str) -> None:
-    """Add an option of OPTIONS to `selected`, the arguments of `select`. An option with a list may be repeated."""
-    field = OPTIONS[name]
-    if field in LISTS:
-        selected.setdefault(field, []).append(value)
+def take_option(selected: "dict[str, Any]", words: "list[str]") -> bool:
+    """Move the option at the beginning of `words` into `selected`, the arguments of `select`.
+
+    Returns False where the words begin with no option that selects, or where its value is missing.
+    """
+    name, equals, value = words[0].partition("=")
+    field = OPTIONS.get(name)
+    if words[0] in SWITCHES:
+        selected[SWITCHES[name]] = True
+    elif field and (equals or words[1:]):
+        value = value if equals else words.pop(1)
+        selected[field] = [*selected.get(field, ()), value] if field in LISTS else value
     else:
-        selected[field] = value
+        return False
+    del words[0]
+    return True
 
 
 def _word(text: str) -> str:

@@ -3,7 +3,7 @@
 from typing import Any
 from urllib.parse import unquote
 
-from roost.warm import OPTIONS, SWITCHES, Selection, add_option
+from roost.warm import Selection, take_option
 
 
 def parse(key: str) -> Selection | None:
@@ -11,12 +11,5 @@ def parse(key: str) -> Selection | None:
     name, _, python = key.partition("@")
     env, *parts = name.split("+")
     selected: dict[str, Any] = {"python": unquote(python) or None}
-    for part in parts:
-        field, equals, value = part.partition("=")
-        if equals and f"--{field}" in OPTIONS:
-            add_option(selected, f"--{field}", unquote(value))
-        elif f"--{field}" in SWITCHES:
-            selected[SWITCHES[f"--{field}"]] = True
-        else:
-            return None
-    return Selection(unquote(env), **selected)
+    known = all(take_option(selected, [f"--{unquote(part)}"]) for part in parts)
+    return Selection(unquote(env), **selected) if known else None
