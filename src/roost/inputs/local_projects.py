@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
 from roost.inputs import requirements_txt
@@ -38,9 +38,9 @@ class CacheKeys(NamedTuple):
     variables: list[str]
 
 
-def followed(project: Project, inputs: Inputs, more: tuple[str, ...] = ()) -> list[str]:
+def followed(project: Project, inputs: Inputs, more: Iterable[str] = ()) -> list[str]:
     """Return the folders besides the root that `path` entries lead to, from the root, the members and `more`."""
-    pending = [project.root, *project.members, *more]
+    pending = [project.root, *project.members, *filter(os.path.isdir, more)]
     seen: set[str] = set()
     while pending:
         here = pending.pop()

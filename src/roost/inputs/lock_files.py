@@ -36,28 +36,14 @@ def available(project: Project, env: str, kind: str, inputs: Inputs) -> Iterator
                 break
 
 
-def folders_in_uv_lock(project: Project, inputs: Inputs) -> list[str]:
-    """Return the folders besides the root that `uv.lock` installs from, sorted."""
-    lock = inputs.toml(f"{project.root}/uv.lock") or {}
-    found = set(project.members)
+def folders(lock: dict[str, Any], root: str) -> set[str]:
+    """Return the folders that a lock file of any tool names, existing or not. PDM names archives in the same way."""
+    paths: list[object] = [table(package, "directory").get("path") for package in tables_at(lock, "packages")]
     for package in tables_at(lock, "package"):
         source = table(package, "source")
-        found |= {
-            joined(project.root, source[kind])
-            for kind in ("editable", "directory", "virtual")
-            if isinstance(source.get(kind), str)
-        }
-    return sorted(found - {project.root})
-
-
-def folders_in_lock(lock: dict[str, Any], root: str) -> tuple[str, ...]:
-    """Return the folders from which the tables of a `poetry.lock` or `pdm.lock` install."""
-    packages = tables_at(lock, "package")
-    paths = [package.get("path") for package in packages]
-    sources = [table(package, "source") for package in packages]
-    paths += [source.get("url") for source in sources if source.get("type") == "directory"]
-    found = {joined(root, path) for path in paths if isinstance(path, str)}
-    return tuple(sorted(path for path in found if os.path.isdir(path)))
+        paths += [package.get("path"), source.get("url") if source.get("type") == "directory" else None]
+        paths += [source.get(kind) for kind in ("editable", "directory", "virtual")]
+    return {joined(root, path) for path in paths if isinstance(path, str)}
 
 
 def archives(lock: dict[str, Any], root: str) -> list[str]:

@@ -11,7 +11,6 @@ from roost.inputs.schema import table, tables_at
 from roost.inputs.settings import Settings
 from roost.installers.base import Installer, Run, Target, each, is_package
 from roost.installers.uv import fresh_builds, uv_pip
-from roost.system.paths import joined
 from roost.system.variables import OF_BUILDS
 from roost.warm import Selection
 
@@ -28,11 +27,9 @@ class PylockSync(Installer):
         self.path = f"{project.root}/{name}"
         self.lock = inputs.toml(self.path) or {}
         self.files = [self.path, f"{project.root}/uv.toml", *lock_files.archives(self.lock, project.root)]
-        packages = tables_at(self.lock, "packages")
-        paths = [table(package, "directory").get("path") for package in packages]
-        found = {joined(project.root, path) for path in paths if isinstance(path, str)}
+        found = lock_files.folders(self.lock, project.root)
         own = normalize(str(table(project.tables, "project").get("name", "")))
-        there = {normalize(str(package.get("name", ""))) for package in packages}
+        there = {normalize(str(package.get("name", ""))) for package in tables_at(self.lock, "packages")}
         missing = project.root not in found and own not in there
         self._adds_project = missing and is_package(project.root, project.tables, inputs)
         self.sources = sorted(found - {project.root})

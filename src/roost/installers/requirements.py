@@ -37,7 +37,7 @@ class RequirementsInstall(Installer):
             )
         folders = {path for path in found.local if os.path.isdir(path)}
         folders |= {project.root} if self._adds_project else set()
-        self.sources = local_projects.followed(project, inputs, tuple(sorted(folders)))
+        self.sources = local_projects.followed(project, inputs, folders)
         self._builds = local_projects.builds(sorted({*folders, *self.sources}), inputs)
 
     def install(self, target: Target, run: Run) -> str | None:

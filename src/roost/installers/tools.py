@@ -18,7 +18,7 @@ def read_lock(project: Project, inputs: Inputs, tool: str) -> tuple[list[str], l
     """
     files = [f"{project.root}/{tool}.{suffix}" for suffix in ("lock", "toml")]
     lock = inputs.toml(files[0]) or {}
-    sources = local_projects.followed(project, inputs, lock_files.folders_in_lock(lock, project.root))
+    sources = local_projects.followed(project, inputs, lock_files.folders(lock, project.root))
     return [*files, *lock_files.archives(lock, project.root)], sources
 
 

@@ -51,9 +51,9 @@ class UvSync(Installer):
         """Read which folders the lock file names."""
         self.reason = reason
         path = f"{project.root}/uv.lock"
-        archives = lock_files.archives(inputs.toml(path) or {}, project.root)
-        self.files = [path, f"{project.root}/uv.toml", *archives]
-        self.sources = lock_files.folders_in_uv_lock(project, inputs)
+        lock = inputs.toml(path) or {}
+        self.files = [path, f"{project.root}/uv.toml", *lock_files.archives(lock, project.root)]
+        self.sources = sorted({*project.members, *lock_files.folders(lock, project.root)} - {project.root})
         self._builds = local_projects.builds([project.root, *self.sources], inputs)
 
     def install(self, target: Target, run: Run) -> str | None:
