@@ -1,10 +1,9 @@
 """Where a project lists a tool: in what its environment has, or in another group, extra or requirements file."""
 
-import re
 from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
-from roost.inputs import groups
+from roost.inputs import groups, requirements_txt
 from roost.inputs.files import Inputs
 from roost.inputs.groups import normalize
 from roost.inputs.schema import table
@@ -12,7 +11,6 @@ from roost.installers.requirements import RequirementsInstall
 from roost.state import Draft
 from roost.system.paths import relative
 
-_NAME = re.compile(r"[A-Za-z0-9][\w.-]*")
 _REQUIREMENTS_FILES = ("*requirements*.txt", "requirements/*.txt")
 
 
@@ -66,7 +64,7 @@ def _texts(value: Any) -> list[str]:
 
 
 def _names(requirements: Iterable[str]) -> set[str]:
-    return {normalize(match[0]) for match in map(_NAME.match, requirements) if match}
+    return {normalize(name) for name in map(requirements_txt.name_in, requirements) if name}
 
 
 def _in_group(known_groups: dict[str, Any], name: str) -> set[str]:

@@ -2,6 +2,7 @@
 
 import contextlib
 import re
+from itertools import pairwise
 
 from roost.store import venvs
 from roost.system import files
@@ -33,7 +34,7 @@ def shorten(text: str, venv: venvs.Venv) -> str:
             first.setdefault(line.strip(), number)
     shown = sorted({*list(first.values())[:_CAUSES], *range(len(lines) - _END, len(lines))})
     parts: list[str] = []
-    for before, number in zip([-1, *shown], shown, strict=False):
+    for before, number in pairwise([-1, *shown]):
         parts += ["…"] if number > before + 1 else []
         parts.append(lines[number])
     with contextlib.suppress(OSError):  # such as a full disk: then all of it is shown

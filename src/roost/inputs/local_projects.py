@@ -63,9 +63,8 @@ def _paths(folder: str, inputs: Inputs) -> Iterator[str]:
     lists = [table(tables, "project").get("dependencies"), *table(tables, "project", "optional-dependencies").values()]
     lists += table(tables, "dependency-groups").values()
     for text in (text for found in lists if isinstance(found, list) for text in found if isinstance(text, str)):
-        _, url, path = text.partition("file://")
-        if url:
-            yield path.partition(";")[0].strip().removeprefix("localhost").replace("/${PROJECT_ROOT}", ".")
+        if "file:" in text:
+            yield requirements_txt.path_in(text)
 
 
 def archives(folders: list[str], inputs: Inputs) -> list[str]:

@@ -17,6 +17,7 @@ FOR_DEVELOPERS = ("requirements-dev.txt", "dev-requirements.txt")
 USUAL = ("requirements*.txt", "requirements/*.txt")  # globs for what a `setup.py` or a Makefile may read
 _COMMENT = re.compile(r"(?:^|\s)#.*$")
 _OPTION = re.compile(r"(-r|-c|-e|--requirements?|--constraints?|--editable)(?:\s+|=|(?<=^-[rce]))(.+)")
+_NAME = re.compile(r"[A-Za-z0-9][\w.-]*(?=[^\w.:+/\\-]|$)")
 _NAMED = re.compile(r"[A-Za-z0-9][\w.-]*\s*(?:\[[^\]]*\])?\s*@\s*(.+)")
 _VARIABLE = re.compile(r"\$\{([A-Z0-9_]+)\}")
 _URL = re.compile(r"[a-z][a-z0-9+.-]+://", re.IGNORECASE)
@@ -98,20 +99,24 @@ def _lines(text: str) -> list[tuple[str, str]]:
         option = _OPTION.fullmatch(line)
         if option:
             word = option[1] if len(option[1]) == 2 else f"-{option[1][2]}"
-            value = option[2].strip().strip("'\"")
-            named = _NAMED.fullmatch(value)
-            lines.append((word, _local(named[1] if named else value)))
+            lines.append((word, path_in(option[2].strip().strip("'\""))))
         elif not line.startswith("-"):
-            named = _NAMED.fullmatch(line)
-            path = _local(named[1] if named else line)
-            if named or "/" in path or path.startswith(".") or path.endswith(ARCHIVES):
+            path = path_in(line)
+            if "@" in line or "/" in path or path.startswith(".") or path.endswith(ARCHIVES):
                 lines.append(("", path))
     return lines
 
 
-def _local(text: str) -> str:
-    """Return the path in a requirement, also in a `file:` URL; any other URL unchanged."""
-    path = text.partition(" ;")[0].partition(" --")[0].strip()
+def name_in(requirement: str) -> str:
+    """Return the name of the package at the beginning of a requirement; empty for a path and a URL."""
+    found = _NAME.match(requirement)
+    return found[0] if found else ""
+
+
+def path_in(requirement: str) -> str:
+    """Return the path in a requirement such as `name @ file:PATH` or `PATH`; a URL or a name unchanged."""
+    named = _NAMED.fullmatch(requirement)
+    path = (named[1] if named else requirement).partition(" ;")[0].partition(" --")[0].strip()
     if path.startswith("file:"):
         path = unquote(path.removeprefix("file:").removeprefix("//").removeprefix("localhost"))
     return re.sub(r"^/?\$\{PROJECT_ROOT\}", ".", path)

@@ -3,13 +3,16 @@
 Commands of uv and pip are understood. Any other known installer gets the session a venv of its own, whatever it does.
 """
 
+import contextlib
 import os
 import re
 import shutil
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from typing import Any, NamedTuple
 
-from roost.inputs.files import text_of
+from roost.errors import RoostError
+from roost.inputs.files import Inputs
 from roost.runners.mentions import INSTALLERS
 from roost.system import paths, processes
 from roost.system.paths import absolute
@@ -19,6 +22,7 @@ _CHANGING = {"add", "install", "remove", "run", "sync", "uninstall"}
 _READING = {"check", "freeze", "list", "show"}  # pip's; `uv pip` answers them for a venv without pip
 _OTHERS = {*INSTALLERS} - {"pip", "uv"}
 _EDITABLE = ("-e", "--editable")
+_FILE = ("-r", "--requirement", "--requirements")
 _IN_TREE = {"flit", "maturin", "setup.py"}  # of these, those that build the project where it is, whatever the command
 _NO_SOURCE = {"conda", "ensurepip", "mamba", "micromamba"}  # and those that never do
 _INSTALLS = (["install"], ["sync"])
@@ -47,7 +51,7 @@ class Change(NamedTuple):
         """Whether it needs a venv of the session's own, whatever the shared venv has."""
         words = self.requirements or []
         # An editable may be there already. A folder that is none is built and installed as it is now.
-        plain = [word for before, word in zip(["", *words], words, strict=False) if before not in _EDITABLE]
+        plain = [word for before, word in pairwise(["", *words]) if before not in _EDITABLE]
         return self.requirements is None or any(map(_plain_folder, plain))
 
 
@@ -168,27 +172,20 @@ def _plain_folder(word: str) -> bool:
 
 def _builds(words: Sequence[str]) -> bool:
     """Return whether the words after `pip install` name a folder, which is built in place, also in a `-r` file."""
-    pending, seen = list(words), set()
-    word = ""
-    while pending:
-        before, word = word, pending.pop(0)
-        found = re.fullmatch(r"(?:-r|--requirement)(?:=?(.+))?", word)
-        if found is None:
-            if folder_in(word, editable=before in _EDITABLE):
-                return True
-            continue
-        path = found[1] or (pending.pop(0) if pending else "")
-        if path not in seen and os.path.isfile(path):
-            seen.add(path)
-            lines = (line.partition(" #")[0].split() for line in text_of(os.path.abspath(path)).splitlines())
-            nested = [part for line in lines for part in line if not line[0].startswith("#")]
-            pending += [_beside(path, one, before) for before, one in zip(["", *nested], nested, strict=False)]
+    pairs = list(pairwise(["", *words]))
+    if any(folder_in(word, editable=before in _EDITABLE) for before, word in pairs):
+        return True
+    found = (re.fullmatch(r"(?:-r|--requirements?=)(.+)", word) for word in words)
+    files = [word for before, word in pairs if before in _FILE] + [match[1] for match in found if match]
+    if not files:
+        return False
+    from roost.inputs import requirements_txt  # noqa: PLC0415 - few sessions install from a file
+    from roost.inputs.project import Project  # noqa: PLC0415
+
+    with contextlib.suppress(RoostError):  # the installer reports it
+        here = Project(absolute("."), {}, ())
+        return any(map(os.path.isdir, requirements_txt.follow(here, Inputs(), files).local))
     return False
-
-
-def _beside(path: str, word: str, before: str) -> str:
-    """Return `word` of the requirement file `path`: a nested file's name starts in its folder, any other path here."""
-    return os.path.join(os.path.dirname(path), word) if before in ("-r", "--requirement") else word
 
 
 def _has_pip(options: Mapping[str, Any], scripts: str) -> bool:

@@ -1,10 +1,10 @@
 """Whether a shared venv that was not built yet would lack something, decided by its lock file alone."""
 
-import re
 from collections.abc import Sequence
+from itertools import pairwise
 
 from roost import state
-from roost.inputs import lock_files
+from roost.inputs import lock_files, requirements_txt
 from roost.inputs.groups import normalize
 from roost.inputs.schema import table
 from roost.system.paths import real
@@ -36,6 +36,5 @@ def missing(start: str, selection: Selection, words: Sequence[str]) -> str:
 
 def _names(words: Sequence[str]) -> list[str]:
     """Return the packages in `words` that are installed by name in any case, so none with an environment marker."""
-    after = [word for before, word in zip(["", *words], words, strict=False) if not before.startswith("-")]
-    found = (re.match(r"\w[\w.-]*(?=[^\w.:+/\\-]|$)", word, re.ASCII) for word in after if ";" not in word)
-    return [name[0] for name in found if name]
+    after = (word for before, word in pairwise(["", *words]) if not before.startswith("-") and ";" not in word)
+    return list(filter(None, map(requirements_txt.name_in, after)))
