@@ -30,6 +30,8 @@ class Shell:
 
     def handed_over(self) -> bool:
         """Return whether it did since the last question."""
-        there = self.note.exists()
-        self.note.unlink(missing_ok=True)
-        return there
+        try:
+            self.note.unlink()
+        except FileNotFoundError:
+            return False
+        return True
