@@ -35,8 +35,8 @@ class NoInterpreterError(RoostError):
     """There is no such Python on this machine."""
 
 
-class NotLockedError(RoostError):
-    """The lock file of an environment does not list what a tool runner installs."""
+class NotSharedError(RoostError):
+    """An environment of tox or hatch cannot run in the shared venv, and gets one of its own."""
 
 
 class VanishedError(RoostError):

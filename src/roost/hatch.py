@@ -16,9 +16,8 @@ from hatch.venv.core import VirtualEnv
 from hatchling.plugin import hookimpl
 
 from roost import environment, warm
-from roost.errors import NoInterpreterError, NotLockedError, RoostError
+from roost.errors import NoInterpreterError, NotSharedError, RoostError
 from roost.runners import mentions
-from roost.system import paths
 
 if TYPE_CHECKING:
     from roost.environment import Environment
@@ -91,37 +90,30 @@ class RoostEnvironment(VirtualEnvironment):
 
     def _decide(self, *, build: bool) -> None:
         """Use the shared venv, unless the environment asks for something that it lacks."""
-        self._why_own = self._needs_own()
-        if self._why_own:
-            return
         try:
-            found = self._acquire(build=build)
-        except (NoInterpreterError, NotLockedError) as error:
+            self._check_settings()
+            self._shared = self._acquire(build=build)
+            if self._shared:
+                self.virtual_env = _SharedVenv(Path(self._shared.venv), self.platform, self.verbosity)
+                self._check_contents(self._shared)
+        except (NoInterpreterError, NotSharedError) as error:
+            self._shared, self.virtual_env = None, self._own
             self._why_own = str(error)  # hatch can download a Python
-            return
         except RoostError as error:
             self.app.abort(f"roost: {error}")
-        if found is None:
-            return
-        self._shared = found
-        self.virtual_env = _SharedVenv(Path(found.venv), self.platform, self.verbosity)
-        if not self._has_all(found):
-            self._shared, self.virtual_env = None, self._own
-            self._why_own = f"the environment `{found.name}` lacks something that it installs"
 
-    def _needs_own(self) -> str:
-        """Return why no shared venv can be used, or an empty string."""
+    def _check_settings(self) -> None:
         if self.builder:
-            return "it builds the project"
+            raise NotSharedError("it builds the project")
         if not self.skip_install and not self.dev_mode:
-            return "`dev-mode = false` installs what gets built"
+            raise NotSharedError("`dev-mode = false` installs what gets built")
         if getattr(self, "locked", False):  # since hatch 1.17
-            return "`locked` is set"
+            raise NotSharedError("`locked` is set")
         for key in ("system-packages", "path", "pre-install-commands", "post-install-commands"):
             if self.config.get(key):
-                return f"`{key}` is set"
-        found = mentions.installer(str(self.config.get("scripts", "")))
-        return f"`{found}` in its scripts" if found else ""
+                raise NotSharedError(f"`{key}` is set")
+        if found := mentions.installer(str(self.config.get("scripts", ""))):
+            raise NotSharedError(f"`{found}` in its scripts")
 
     def _acquire(self, *, build: bool) -> "Environment | None":
         name = self.config.get("roost-env") or None
@@ -135,10 +127,10 @@ class RoostEnvironment(VirtualEnvironment):
         words = [str(dependency) for dependency in self.all_dependencies_complex if not dependency.path]
         return shared.acquire(str(self.root), selection, f"hatch: {self.name}", words)
 
-    def _has_all(self, shared: "Environment") -> bool:
-        """Return whether `shared` has all that the environment installs. hatch keeps a first answer."""
+    def _check_contents(self, found: "Environment") -> None:
+        """Check that `found` has all that the environment installs. hatch keeps a first answer."""
         if self.app.project.env_metadata.dependency_hash(self) == self.dependency_hash():
-            return True
+            return
         words: list[str] = []
         for dependency in self.all_dependencies_complex:
             if dependency.path:
@@ -146,11 +138,10 @@ class RoostEnvironment(VirtualEnvironment):
                 words.append(str(dependency.path))
             else:
                 words.append(str(dependency))
-        if not words:
-            return True
-        from roost.runners import dry_run  # noqa: PLC0415 - not on a warm start
+        if words:
+            from roost.runners import shared  # noqa: PLC0415 - not on a warm start
 
-        return dry_run.satisfies(shared.venv, words, str(self.root))
+            shared.check(found, words, str(self.root))
 
     # What hatch does with it
 
@@ -176,23 +167,8 @@ class RoostEnvironment(VirtualEnvironment):
     def run_shell_command(self, command: str, **options: Any) -> Any:
         """Run a command, but never let an installer change the shared venv."""
         if self._shared:
-            if mentions.installer(command):
-                self._refuse_installer(command, self._shared.venv)
+            if refusal := mentions.refusal(command, self._shared.venv):
+                cure = f'list it in the `dependencies` of `{self.name}`, or set `type = "virtual"` there'
+                self.app.abort(f"roost: {refusal}: {cure}")
             gc.freeze()  # else the collector examines all that hatch imported when hatch exits, for 20 ms
         return super().run_shell_command(command, **options)
-
-    def _refuse_installer(self, command: str, venv: str) -> None:
-        import shlex  # noqa: PLC0415 - not without an installer
-
-        from roost.runners import install_commands  # noqa: PLC0415 - not without an installer
-
-        try:
-            words = shlex.split(command)
-        except ValueError:
-            return  # the shell reports it
-        change = install_commands.read(words, {}, venv, paths.scripts(venv)) if words else None
-        if change and change.changes:
-            self.app.abort(
-                f"roost: `{change.words}` would change the shared venv: list it in the `dependencies` of "
-                f'`{self.name}`, or set `type = "virtual"` there'
-            )

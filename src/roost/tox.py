@@ -5,9 +5,10 @@ as with tox's default runner.
 """
 
 import re
+import shlex
 import sys
 from collections.abc import Generator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +20,7 @@ from tox.tox_env.python.virtual_env.runner import VirtualEnvRunner
 from tox.version import version as tox_version
 
 from roost import warm
-from roost.errors import NoInterpreterError, NotLockedError, RoostError
+from roost.errors import NoInterpreterError, NotSharedError, RoostError
 from roost.runners import mentions
 from roost.system import paths
 
@@ -37,10 +38,6 @@ _PYPY = r"(?a:pypy-?(\d)\.?(\d+)?)"
 def tox_register_tox_env(register: "ToxEnvRegister") -> None:
     """Register the runner `roost`."""
     register.add_run_env(RoostRunner)
-
-
-class _Lacks(Exception):  # noqa: N818 - leaves tox's record as it was
-    """The shared venv lacks something."""
 
 
 class _Installer(Pip):
@@ -166,15 +163,8 @@ class RoostRunner(VirtualEnvRunner):
         Raises:
             Fail: it would.
         """
-        if self.shared and mentions.installer(" ".join(map(str, cmd))):
-            from roost.runners import install_commands  # noqa: PLC0415 - not without an installer
-
-            change = install_commands.read(cmd, {}, self.shared.venv, paths.scripts(self.shared.venv))
-            if change and change.changes:
-                raise Fail(
-                    f"roost: `{change.words}` would change the shared venv: list it in `deps` of `{self.name}`, "
-                    "or set `runner = virtualenv` there"
-                )
+        if self.shared and (refusal := mentions.refusal(shlex.join(map(str, cmd)), self.shared.venv)):
+            raise Fail(f"roost: {refusal}: list it in `deps` of `{self.name}`, or set `runner = virtualenv` there")
         with super().execute_async(cmd, *args, **options) as status:
             yield status
 
@@ -189,32 +179,27 @@ class RoostRunner(VirtualEnvRunner):
         if self._decided:
             return
         self._decided = True  # the settings that are read below may name a path in the venv
-        self._why_own = self._needs_own()
-        if self._why_own:
-            return
         try:
-            shared = self._acquire()
-        except (NoInterpreterError, NotLockedError) as error:
+            self._check_settings()
+            found = self._acquire()
+            self._check_contents(found)
+            self.shared = found
+        except (NoInterpreterError, NotSharedError) as error:
             self._why_own = str(error)  # tox finds a Python elsewhere, or skips the environment, or fails
-            return
-        if self._has_all(shared):
-            self.shared = shared
-        else:
-            self._why_own = f"the environment `{shared.name}` lacks something that it installs"
+        except RoostError as error:
+            raise Fail(f"roost: {error}") from error
 
-    def _needs_own(self) -> str:
-        """Return why no shared venv can be used, or an empty string."""
+    def _check_settings(self) -> None:
         if getattr(self.options, "devenv_path", None):
-            return "`tox devenv` creates one"
+            raise NotSharedError("`tox devenv` creates one")
         if self.pkg_type not in ("skip", "editable", "deps-only"):
-            return f"`package = {self.pkg_type}` installs what gets built"
+            raise NotSharedError(f"`package = {self.pkg_type}` installs what gets built")
         for key in ("pylock", "system_site_packages", "sitepackages", "extra_setup_commands"):
             if self._raw(key).strip().lower() not in ("", "false", "[]"):
-                return f"`{key}` is set"
+                raise NotSharedError(f"`{key}` is set")
         for key in ("commands_pre", "commands", "commands_post"):
             if found := mentions.installer(self._raw(key)):
-                return f"`{found}` in `{key}`"
-        return ""
+                raise NotSharedError(f"`{found}` in `{key}`")
 
     def _raw(self, key: str) -> str:
         """Return a setting as it is written: values with paths in the venv are not known yet."""
@@ -238,10 +223,6 @@ class RoostRunner(VirtualEnvRunner):
                 return shared.acquire(root, warm.select(name, python=request), f"tox: {self.name}", words)
             except NoInterpreterError as error:
                 missing = error
-            except NotLockedError:
-                raise
-            except RoostError as error:
-                raise Fail(f"roost: {error}") from error
         raise missing
 
     def _listed(self) -> tuple[list[str], list[str]]:
@@ -250,8 +231,8 @@ class RoostRunner(VirtualEnvRunner):
         options, requirements = deps.unroll() if deps.lines() else ([], [])
         return options, requirements
 
-    def _has_all(self, shared: "Environment") -> bool:
-        """Return whether `shared` has all that the environment installs. A first answer is kept in tox's cache."""
+    def _check_contents(self, found: "Environment") -> None:
+        """Check that `found` has all that the environment installs. A first answer is kept in tox's cache."""
         words = [word for group in sorted(self.conf["dependency_groups"]) for word in ("--group", group)]
         options, requirements = self._listed()
         words += self.conf["deps"].as_root_args  # what tox gives to pip
@@ -259,21 +240,13 @@ class RoostRunner(VirtualEnvRunner):
             root = str(self.core["package_root"])
             extras = ",".join(sorted(self.conf["extras"]))
             words += ["--editable", f"{root}[{extras}]" if extras else root]
-        if not words:
-            return True
-        answer = {"venv": shared.venv, "words": words, "deps": [*options, *requirements]}
-        with suppress(_Lacks), self.cache.compare(answer, "roost") as (same, _):
-            if not same:
-                _check(shared.venv, words, str(self.core["tox_root"]))
-            return True
-        return False
+        answer = {"venv": found.venv, "words": words, "deps": [*options, *requirements]}
+        if words:
+            from roost.runners import shared  # noqa: PLC0415 - not in a venv of its own
 
-
-def _check(venv: str, words: list[str], folder: str) -> None:
-    from roost.runners import dry_run  # noqa: PLC0415 - only for the first answer
-
-    if not dry_run.satisfies(venv, words, folder):
-        raise _Lacks
+            with self.cache.compare(answer, "roost") as (same, _):  # an error leaves the record as it was
+                if not same:
+                    shared.check(found, words, str(self.core["tox_root"]))
 
 
 def as_request(base_python: str) -> str:

@@ -1,5 +1,6 @@
 """Whether a text may contain a command that installs something. It costs little, since every warm start asks."""
 
+import contextlib
 import re
 
 INSTALLERS = tuple("conda ensurepip flit hatch mamba maturin micromamba pdm pip pipenv poetry setup.py uv".split())
@@ -15,3 +16,17 @@ def installer(text: str) -> str:
         return ""
     found = re.search(_INSTALLER, text)
     return found[0] if found else ""
+
+
+def refusal(command: str, venv: str) -> str:
+    """Return that `command` would change the shared `venv`, or an empty string."""
+    if installer(command):
+        import shlex  # noqa: PLC0415 - not without an installer
+
+        from roost.runners import install_commands  # noqa: PLC0415
+        from roost.system import paths  # noqa: PLC0415
+
+        with contextlib.suppress(ValueError):  # the shell reports it
+            change = install_commands.read(shlex.split(command), {}, venv, paths.scripts(venv))
+            return f"`{change.words}` would change the shared venv" if change and change.changes else ""
+    return ""

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from roost import environment
 from roost.environment import Environment
-from roost.errors import NotLockedError
+from roost.errors import NotSharedError
 from roost.warm import Selection
 
 _leased: dict[str, Environment] = {}
@@ -19,7 +19,7 @@ def acquire(start: str, selection: Selection, label: str, words: Sequence[str]) 
     It is not built for what `pip install WORDS` installs if its lock file does not list that.
 
     Raises:
-        NotLockedError: there is no venv yet, and the lock file does not list what `words` name.
+        NotSharedError: there is no venv yet, and the lock file does not list what `words` name.
         RoostError: there is no such environment, it cannot be built, or the wait timed out.
     """
     with _one_at_a_time:
@@ -29,9 +29,21 @@ def acquire(start: str, selection: Selection, label: str, words: Sequence[str]) 
         return _leased.setdefault(found.venv, found)
 
 
+def check(shared: Environment, words: Sequence[str], folder: str) -> None:
+    """Check that `shared` has everything that `pip install WORDS` in `folder` would install.
+
+    Raises:
+        NotSharedError: it lacks something.
+    """
+    from roost.runners import dry_run  # noqa: PLC0415 - not on a warm start
+
+    if not dry_run.satisfies(shared.venv, words, folder):
+        raise NotSharedError(f"the environment `{shared.name}` lacks something that it installs")
+
+
 def _acquire(start: str, selection: Selection, label: str, words: Sequence[str]) -> Environment:
     from roost.runners import unbuilt  # noqa: PLC0415 - not on a warm start
 
     if name := unbuilt.missing(start, selection, words):
-        raise NotLockedError(f"`{name}` is not in the lock file of the environment `{selection.name}`")
+        raise NotSharedError(f"`{name}` is not in the lock file of the environment `{selection.name}`")
     return environment.acquire(start, selection=selection, label=label)
