@@ -1,6 +1,7 @@
 """The shared venv is built when a session first needs it. A session that fills a venv of its own does without."""
 
 import os
+from pathlib import Path
 
 import pytest
 
@@ -118,6 +119,19 @@ def test_own_venv_is_used_again_without_a_shared_one(project: Project) -> None:
     assert first.returncode == 0, first.stderr
     assert nox(project, "-R").stdout == first.stdout
     assert project.venvs() == []
+
+
+def test_session_that_changes_the_folder_first_keeps_its_project(project: Project, tmp_path: Path) -> None:
+    """Neither a folder outside of the project nor one with another `pyproject.toml` selects another venv."""
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    project.file("inner/pyproject.toml", '[project]\nname = "inner"\nversion = "1"\n')
+    outside = session("outside", f"session.chdir({str(elsewhere)!r})", "session.install('cherry')", FRUIT)
+    inner = session("inner", "session.chdir('inner')", PREFIX)
+    write_noxfile(project, outside + inner)
+    got = nox(project, env={**os.environ, "UV_FIND_LINKS": str(project.wheels), "UV_NO_INDEX": "1"})
+    assert got.stdout == f"['apple', 'banana', 'cherry']\n{project.venvs()[0]}\n", got.stderr
+    assert not (project.root / "inner/.roost").exists()
 
 
 def test_command_outside_of_the_venv_sees_it_on_path(built: Project) -> None:

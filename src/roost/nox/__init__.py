@@ -75,6 +75,7 @@ class RoostEnv(VirtualEnv):
         self._venv = ""
         self._own: SessionVenv | None = None
         self._session = self._own_folder = ""
+        self._start = ""  # the folder of the noxfile; a session may change to another
 
     @property
     def venv_backend(self) -> str:
@@ -98,7 +99,8 @@ class RoostEnv(VirtualEnv):
         Where it is not, it is built when the session needs it: a session that only fills a venv of its own never does.
         """
         with _reported(self.interpreter):
-            found = environment.find(os.curdir, self._selection())
+            self._start = real(os.curdir)
+            found = environment.find(self._start, self._selection())
             project, complete = (found.project, True) if found else self._look()
             self._prepare_own(project)
             if not self.reuse_existing:
@@ -168,7 +170,7 @@ class RoostEnv(VirtualEnv):
             return session_venv.look(self._request())
 
     def _acquire(self) -> Environment:
-        return environment.acquire(os.curdir, selection=self._selection(), label=self._label)
+        return environment.acquire(self._start, selection=self._selection(), label=self._label)
 
     @property
     def _label(self) -> str:
@@ -178,8 +180,8 @@ class RoostEnv(VirtualEnv):
         from roost.console import waiting  # noqa: PLC0415 - not on a warm start
         from roost.protocol import Request  # noqa: PLC0415
 
-        start, name = real(os.curdir), os.path.basename(self.location)
-        return Request(start, self._selection(), waiting.timeout(), self._label, session=self._session, name=name)
+        name = os.path.basename(self.location)
+        return Request(self._start, self._selection(), waiting.timeout(), self._label, session=self._session, name=name)
 
     def _download(self) -> bool:
         wanted = str(self.interpreter or "")
@@ -247,7 +249,7 @@ class RoostEnv(VirtualEnv):
         from roost.runners import unbuilt  # noqa: PLC0415 - not without an installer
 
         with _reported(self.interpreter):
-            return bool(unbuilt.missing(os.curdir, self._selection(), change.requirements or []))
+            return bool(unbuilt.missing(self._start, self._selection(), change.requirements or []))
 
     def require(self, args: Sequence[Any], options: dict[str, Any]) -> None:
         """Fail with roost's sentence where nox would find no program, since its own names no cure.
@@ -265,7 +267,7 @@ class RoostEnv(VirtualEnv):
         from roost import missing_command  # noqa: PLC0415 - not where the command is there
 
         with _reported(self.interpreter):
-            raise CommandNotFoundError(missing_command.explain(command, self._selection(), os.curdir))
+            raise CommandNotFoundError(missing_command.explain(command, self._selection(), self._start))
 
     def lacks(self, change: "Change") -> bool:
         """Return whether the shared venv, in which the session still runs, lacks something that `change` installs."""
