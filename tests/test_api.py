@@ -12,6 +12,8 @@ import pytest
 import roost
 from roost import errors
 from roost.console import holders
+from roost.store.store import Store
+from roost.system import locks
 from tests.lib.processes import run, wait_for
 from tests.lib.projects import Project, SlowProject
 
@@ -274,10 +276,31 @@ def test_cancelled_async_form_keeps_no_lease(slow_project: SlowProject) -> None:
     wait_for(lambda: not holders.users([f"{venv}.lease"])[f"{venv}.lease"], "the release of the lease")
 
 
+def test_cancelled_async_form_waits_no_longer(project: Project) -> None:
+    """A wait that went on in the thread would keep the process from ending."""
+    store = Store(str(project.root))
+    store.prepare()
+    lock = locks.BuildLock(store.lock)
+    assert lock.try_take("pid 1")
+
+    async def main() -> None:
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(roost.acquire_async(project.root), 0.3)
+
+    asyncio.run(main())
+    wait_for(lambda: not [thread for thread in threading.enumerate() if thread.name.startswith("roost")], "the thread")
+    lock.release()
+    assert project.all_venvs() == []
+
+
 def test_async_form_raises_what_acquire_raises(project: Project) -> None:
     for groups, extras in ((["fruit"], []), ([], ["fruit"])):
         with pytest.raises(errors.UsageError, match=r"there is no .* `fruit` in"):
             roost.acquire(project.root, groups=groups, extras=extras)
         with pytest.raises(errors.UsageError, match=r"there is no .* `fruit` in"):
             asyncio.run(roost.acquire_async(project.root, groups=groups, extras=extras))
+    with pytest.raises(errors.UsageError, match=r"`extras` is the string `fast`: pass a list of names, `extras="):
+        roost.acquire(project.root, extras="fast")  # a string is an iterable of strings
+    with pytest.raises(errors.UsageError, match=r"`groups` is the string `dev`: pass a list of names, `groups="):
+        asyncio.run(roost.acquire_async(project.root, groups="dev"))
     assert not project.store.exists()

@@ -9,12 +9,13 @@ import sys
 
 from roost import environment, warm
 from roost.environment import Environment
-from roost.errors import RoostError
+from roost.errors import RoostError, UsageError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from concurrent.futures import Future
+    from typing import Any
 
 __version__ = "0.1.0"
 __all__ = ["Environment", "RoostError", "acquire", "acquire_async"]
@@ -43,9 +44,12 @@ def acquire(  # noqa: PLR0913 - all but the first by name
             extra.
         RoostError: there is no such environment, it cannot be built, or the wait timed out.
     """
-    label = os.path.basename(sys.argv[0]) if sys.argv and sys.argv[0] else "python"
-    selection = warm.select(env, python=python, groups=groups, extras=extras, frozen=frozen)
-    return environment.acquire(os.fspath(path), selection=selection, timeout=timeout, label=label)
+    return environment.acquire(
+        os.fspath(path),
+        selection=_select(env, python=python, groups=groups, extras=extras, frozen=frozen),
+        timeout=timeout,
+        label=_label(),
+    )
 
 
 async def acquire_async(  # noqa: PLR0913 - all but the first by name
@@ -60,8 +64,8 @@ async def acquire_async(  # noqa: PLR0913 - all but the first by name
 ) -> Environment:
     """Do the same as `acquire`, without blocking the event loop.
 
-    It waits and builds in a thread. When its task is cancelled, it raises at once. A build that was begun goes on in
-    the thread, and its venv is not leased. `Environment.run` blocks: run a command with
+    It waits and builds in a thread. When its task is cancelled, it raises at once, and the wait ends. A build that was
+    begun goes on in the thread, and its venv is not leased. `Environment.run` blocks: run a command with
     `asyncio.create_subprocess_exec`, `Environment.variables()` and `pass_fds=[environment.lease_descriptor]`.
 
     Raises:
@@ -69,19 +73,44 @@ async def acquire_async(  # noqa: PLR0913 - all but the first by name
         RoostError: as `acquire`.
         asyncio.CancelledError: the task was cancelled.
     """
-    import asyncio  # noqa: PLC0415 - a warm `roost run` needs neither
+    import asyncio  # noqa: PLC0415 - a warm `roost run` needs none of these
     import concurrent.futures  # noqa: PLC0415
+    import threading  # noqa: PLC0415
 
+    cancelled = threading.Event()
     thread = concurrent.futures.ThreadPoolExecutor(1, "roost")
     future = thread.submit(
-        acquire, path, env=env, python=python, groups=groups, extras=extras, frozen=frozen, timeout=timeout
+        environment.acquire,
+        os.fspath(path),
+        selection=_select(env, python=python, groups=groups, extras=extras, frozen=frozen),
+        timeout=timeout,
+        label=_label(),
+        cancelled=cancelled.is_set,
     )
     thread.shutdown(wait=False)
     try:
         return await asyncio.wrap_future(future)
     except asyncio.CancelledError:
+        cancelled.set()
         future.add_done_callback(_close)
         raise
+
+
+def _label() -> str:
+    """Return the command that others see while they wait for this process."""
+    return os.path.basename(sys.argv[0]) if sys.argv and sys.argv[0] else "python"
+
+
+def _select(env: str | None, **options: "Any") -> warm.Selection:
+    """Return the selection with these options of `warm.select`.
+
+    Raises:
+        UsageError: `groups` or `extras` is a string, whose letters would count as names.
+    """
+    for name in ("groups", "extras"):
+        if isinstance(given := options[name], str):
+            raise UsageError(f"`{name}` is the string `{given}`: pass a list of names, `{name}=[{given!r}]`")
+    return warm.select(env, **options)
 
 
 def _close(future: "Future[Environment]") -> None:

@@ -8,7 +8,7 @@ from roost.system import paths
 TYPE_CHECKING = False
 if TYPE_CHECKING:  # a warm start imports none of these
     import subprocess
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
     from types import TracebackType
     from typing import Any, Self
@@ -25,7 +25,7 @@ def variables(venv: str, environ: "Mapping[str, str]") -> dict[str, str]:
     return found | paths.active(venv, found.get("PATH", os.defpath))
 
 
-def acquire(
+def acquire(  # noqa: PLR0913 - all but the first by name
     start: str,
     *,
     selection: "warm.Selection | None" = None,
@@ -33,18 +33,19 @@ def acquire(
     label: str = "python",
     refresh: bool = False,
     quiet: bool = False,
+    cancelled: "Callable[[], bool]" = bool,
 ) -> "Environment":
     """Return the environment that `selection` describes, of the project around the folder `start`, with a lease on it.
 
     Where nothing changed since an earlier start, the index leads to the venv, and nothing else is imported. Else the
     protocol finds or builds it. Without `selection` the variables decide (`warm.select`). `timeout` bounds all waits,
     in seconds; by default `ROOST_TIMEOUT`, else 600. `label` is the command that others see while they wait. With
-    `refresh` it is built again; `quiet` leaves out routine messages.
+    `refresh` it is built again; `quiet` leaves out routine messages. A wait ends when `cancelled` returns True.
 
     Raises:
         UsageError: `start` is not a folder, `timeout` is not a number of seconds, or an option of `selection` is not
             valid for this project.
-        RoostError: there is no such environment, it cannot be built, or the wait timed out.
+        RoostError: there is no such environment, it cannot be built, or the wait timed out or was cancelled.
     """
     selection = selection or warm.select()
     if not refresh and (found := find(start, selection)):
@@ -54,7 +55,9 @@ def acquire(
 
     if quiet:
         messages.be_quiet()
-    request = protocol.Request(paths.real(start), selection, waiting.timeout(timeout), label, refresh)
+    request = protocol.Request(
+        paths.real(start), selection, waiting.timeout(timeout), label, refresh, cancelled=cancelled
+    )
     held = protocol.acquire(request)
     root, link = held.state.project.root, held.state.settings.link
     return Environment(selection.name, held.marker.venv, held.lease_descriptor, root, link, built=held.built)

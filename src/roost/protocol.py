@@ -9,7 +9,7 @@
 
 import contextlib
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from roost import state as states
@@ -48,6 +48,8 @@ class Request(NamedTuple):
     """The name of that venv."""
     empty: bool = False
     """Leave that venv empty: the session fills it."""
+    cancelled: Callable[[], bool] = bool
+    """Whether nobody needs the venv any more, which ends a wait."""
 
 
 class Answer(NamedTuple):
@@ -80,7 +82,7 @@ def acquire(request: Request) -> Held:
     Raises:
         RoostError: there is none, and no lease. Its class says why.
     """
-    wait = Wait(request.timeout)
+    wait = Wait(request.timeout, request.cancelled)
     for _ in range(RESTARTS):
         with contextlib.suppress(VanishedError):
             held = _acquire(request, wait)

@@ -32,9 +32,13 @@ def timeout(given: str | float | None = None) -> float:
 class Wait:
     """All waiting of one acquisition."""
 
-    def __init__(self, seconds: float) -> None:
-        """Bound the waiting to `seconds`; the time that an installer takes in between does not count."""
+    def __init__(self, seconds: float, cancelled: Callable[[], bool] = bool) -> None:
+        """Bound the waiting to `seconds`, and end it when `cancelled` returns True.
+
+        The time that an installer takes in between does not count.
+        """
         self.seconds = seconds
+        self._cancelled = cancelled
         self.waited = 0.0
         """Seconds spent waiting so far."""
         self.holder = ""
@@ -48,11 +52,11 @@ class Wait:
         `describe` returns the holder of `path` in words.
 
         Raises:
-            WaitTimeoutError: the time is up.
+            WaitTimeoutError: the time is up, or the wait was cancelled.
             Interrupted: this process was interrupted.
         """
         check_interrupted()
-        if self.waited >= self.seconds:
+        if self.waited >= self.seconds or self._cancelled():
             messages.clear()
             raise WaitTimeoutError(
                 f"gave up after {self.waited:.0f} s: {what} is held by {describe(path)}; "
