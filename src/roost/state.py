@@ -117,12 +117,26 @@ def draft(start: str, selection: Selection) -> Draft:
     """
     inputs = Inputs()
     project = Project.at(start, inputs)
+    try:
+        return _draft(project, selection, inputs)
+    except UsageError as error:
+        raise UsageError(f"{error}{_by_variables(selection)}") from error
+
+
+def _draft(project: Project, selection: Selection, inputs: Inputs) -> Draft:
     wanted = settings.read(project, selection)
     for name in _FILES:  # before uv reads them to find an interpreter: it would wait for the writer of a FIFO
         inputs.read(f"{project.root}/{name}")
     chosen = choose_installer(project, wanted, inputs)
     _check_support(project, wanted, chosen, selection)
     return Draft(project, wanted, chosen, interpreter.request(project, wanted, selection.python, inputs), inputs)
+
+
+def _by_variables(selection: Selection) -> str:
+    """Return the variables that selected what an error about an option is about, as a remark after its sentence."""
+    pairs = (("ROOST_GROUPS", selection.groups), ("ROOST_EXTRAS", selection.extras))
+    found = [f"`{variable}` is set" for variable, names in pairs if names and {*warm.names_in(variable)} == {*names}]
+    return f" ({' and '.join(found)})" if found else ""
 
 
 def _check_support(project: Project, wanted: Settings, installer: Installer, selection: Selection) -> None:
@@ -141,8 +155,10 @@ def _check_support(project: Project, wanted: Settings, installer: Installer, sel
                 f"it works with {' and '.join(f'`{kind}`' for kind in kinds)}"
             )
             raise UsageError(message) if option else RoostError(message)
-    if isinstance(installer, PylockSync) and (message := installer.unlisted(selection) or ""):
-        raise UsageError(message)
+    if isinstance(installer, PylockSync):
+        extras = wanted.extras if selection.all_extras else selection.extras
+        if unlisted := installer.unlisted([*selection.groups, *selection.no_groups], extras):
+            raise UsageError(unlisted)
 
 
 def _hash(value: object) -> str:

@@ -170,11 +170,36 @@ def test_roost_run_never_uses_the_plain_index_for_a_selection(several: Project) 
 def test_option_that_is_not_valid_is_a_usage_error(several: Project, options: list[str], message: str) -> None:
     several.write(dependencies=["apple"], groups=GROUPS, extra=EXTRAS, roost="envs.plain.requirements = ['all.txt']")
     several.file("all.txt", "apple\n")
-    for command in (["run", *options, "true"], ["key", *options], ["sync", *options], ["why", *options]):
-        got = several.roost(*command)
+    for command in ("run", "key", "sync", "why", "status"):
+        got = several.roost(command, *options, *(["true"] if command == "run" else []))
         assert got.returncode == 2, got.stderr
         assert message.format(file=several.root / "pyproject.toml") in got.stderr
     assert not several.store.exists()
+
+
+@pytest.mark.parametrize(
+    ("roost", "text"),
+    [
+        ("", "there is no dependency group `x` in `{file}`: it has `dev`, `docs` (`ROOST_GROUPS` is set)"),
+        ("command = ['true']", "name another environment with `--env` (`ROOST_GROUPS` is set)"),
+    ],
+)
+def test_error_about_a_variable_names_it(several: Project, roost: str, text: str) -> None:
+    several.write(dependencies=["apple"], groups=GROUPS, extra=EXTRAS, roost=roost)
+    got = several.roost("key", env={**os.environ, "ROOST_GROUPS": "x"})
+    assert (got.returncode, got.stderr.endswith(text.format(file=several.root / "pyproject.toml") + "\n")) == (
+        2,
+        True,
+    ), got.stderr
+    assert "is set" not in several.roost("key", "--group", "y", env={**os.environ, "ROOST_GROUPS": "x"}).stderr
+
+
+def test_status_shows_the_other_environments_beside_one_that_is_not_valid(several: Project) -> None:
+    several.write(dependencies=["apple"], groups=GROUPS, roost="envs.docs.groups = ['dcos']\nenvs.bare.groups = []")
+    lines = several.roost("status").stdout.splitlines()
+    assert lines[0].split()[:2] == ["default", "missing"]
+    assert lines[1] == "bare     missing   not built yet: `roost sync --env bare`"
+    assert lines[2].startswith("docs     missing   there is no dependency group `dcos` in `")
 
 
 def test_conflict_that_uv_declares_is_named_before_anything_is_built(several: Project) -> None:

@@ -269,11 +269,14 @@ def test_password_in_an_index_address_is_not_kept_nor_shown(plain: Project, tmp_
 
 @pytest.mark.slow
 def test_options_for_groups_need_a_pylock_that_lists_them(plain: Project) -> None:
-    plain.write(groups={"dev": ["banana"], "docs": ["cherry"]}, roost="installer = 'pylock'")
+    extras = "[project.optional-dependencies]\nfast = ['cherry']"
+    plain.write(groups={"dev": ["banana"], "docs": ["cherry"]}, roost="installer = 'pylock'", extra=extras)
     with_pylock(plain)
     for option, text in (
         ("--group=docs", "does not list the group `docs` in its `dependency-groups`"),
         ("--no-group=dev", "does not list the group `dev` in its `dependency-groups`"),
+        ("--extra=fast", "does not list the extra `fast` in its `extras`"),
+        ("--all-extras", "does not list the extra `fast` in its `extras`"),
         ("--only-group=docs", "`--only-group` is not possible with the installer `pylock` (pylock.toml)"),
         ("--package=project", "`--package` is not possible with the installer `pylock` (pylock.toml)"),
     ):

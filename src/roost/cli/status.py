@@ -6,10 +6,11 @@ from typing import Any, Literal, NamedTuple
 import click
 
 from roost import protocol, warm
+from roost import state as states
 from roost.bytecode.cache import Cache, limit
 from roost.cli import options, output
 from roost.console import holders, messages
-from roost.errors import UsageError
+from roost.errors import RoostError
 from roost.inputs import settings
 from roost.inputs.project import Project
 from roost.store import changes, collection, marker
@@ -100,6 +101,8 @@ def look(start: str, selection: Selection | None = None) -> Status:
     keep = settings.read(project, Selection()).keep
     used = [Selection(name) for name in names] + [one for one in _explicit(store) if one.env in names]
     asked = [selection] if selection else used
+    if selection:
+        states.draft(start, selection)  # an error in what was asked for is one of the command
     verdicts = list(collection.examine(store, keep)) if os.path.isdir(store.data) else []
     using = holders.users([verdict.venv.lease_file for verdict in verdicts])
     attempts = [verdict.venv for verdict in verdicts if collection.is_attempt(verdict.venv)]
@@ -124,7 +127,7 @@ def _env(start: str, selection: Selection, building: set[str]) -> EnvStatus:
     name, python = selection.name, selection.python
     try:
         answer = protocol.ask(protocol.Request(start, selection, 0.0, "roost status"))
-    except UsageError as error:  # the group or extra was removed since
+    except RoostError as error:  # in its table, or its group was removed since; the others are shown
         return EnvStatus(name, python, "missing", str(error), None, None)
     state = answer.state
     if state is None:

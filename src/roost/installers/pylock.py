@@ -12,7 +12,6 @@ from roost.inputs.settings import Settings
 from roost.installers.base import Installer, Run, Target, each, is_package
 from roost.installers.uv import fresh_builds, uv_pip
 from roost.system.variables import OF_BUILDS
-from roost.warm import Selection
 
 
 class PylockSync(Installer):
@@ -35,9 +34,9 @@ class PylockSync(Installer):
         self.sources = sorted(found - {project.root})
         self._builds = local_projects.builds([project.root, *self.sources], inputs)
 
-    def unlisted(self, selection: Selection) -> str | None:
-        """Return an error if options name groups or extras that the lock file does not list, or None."""
-        for key, name, _ in self._missing([*selection.groups, *selection.no_groups], selection.extras):
+    def unlisted(self, groups: Sequence[str], extras: Sequence[str]) -> str | None:
+        """Return an error if the lock file does not list one of these, which options name, or None."""
+        for key, name, _ in self._missing(groups, extras):
             what = "group" if key == "dependency-groups" else "extra"
             return (
                 f"`{self.path}` does not list the {what} `{name}` in its `{key}`: write a lock file of its own "

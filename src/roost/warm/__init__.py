@@ -164,15 +164,16 @@ def select(
     """
     env = env or os.environ.get("ROOST_ENV") or "default"
     if groups is None:
-        groups = () if others.get("only_groups") else _names("ROOST_GROUPS")
+        groups = () if others.get("only_groups") else names_in("ROOST_GROUPS")
     if extras is None:
-        extras = () if others.get("only_groups") or others.get("all_extras") else _names("ROOST_EXTRAS")
+        extras = () if others.get("only_groups") or others.get("all_extras") else names_in("ROOST_EXTRAS")
     if frozen is None:
         frozen = os.environ.get("UV_FROZEN", "").lower() in _TRUE
     return Selection(env, python=python, groups=groups, extras=extras, frozen=frozen, **others)
 
 
-def _names(variable: str) -> "list[str]":
+def names_in(variable: str) -> "list[str]":
+    """Return the names in an environment variable, separated by commas or spaces."""
     return os.environ.get(variable, "").replace(",", " ").split()
 
 
