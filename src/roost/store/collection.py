@@ -2,6 +2,7 @@
 
 import contextlib
 import functools
+import glob
 import os
 import shutil
 import time
@@ -12,7 +13,8 @@ from roost.store import journal, links, marker, references, venvs
 from roost.store.marker import Marker
 from roost.store.store import Store
 from roost.store.venvs import Venv
-from roost.system import locks
+from roost.system import locks, paths
+from roost.system.folders import Folder
 
 RECENT = 3600.0  # seconds; nox closes descriptors in its children, so a lease can end before everything that runs there
 ABANDONED = 30 * 86400.0  # seconds after which a venv of another path of the checkout need not be kept
@@ -131,15 +133,10 @@ def remove_first_format(store: Store) -> None:
     if not os.path.isdir(old) or os.path.islink(old):
         return
     with contextlib.ExitStack() as held, contextlib.suppress(OSError):
-        lock_files = [f"{store.root}/lock"]
-        for folder, folders, names in os.walk(f"{old}/envs"):
-            folders[:] = [name for name in folders if not venvs.is_venv(name)]
-            lock_files += [f"{folder}/{name}" for name in names if name.endswith(".lease")]
-        for path in lock_files:
-            descriptor = os.open(path, os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK)
-            held.callback(os.close, descriptor)
-            if not locks.try_lock(descriptor, exclusive=True):
-                return
+        for path in [f"{store.root}/lock", *paths.matching(f"{glob.escape(old)}/envs/*/*.lease")]:
+            folder = held.enter_context(Folder(os.path.dirname(path)))
+            if (lock := locks.claim(folder, os.path.basename(path))) is not None:
+                held.callback(os.close, lock)
         for name in ("v1", "current"):
             shutil.rmtree(f"{store.root}/{name}", ignore_errors=True)
         os.unlink(f"{store.root}/lock")
