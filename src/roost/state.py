@@ -7,7 +7,7 @@ from named parts, so that roost can report which one changed.
 import hashlib
 import json
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 from roost import warm
@@ -41,6 +41,11 @@ IGNORED_TABLES = frozenset(
     """.split()
 )
 _FILES = ("uv.toml", "setup.py", "setup.cfg")
+_OF_LOCK_FILES: dict[str, Callable[[Project, Inputs, str], Installer]] = {
+    "uv.lock": UvSync,
+    "poetry.lock": PoetrySync,
+    "pdm.lock": PdmSync,
+}
 
 
 class State(NamedTuple):
@@ -308,7 +313,10 @@ def choose_installer(project: Project, settings: Settings, inputs: Inputs) -> In
     locks = lock_files.available(project, settings.env, kind, inputs)
     if name := next(locks, ""):
         others = " and ".join(locks)
-        return _locked(project, inputs, name, f"{name}, before {others}" if others else name)
+        reason = f"{name}, before {others}" if others else name
+        if name in _OF_LOCK_FILES:
+            return _OF_LOCK_FILES[name](project, inputs, reason)
+        return PylockSync(project, inputs, name, reason)
     if kind in ("auto", "uv"):
         return _unlocked(project, settings, inputs)
     file, command = f"{kind}.lock", f"{kind} lock"
@@ -317,16 +325,6 @@ def choose_installer(project: Project, settings: Settings, inputs: Inputs) -> In
     raise RoostError(
         f"`tool.roost.installer` in `{project.file}` is `{kind}`, and there is no `{file}` next to it: `{command}`"
     )
-
-
-def _locked(project: Project, inputs: Inputs, name: str, reason: str) -> Installer:
-    if name == "uv.lock":
-        return UvSync(project, inputs, reason)
-    if name == "poetry.lock":
-        return PoetrySync(project, inputs, reason)
-    if name == "pdm.lock":
-        return PdmSync(project, inputs, reason)
-    return PylockSync(project, inputs, name, reason)
 
 
 def _unlocked(project: Project, settings: Settings, inputs: Inputs) -> Installer:

@@ -1,10 +1,8 @@
 """PDM as the installer: `pdm sync` into the venv that is active."""
 
 from roost.console import messages
-from roost.inputs.files import Inputs
-from roost.inputs.project import Project
-from roost.installers import tools
-from roost.installers.base import Installer, Run, Target, each
+from roost.installers.base import Run, Target, each
+from roost.installers.tools import ToolSync
 
 # A `.pdm-python` that PDM wrote earlier leads to another environment, and with the setting `python.use_venv = false`,
 # PDM installs into `__pypackages__`.
@@ -16,24 +14,15 @@ _VARIABLES = {
 }
 
 
-class PdmSync(Installer):
-    """`pdm sync`: installs exactly what is in `pdm.lock`, or fails. The lock file is never changed."""
+class PdmSync(ToolSync):
+    """`pdm sync`."""
 
     kind = "pdm"
-
-    def __init__(self, project: Project, inputs: Inputs, reason: str) -> None:
-        """Follow the local dependencies.
-
-        Raises:
-            RoostError: the lock file does not parse.
-        """
-        self.reason = reason
-        self.files, self.sources = tools.read_lock(project, inputs, "pdm")
 
     def install(self, target: Target, run: Run) -> str | None:
         """Install the groups and extras; PDM's own choice of groups where the settings name none."""
         root, settings = target.project.root, target.settings
-        pdm = tools.find("pdm", target.project, "pdm.lock")
+        pdm = self.find(target.project)
         variables = target.activation | _VARIABLES
         status, output = run([pdm, "lock", "--check"], **variables)
         if status != 0 and "not compatible" in output:

@@ -1,29 +1,18 @@
 """Poetry as the installer: `poetry sync` into the venv that is active."""
 
-from roost.inputs.files import Inputs
-from roost.inputs.project import Project
-from roost.installers import tools
-from roost.installers.base import Installer, Run, Target, each
+from roost.installers.base import Run, Target, each
+from roost.installers.tools import ToolSync
 
 
-class PoetrySync(Installer):
-    """`poetry sync`: installs exactly what is in `poetry.lock`, or fails. The lock file is never changed."""
+class PoetrySync(ToolSync):
+    """`poetry sync`."""
 
     kind = "poetry"
-
-    def __init__(self, project: Project, inputs: Inputs, reason: str) -> None:
-        """Follow the path dependencies.
-
-        Raises:
-            RoostError: the lock file does not parse.
-        """
-        self.reason = reason
-        self.files, self.sources = tools.read_lock(project, inputs, "poetry")
 
     def install(self, target: Target, run: Run) -> str | None:
         """Install the groups and extras; poetry's own choice of groups where the settings name none."""
         root, settings = target.project.root, target.settings
-        command = [tools.find("poetry", target.project, "poetry.lock"), "sync", "--no-interaction", "--no-ansi"]
+        command = [self.find(target.project), "sync", "--no-interaction", "--no-ansi"]
         if settings.only_groups:
             command += ["--only", ",".join(settings.groups), "--no-root"]
         elif settings.groups_given:

@@ -1,4 +1,4 @@
-"""Poetry and PDM, which roost does not bring: on the caller's PATH, never inside the project; and their lock files."""
+"""What Poetry and PDM have in common: roost does not bring them, and they read a lock file."""
 
 import os
 import shutil
@@ -7,35 +7,39 @@ from roost.errors import RoostError
 from roost.inputs import local_projects, lock_files
 from roost.inputs.files import Inputs
 from roost.inputs.project import Project
+from roost.installers.base import Installer
 from roost.system import paths
 
 
-def read_lock(project: Project, inputs: Inputs, tool: str) -> tuple[list[str], list[str]]:
-    """Return the files that `poetry` or `pdm` reads, and the folders besides the root that it installs from.
+class ToolSync(Installer):
+    """A tool that installs exactly what is in its lock file, or fails. The lock file is never changed."""
 
-    Raises:
-        RoostError: the lock file does not parse, as with a merge conflict in it.
-    """
-    files = [f"{project.root}/{tool}.{suffix}" for suffix in ("lock", "toml")]
-    lock = inputs.toml(files[0]) or {}
-    sources = local_projects.followed(project, inputs, lock_files.folders(lock, project.root))
-    return [*files, *lock_files.archives(lock, project.root)], sources
+    def __init__(self, project: Project, inputs: Inputs, reason: str) -> None:
+        """Read the lock file, and follow the local dependencies.
 
+        Raises:
+            RoostError: the lock file does not parse, as with a merge conflict in it.
+        """
+        self.reason = reason
+        files = [f"{project.root}/{self.kind}.{suffix}" for suffix in ("lock", "toml")]
+        lock = inputs.toml(files[0]) or {}
+        self.files = [*files, *lock_files.archives(lock, project.root)]
+        self.sources = local_projects.followed(project, inputs, lock_files.folders(lock, project.root))
 
-def find(name: str, project: Project, file: str) -> str:
-    """Return the path of the program `name`, which `file` needs.
+    def find(self, project: Project) -> str:
+        """Return the path of the tool.
 
-    A folder of the project on PATH may hold what its repository brings, or what roost itself is building.
+        A folder of the project on PATH may hold what its repository brings, or what roost itself is building.
 
-    Raises:
-        RoostError: it is not on PATH.
-    """
-    for folder in os.environ.get("PATH", os.defpath).split(os.pathsep):
-        if os.path.isabs(folder) and not paths.is_inside(folder, project.root):
-            found = shutil.which(name, path=folder)
-            if found and not paths.is_inside(found, project.root):
-                return found
-    raise RoostError(
-        f"`{file}` in `{project.root}` needs `{name}`, which is not on PATH outside the project: "
-        f"`pipx install {name}`, or `uv tool install {name}`"
-    )
+        Raises:
+            RoostError: it is not on PATH.
+        """
+        for folder in os.environ.get("PATH", os.defpath).split(os.pathsep):
+            if os.path.isabs(folder) and not paths.is_inside(folder, project.root):
+                found = shutil.which(self.kind, path=folder)
+                if found and not paths.is_inside(found, project.root):
+                    return found
+        raise RoostError(
+            f"`{self.kind}.lock` in `{project.root}` needs `{self.kind}`, which is not on PATH outside the project: "
+            f"`pipx install {self.kind}`, or `uv tool install {self.kind}`"
+        )
