@@ -172,23 +172,20 @@ class Cache:
             found.append((used, int(size), name))
         return sorted(found)
 
-    def shrink(self, most: int) -> int:
-        """Remove the entries of the oldest use until the others take `most` bytes. Returns how many were removed.
+    def shrink(self, most: int) -> None:
+        """Remove the entries of the oldest use until the others take `most` bytes.
 
         What a killed process left is removed as well.
         """
         found = self._sizes()
         total = sum(size for _, size, _ in found)
-        removed = 0
         for used, size, name in found:
             unfinished = name.startswith(".")
             if total > most if not unfinished else used < time.time() - _REST or most == 0:
                 self._discard(name)
                 total -= size
-                removed += not unfinished
         for name in folders.names_in(self.trash):
             shutil.rmtree(f"{self.trash}/{name}", ignore_errors=True)
-        return removed
 
 
 def _write(path: str, digest: str, size: int, modules: list[Module | None]) -> None:
