@@ -25,14 +25,13 @@ def variables(venv: str, environ: "Mapping[str, str]") -> dict[str, str]:
     return found | paths.active(venv, found.get("PATH", os.defpath))
 
 
-def acquire(  # noqa: PLR0913 - all but the first by name
+def acquire(
     start: str,
     *,
     selection: "warm.Selection | None" = None,
     timeout: float | None = None,
     label: str = "python",
     refresh: bool = False,
-    quiet: bool = False,
     cancelled: "Callable[[], bool]" = bool,
 ) -> "Environment":
     """Return the environment that `selection` describes, of the project around the folder `start`, with a lease on it.
@@ -40,7 +39,7 @@ def acquire(  # noqa: PLR0913 - all but the first by name
     Where nothing changed since an earlier start, the index leads to the venv, and nothing else is imported. Else the
     protocol finds or builds it. Without `selection` the variables decide (`warm.select`). `timeout` bounds all waits,
     in seconds; by default `ROOST_TIMEOUT`, else 600. `label` is the command that others see while they wait. With
-    `refresh` it is built again; `quiet` leaves out routine messages. A wait ends when `cancelled` returns True.
+    `refresh` it is built again. A wait ends when `cancelled` returns True.
 
     Raises:
         UsageError: `start` is not a folder, `timeout` is not a number of seconds, or an option of `selection` is not
@@ -51,10 +50,8 @@ def acquire(  # noqa: PLR0913 - all but the first by name
     if not refresh and (found := find(start, selection)):
         return found
     from roost import protocol  # noqa: PLC0415 - not on a warm start
-    from roost.console import messages, waiting  # noqa: PLC0415 - not on a warm start
+    from roost.console import waiting  # noqa: PLC0415 - not on a warm start
 
-    if quiet:
-        messages.be_quiet()
     request = protocol.Request(
         paths.real(start), selection, waiting.timeout(timeout), label, refresh, cancelled=cancelled
     )

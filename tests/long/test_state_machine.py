@@ -163,7 +163,7 @@ class Machine(RuleBasedStateMachine):
                 self.venvs[stale.venv].old = False  # a warm start leases before it looks
             found = environments.find(str(self.root), Selection())
         environment = found or environments.acquire(
-            str(self.root), selection=Selection(), timeout=5.0, label="a test", refresh=refresh, quiet=True
+            str(self.root), selection=Selection(), timeout=5.0, label="a test", refresh=refresh
         )
         assert len(self._journal()) - before == expected
         assert environment.built == expected

@@ -19,7 +19,6 @@ env = click.option(
 )
 python = click.option("--python", metavar="X", help="A Python, such as `3.13`.  [default: the project's]")
 project = click.option("--project", metavar="DIR", default=".", help="A folder in the project.  [default: .]")
-quiet = click.option("-q", "--quiet", is_flag=True, help="Print only warnings and errors.")
 as_json = click.option("--json", "as_json", is_flag=True, help="For programs: a documented object, with its version.")
 
 _HELP = {
@@ -61,16 +60,16 @@ def selection(command: Callable[..., None]) -> Callable[..., None]:
     return env(wrapped)
 
 
-def _without_cache(context: click.Context, parameter: click.Parameter, value: bool) -> None:
-    del context, parameter
-    if value:
-        os.environ["ROOST_NO_CACHE"] = "1"
+def _variable(name: str, *flags: str, text: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Return an option that sets an environment variable for this start."""
+
+    def assign(context: click.Context, parameter: click.Parameter, value: bool) -> None:
+        del context, parameter
+        if value:
+            os.environ[name] = "1"
+
+    return click.option(*flags, is_flag=True, expose_value=False, callback=assign, help=text)
 
 
-no_cache = click.option(
-    "--no-cache",
-    is_flag=True,
-    expose_value=False,
-    callback=_without_cache,
-    help="Compile all bytecode of a new venv, without the cache.",
-)
+quiet = _variable("ROOST_QUIET", "-q", "--quiet", text="Print only warnings and errors.")
+no_cache = _variable("ROOST_NO_CACHE", "--no-cache", text="Compile all bytecode of a new venv, without the cache.")

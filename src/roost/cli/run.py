@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from typing import Any, NoReturn
 
 WITH_VALUE = ("--project", "--directory")
+_VARIABLES = {"-q": "ROOST_QUIET", "--quiet": "ROOST_QUIET", "--no-cache": "ROOST_NO_CACHE"}
 
 
 class Arguments:
@@ -27,8 +28,8 @@ class Arguments:
         self.project = "."
         self.directory: str | None = None
         self.external = False
-        self.quiet = False
-        self.no_cache = False
+        self.variables: dict[str, str] = {}
+        """Environment variables that options set for this start, not for the command."""
 
 
 def hook_words(words: list[str]) -> list[str]:
@@ -57,10 +58,8 @@ def parse(words: list[str]) -> Arguments | None:
         name, equals, value = word.partition("=")
         if word == "--external":
             arguments.external = True
-        elif word == "--no-cache":
-            arguments.no_cache = True
-        elif word in ("-q", "--quiet"):
-            arguments.quiet = True
+        elif word in _VARIABLES:
+            arguments.variables[_VARIABLES[word]] = "1"
         elif name in WITH_VALUE and (equals or rest):
             setattr(arguments, name[2:], value if equals else rest.pop(0))
         else:
@@ -81,15 +80,9 @@ def start(arguments: Arguments) -> "NoReturn":
         except OSError as error:
             raise UsageError(f"`--directory {arguments.directory}`: {error.strerror}") from error
     selection = warm.select(**arguments.selected)
-    environ = dict(os.environ)  # the command's: an option is for this start alone
-    if arguments.no_cache:
-        os.environ["ROOST_NO_CACHE"] = "1"
-    found = environment.acquire(
-        arguments.project,
-        selection=selection,
-        label=f"roost run {arguments.command[0]}",
-        quiet=arguments.quiet,
-    )
+    environ = dict(os.environ)  # the command's
+    os.environ.update(arguments.variables)
+    found = environment.acquire(arguments.project, selection=selection, label=f"roost run {arguments.command[0]}")
     variables = environment.variables(found.venv, environ)
     program = _find(arguments, selection, found.venv, variables)
     _become(program, arguments.command, variables, found.lease_descriptor)

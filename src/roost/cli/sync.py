@@ -26,10 +26,8 @@ Examples:
 @options.no_cache
 @options.quiet
 @options.project
-def sync(selected: dict[str, Any], every: bool, refresh: bool, quiet: bool, project: str) -> None:
+def sync(selected: dict[str, Any], every: bool, refresh: bool, project: str) -> None:
     """Create or update the environment, point `.roost/.venv/NAME` at it, and print its path."""
-    if quiet:
-        messages.be_quiet()
     if "env" in selected and every:
         raise UsageError("`--env` and `--all` exclude each other")
     failures = []

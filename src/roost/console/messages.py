@@ -21,15 +21,14 @@ _SPACES = "\t\xa0\u202f\u3000"  # `str.isprintable()` is False, and they are har
 
 
 class _Terminal:
-    """The live line that is shown, and whether routine messages are shown at all."""
+    """The live line that is shown."""
 
-    quiet = os.environ.get("ROOST_QUIET", "0") not in ("", "0")
     live = ""
 
 
-def be_quiet() -> None:
-    """Print only warnings and errors from now on."""
-    _Terminal.quiet = True
+def _is_quiet() -> bool:
+    """Return whether only warnings and errors are printed."""
+    return os.environ.get("ROOST_QUIET", "0") not in ("", "0")
 
 
 def coloured(stream: TextIO | None) -> bool:
@@ -48,7 +47,7 @@ def is_terminal(stream: TextIO | None) -> bool:
 
 def width() -> int:
     """Return the columns of the terminal that a live line can be shown on; 0 where none can."""
-    if _Terminal.quiet or os.environ.get("TERM") == "dumb" or "PRE_COMMIT" in os.environ or not is_terminal(sys.stderr):
+    if _is_quiet() or os.environ.get("TERM") == "dumb" or "PRE_COMMIT" in os.environ or not is_terminal(sys.stderr):
         return 0
     with contextlib.suppress(OSError, ValueError, AttributeError):
         return os.get_terminal_size(sys.stderr.fileno()).columns
@@ -111,7 +110,7 @@ def _print(text: str, prefix: str, style: str, *, lines: bool = False) -> None:
 
 def step(text: str) -> None:
     """Print what is being done, such as a build or a wait."""
-    if not _Terminal.quiet:
+    if not _is_quiet():
         _print(text, "roost:", _BOLD)
 
 
