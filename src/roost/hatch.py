@@ -96,9 +96,10 @@ class RoostEnvironment(VirtualEnvironment):
             if self._shared:
                 self.virtual_env = _SharedVenv(Path(self._shared.venv), self.platform, self.verbosity)
                 self._check_contents(self._shared)
-        except (NoInterpreterError, NotSharedError) as error:
+        except (NoInterpreterError, NotSharedError, ValueError) as error:
+            # hatch can download a Python, and reports a feature or group that does not exist when it installs.
             self._shared, self.virtual_env = None, self._own
-            self._why_own = str(error)  # hatch can download a Python
+            self._why_own = str(error)
         except RoostError as error:
             self.app.abort(f"roost: {error}")
 
@@ -112,6 +113,8 @@ class RoostEnvironment(VirtualEnvironment):
         for key in ("system-packages", "path", "pre-install-commands", "post-install-commands"):
             if self.config.get(key):
                 raise NotSharedError(f"`{key}` is set")
+        if found := mentions.variable(str(self.config.get("env-vars", ""))):
+            raise NotSharedError(f"`{found}` in `env-vars`")
         if found := mentions.installer(str(self.config.get("scripts", ""))):
             raise NotSharedError(f"`{found}` in its scripts")
 

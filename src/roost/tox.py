@@ -8,7 +8,7 @@ import re
 import shlex
 import sys
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -30,6 +30,11 @@ if TYPE_CHECKING:
     from roost.environment import Environment
 
 NEEDED = (4, 22)  # the first with `dependency_groups`
+# Settings that change what gets installed, or how the venv is made.
+_NEED_OWN = (
+    *("constraints", "extra_setup_commands", "install_command", "pip_pre", "pylock"),
+    *("sitepackages", "system_site_packages"),
+)
 _PYTHON = r"(?a:(?:py|python|cpython-?)?(\d)\.?(\d+)?(t?))"  # compiled where an environment names a Python
 _PYPY = r"(?a:pypy-?(\d)\.?(\d+)?)"
 
@@ -194,9 +199,12 @@ class RoostRunner(VirtualEnvRunner):
             raise NotSharedError("`tox devenv` creates one")
         if self.pkg_type not in ("skip", "editable", "deps-only"):
             raise NotSharedError(f"`package = {self.pkg_type}` installs what gets built")
-        for key in ("pylock", "system_site_packages", "sitepackages", "extra_setup_commands"):
-            if self._raw(key).strip().lower() not in ("", "false", "[]"):
+        for key in _NEED_OWN:
+            if self._raw(key).strip().lower() not in ("", "false"):
                 raise NotSharedError(f"`{key}` is set")
+        for key in ("set_env", "setenv"):
+            if found := mentions.variable(self._raw(key)):
+                raise NotSharedError(f"`{found}` in `{key}`")
         for key in ("commands_pre", "commands", "commands_post"):
             if found := mentions.installer(self._raw(key)):
                 raise NotSharedError(f"`{found}` in `{key}`")
@@ -204,10 +212,8 @@ class RoostRunner(VirtualEnvRunner):
     def _raw(self, key: str) -> str:
         """Return a setting as it is written: values with paths in the venv are not known yet."""
         for loader in self.conf.loaders:
-            try:
-                return str(loader.load_raw(key, None, self.name))
-            except KeyError:
-                continue
+            with suppress(KeyError):
+                return "\n".join(_lines(loader.load_raw(key, None, self.name)))
         return ""
 
     def _acquire(self) -> "Environment":
@@ -247,6 +253,13 @@ class RoostRunner(VirtualEnvRunner):
             with self.cache.compare(answer, "roost") as (same, _):  # an error leaves the record as it was
                 if not same:
                     shared.check(found, words, str(self.core["tox_root"]))
+
+
+def _lines(raw: Any) -> list[str]:
+    """Return a raw setting as lines: in TOML, a command is a list of words."""
+    if isinstance(raw, list) and not any(isinstance(part, str) for part in raw):
+        return [line for part in raw for line in _lines(part)]
+    return [" ".join(map(str, raw)) if isinstance(raw, list) else str(raw)]
 
 
 def as_request(base_python: str) -> str:

@@ -87,7 +87,7 @@ def test_exit_of_hatch_collects_nothing_that_it_imported(project: Project, tmp_p
         (
             'dependencies = ["banana"]\nroost-env = "bare"',
             1,
-            "the environment `bare` lacks something that it installs",
+            "the environment `bare` lacks `banana==1.0`",
         ),
     ],
 )
@@ -112,6 +112,7 @@ def test_environment_that_asks_for_more_gets_its_own(
     [
         ("dev-mode = false", "`dev-mode = false` installs what gets built"),
         ("skip-install = true\nsystem-packages = true", "`system-packages` is set"),
+        ('skip-install = true\nenv-vars.UV_CONSTRAINT = "old.txt"', "`UV_CONSTRAINT` in `env-vars`"),
         ('skip-install = true\n[envs.one.scripts]\nx = "pip install cherry"', "`pip install` in its scripts"),
     ],
 )
@@ -140,6 +141,18 @@ def test_removal_leaves_the_shared_venv(project: Project) -> None:
     assert hatch(project, "env", "remove", "default").returncode == 0
     assert hatch(project, "env", "prune").returncode == 0
     assert len(project.complete()) == 1
+
+
+def test_removal_needs_no_valid_features(project: Project) -> None:
+    """An unknown feature is an error when hatch installs, and not before, as with hatch's own type."""
+    write_hatch(project, '[envs.default]\ntype = "roost"\nskip-install = true\n[envs.one]\nfeatures = ["none"]\n')
+    project.python("pass")
+    for words in (("env", "find", "one"), ("env", "remove", "one"), ("env", "prune")):
+        got = hatch(project, *words)
+        assert got.returncode == 0, got.stdout + got.stderr
+    got = hatch(project, "env", "create", "one")
+    assert got.returncode != 0
+    assert "Feature `none`" in got.stderr
 
 
 def test_unknown_environment_is_one_sentence(project: Project) -> None:

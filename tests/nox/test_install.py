@@ -8,6 +8,7 @@ import pytest
 from tests.lib.nox_sessions import PREFIX, digest, nox, own_venvs, session, write_noxfile
 from tests.lib.processes import UV, run
 from tests.lib.projects import Project, SlowProject
+from tests.lib.variants import slow_after
 from tests.lib.wheels import make_wheel
 
 SPECS = "import importlib.util as u; print([n for n in ('apple', 'banana', 'cherry') if u.find_spec(n)])"
@@ -64,11 +65,28 @@ def test_install_of_another_version_gets_a_venv_of_its_own(built: Project) -> No
     assert digest(shared) == before
 
 
-def test_install_of_the_lowest_versions_does_not_settle_for_those_that_are_there(built: Project) -> None:
+@pytest.mark.parametrize(
+    "lines",
+    slow_after(
+        2,
+        [
+            ("session.install('apple>=1', '--resolution=lowest-direct')",),
+            ("session.env['UV_RESOLUTION'] = 'lowest'", "session.install('apple>=1')"),
+            ("session.install('apple>=1', env={'UV_RESOLUTION': 'lowest'})",),
+            ("session.env['UV_CONSTRAINT'] = 'old.txt'", "session.install('apple')"),
+        ],
+    ),
+)
+def test_install_of_the_lowest_versions_does_not_settle_for_those_that_are_there(
+    built: Project, tmp_path: Path, lines: tuple[str, ...]
+) -> None:
+    (tmp_path / "old.txt").write_text("apple<2\n")
     shared, before = _shared(built)
     show = 'session.run("python", "-c", "import apple; print(apple.VERSION)")'
-    write_noxfile(built, session("tests", "session.install('apple>=1', '--resolution=lowest-direct')", show))
-    assert nox(built).stdout == "1.0\n"
+    lines = tuple(line.replace("old.txt", str(tmp_path / "old.txt")) for line in lines)
+    write_noxfile(built, session("tests", *lines, show))
+    got = nox(built)
+    assert got.stdout == "1.0\n", got.stderr
     assert digest(shared) == before
 
 

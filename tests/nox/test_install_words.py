@@ -35,3 +35,11 @@ def test_commands_that_build_in_the_tree(
     change = install_commands.read(words.split(), {}, "/own", "/shared/bin")
     assert change is not None
     assert change.builds == builds
+
+
+@pytest.mark.parametrize("words", ["pip install --pre apple", "uv pip install --prerelease=allow apple"])
+def test_command_that_may_select_another_version_needs_a_venv_of_its_own(words: str) -> None:
+    change = install_commands.read(words.split(), {}, "/own", "/shared/bin")
+    assert change is not None
+    assert change.needs_own
+    assert change.args[-1] == "--force-reinstall"  # a word of uv and of pip

@@ -85,7 +85,7 @@ def test_environment_that_asks_for_more_gets_its_own(project: Project) -> None:
     assert "['banana']\n" in got.stdout
     assert "['apple', 'banana']\n" in got.stdout
     assert places(got.stdout) == [str(project.root / ".tox/one")]
-    why = "roost: `one` gets a venv of its own: the environment `bare` lacks something that it installs\n"
+    why = "roost: `one` gets a venv of its own: the environment `bare` lacks `banana==1.0`\n"
     assert why in got.stderr
     assert "gets a venv of its own" not in tox(project).stderr
 
@@ -108,14 +108,36 @@ def test_package_that_the_lock_file_lacks_needs_no_shared_venv(project: Project,
         ("skip_install = false\npackage = wheel", "`package = wheel` installs what gets built"),
         ("system_site_packages = true", "`system_site_packages` is set"),
         ("commands_pre = python -m pip install banana", "`pip install` in `commands_pre`"),
+        ("install_command = pip install -c old.txt {packages}", "`install_command` is set"),
+        ("constraints = old.txt", "`constraints` is set"),
+        ("pip_pre = true", "`pip_pre` is set"),
+        ("set_env =\n  A = 1\n  PIP_CONSTRAINT = old.txt", "`PIP_CONSTRAINT` in `set_env`"),
+        ("setenv = UV_RESOLUTION = lowest", "`UV_RESOLUTION` in `setenv`"),
     ],
 )
 def test_reason_for_a_venv_of_its_own(project: Project, body: str, why: str) -> None:
-    project.file("pyproject.toml", (project.root / "pyproject.toml").read_text())
+    project.file("old.txt", "apple<2\n")
     write_tox(project, one=f"{body}\ncommands = {PREFIX}")
     got = tox(project, "run", "--notest")
     assert f"roost: `one` gets a venv of its own: {why}\n" in got.stderr, got.stdout + got.stderr
     assert project.venvs() == []
+
+
+def test_settings_in_toml_are_read_like_those_in_ini(project: Project) -> None:
+    body = 'commands = [["python", "-m", "pip", "install", "banana"]]\nconstraints = ""\nextra_setup_commands = []\n'
+    project.file("tox.toml", f'[env_run_base]\nrunner = "roost"\nskip_install = true\n[env.one]\n{body}')
+    got = tox(project, "run", "--notest", "-e", "one")
+    assert "roost: `one` gets a venv of its own: `pip install` in `commands`\n" in got.stderr, got.stdout + got.stderr
+
+
+def test_extra_that_does_not_exist_is_left_to_tox(slow_project: SlowProject) -> None:
+    slow_project.file("slow.txt", "0")
+    write_tox(slow_project, one=f"skip_install = false\nextras = none\ncommands = {PREFIX}")
+    got = tox(slow_project)
+    why = f"the environment `default` lacks the extra `none` of `{slow_project.root}`\n"
+    assert f"roost: `one` gets a venv of its own: {why}" in got.stderr, got.stdout + got.stderr
+    assert got.returncode != 0
+    assert "extras not found" in got.stdout
 
 
 def test_command_that_would_change_the_shared_venv_fails_in_words(project: Project) -> None:

@@ -237,6 +237,8 @@ class RoostEnv(VirtualEnv):
             from roost.runners import install_commands  # noqa: PLC0415 - not without an installer
 
             scripts = paths.scripts(self._venv or self.location)
+            own = {name: text for name, text in self.env.items() if name.startswith("UV_") and name not in _REMOVED}
+            options = {**options, "env": {**own, **(options.get("env") or {})}}
             change = install_commands.read(args, options, self.location, scripts)
             if self._venv or (change and (change.needs_own or self._never_has(change))):
                 return change
@@ -275,7 +277,7 @@ class RoostEnv(VirtualEnv):
             return True
         from roost.runners import dry_run  # noqa: PLC0415 - not without an installer
 
-        if not dry_run.satisfies(self._venv, change.requirements or [], os.getcwd(), change.options["env"]):
+        if dry_run.lacking(self._venv, change.requirements or [], os.getcwd(), change.options["env"]):
             return True
         logger.info(
             f"roost: `{change.words}` has nothing to do: the environment `{self._selection().name}` has all of it"

@@ -26,7 +26,9 @@ _FILE = ("-r", "--requirement", "--requirements")
 _IN_TREE = {"flit", "maturin", "setup.py"}  # of these, those that build the project where it is, whatever the command
 _NO_SOURCE = {"conda", "ensurepip", "mamba", "micromamba"}  # and those that never do
 _INSTALLS = (["install"], ["sync"])
-_FRESH = ("--exclude-newer", "--no-binary", "--resolution")  # may select other files than those that satisfy by version
+# These may select other files than those that satisfy by version; so may the variables of the same names.
+_FRESH = ("--exclude-newer", "--no-binary", "--prerelease", "--resolution")
+_FRESH_VARIABLES = tuple(f"UV_{option[2:].replace('-', '_').upper()}" for option in _FRESH)
 
 
 class Change(NamedTuple):
@@ -111,12 +113,17 @@ def _change(tool: str, verb: str, after: list[str], command: list[str], options:
     changes = verb in _CHANGING
     requirements = after if verb == "install" and tool in ("pip", "uv pip") else None
     builds = _builds(requirements or [])
-    if any(word.startswith(_FRESH) for word in requirements or []):
-        # nox's own backends start with an empty venv, and uv keeps what is installed.
-        command, requirements = [*command, "--reinstall"], None
+    if requirements is not None and _is_fresh(requirements, options.get("env") or {}):
+        # nox's own backends start with an empty venv, and uv and pip keep what is installed.
+        command, requirements = [*command, "--force-reinstall"], None
     replaces = verb == "sync" and "--inexact" not in after
     words = " ".join(filter(None, [tool, verb, *after]))
     return Change(command, options, words, changes, requirements, builds, replaces)
+
+
+def _is_fresh(words: Sequence[str], env: Mapping[str, str | None]) -> bool:
+    options = any(word.startswith(_FRESH) or word == "--pre" for word in words)
+    return options or any(text and name.startswith(_FRESH_VARIABLES) for name, text in env.items())
 
 
 def _target(venv: str) -> dict[str, str]:

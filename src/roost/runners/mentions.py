@@ -1,4 +1,7 @@
-"""Whether a text may contain a command that installs something. It costs little, since every warm start asks."""
+"""Whether a text contains a command that installs something, or a variable that changes what gets installed.
+
+It costs little, since every warm start asks.
+"""
 
 import contextlib
 import re
@@ -8,6 +11,7 @@ _INSTALLER = (
     r"\b(conda|flit|hatch|maturin|pdm|pip[\d.]*|pipenv|poetry|uv)\b[^\n]*\b(add|install|remove|run|sync|uninstall)\b"
     r"|\bensurepip\b|\bsetup\.py\b"
 )
+_VARIABLE = r"\b(?:PIP|UV)_\w*(?:BINARY|CONSTRAINT|EXCLUDE|OVERRIDE|PRE\b|PRERELEASE|RESOLUTION)\w*"
 
 
 def installer(text: str) -> str:
@@ -30,3 +34,11 @@ def refusal(command: str, venv: str) -> str:
             change = install_commands.read(shlex.split(command), {}, venv, paths.scripts(venv))
             return f"`{change.words}` would change the shared venv" if change and change.changes else ""
     return ""
+
+
+def variable(text: str) -> str:
+    """Return the first variable in `text` by which pip or uv select other versions, or an empty string."""
+    if "PIP_" not in text and "UV_" not in text:
+        return ""
+    found = re.search(_VARIABLE, text)
+    return found[0] if found else ""

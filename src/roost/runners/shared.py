@@ -37,8 +37,8 @@ def check(shared: Environment, words: Sequence[str], folder: str) -> None:
     """
     from roost.runners import dry_run  # noqa: PLC0415 - not on a warm start
 
-    if not dry_run.satisfies(shared.venv, words, folder):
-        raise NotSharedError(f"the environment `{shared.name}` lacks something that it installs")
+    if lacks := dry_run.lacking(shared.venv, words, folder):
+        raise NotSharedError(f"the environment `{shared.name}` lacks {lacks}")
 
 
 def _acquire(start: str, selection: Selection, label: str, words: Sequence[str]) -> Environment:
