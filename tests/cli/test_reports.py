@@ -167,6 +167,17 @@ def test_why_says_parts_and_packages(project: Project, wheels: Path) -> None:
     assert found["ready"] is False
 
 
+def test_first_lock_file_adds_no_packages_that_were_installed_before(project: Project) -> None:
+    (project.root / "uv.lock").unlink()
+    project.python("pass")
+    project.lock()
+    found = _json(project, "why")
+    assert (found["parts"], found["packages"]) == (["uv.lock added"], [])
+    assert "changed: uv.lock added\n" in project.python("pass").stderr
+    (project.root / "uv.lock").unlink()
+    assert _json(project, "why")["packages"] == []
+
+
 @pytest.mark.slow
 def test_why_after_a_build_says_what_that_changed(project: Project) -> None:
     project.python("pass")
@@ -213,6 +224,7 @@ def test_why_shows_settings_and_interpreters_with_their_values(project: Project)
 
 
 def test_log_says_who_built_and_who_waited(slow_project: SlowProject, tmp_path: Path) -> None:
+    slow_project.file("slow.txt", "2")  # all start meanwhile, also on a busy machine
     children = all_at_once(4, tmp_path, lambda _: [ROOST, "run", "python", "-c", "pass"], cwd=slow_project.root)
     assert [finish(child)[0] for child in children] == [0] * 4
     lines = slow_project.roost("log").stdout.splitlines()
@@ -226,6 +238,7 @@ def test_log_says_who_built_and_who_waited(slow_project: SlowProject, tmp_path: 
 
 @pytest.mark.slow
 def test_timeline_draws_the_last_fan_out(slow_project: SlowProject, tmp_path: Path) -> None:
+    slow_project.file("slow.txt", "2")  # all start meanwhile, also on a busy machine
     children = all_at_once(3, tmp_path, lambda _: [ROOST, "run", "python", "-c", "pass"], cwd=slow_project.root)
     assert [finish(child)[0] for child in children] == [0] * 3
     picture = tmp_path / "out.svg"

@@ -303,7 +303,9 @@ def _report(before: Marker | None, done: Marker) -> None:
     if done.seconds < waiting.SILENCE:
         return
     now = changes.installed(done)
-    # Changes in a lock file were printed when the build began.
-    differences = changes.packages(changes.installed(before), now) if before and not done.locked else []
+    # Changes from one lock file to another were printed when the build began.
+    differences = []
+    if before and not (before.locked and done.locked):
+        differences = changes.packages(changes.installed(before), now)
     what = f": {changes.shorten(differences, 3)}" if differences else ""
     messages.step(f"built `{done.environment}` in {done.seconds:.1f} s, {len(now)} packages{what}")

@@ -24,8 +24,10 @@ class Difference(NamedTuple):
 
 
 def since(before: Marker, state: State) -> Difference:
-    """Return what changed between a venv and `state`, by the packages in their lock files."""
-    return _difference(before, parts(before.parts, state.parts), packages(before.locked, marker.locked(state)))
+    """Return what changed between a venv and `state`, by the packages in their lock files, if both have one."""
+    now = marker.locked(state)
+    from_to = packages(before.locked, now) if before.locked and now else []
+    return _difference(before, parts(before.parts, state.parts), from_to)
 
 
 def between(before: Marker, done: Marker) -> Difference:
