@@ -34,6 +34,7 @@ REAL_HOME = Path(os.path.expanduser("~")).resolve()
 _PASSED_ON = ("LANG", "LC_ALL", "TERM", "TMPDIR", "SSL_CERT_FILE")
 _WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT
 _CHANGING = ("os.mkdir", "os.remove", "os.rmdir", "os.chmod", "os.truncate", "os.utime")
+_OWN = f"{REPOSITORY}/.roost/"
 _guarded: list[str] = []
 
 
@@ -58,9 +59,14 @@ def _guard(event: str, args: tuple[object, ...]) -> None:
     else:
         return
     for path in changed:
-        if isinstance(path, str | bytes) and os.path.abspath(os.fsdecode(path)).startswith(tuple(_guarded)):
+        if isinstance(path, str | bytes) and _is_guarded(os.path.abspath(os.fsdecode(path))):
             message = f"a test tried to write `{os.fsdecode(path)}` ({event})"
             raise PermissionError(message)
+
+
+def _is_guarded(path: str) -> bool:
+    """Return whether no test may write `path`. pytest itself writes into this repository, which may lie in the home."""
+    return path.startswith(tuple(_guarded)) and (path.startswith(_OWN) or not path.startswith(f"{REPOSITORY}/"))
 
 
 sys.addaudithook(_guard)
@@ -90,7 +96,7 @@ def pytest_configure(config: pytest.Config) -> None:
     temporary = os.path.realpath(os.environ.get("TMPDIR", "/tmp"))
     if not temporary.startswith(str(REAL_HOME)):
         _guarded.append(f"{REAL_HOME}/")
-    _guarded.append(f"{REPOSITORY}/.roost/")
+    _guarded.append(_OWN)
 
 
 def _skips_slow(config: pytest.Config) -> bool:

@@ -47,6 +47,13 @@ def test_write_in_a_tests_own_folder_and_reading_are_allowed(tmp_path: Path) -> 
     os.path.exists(conftest.REAL_HOME / ".gitconfig")
 
 
+def test_pytest_itself_may_write_into_a_repository_that_lies_in_the_home(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(conftest, "_guarded", [f"{REPOSITORY.parent}/"])
+    assert not conftest._is_guarded(f"{REPOSITORY}/.pytest_cache/v")
+    assert conftest._is_guarded(f"{REPOSITORY}/.roost/file")
+    assert conftest._is_guarded(f"{REPOSITORY.parent}/file")
+
+
 def test_environment_is_a_tests_own(tmp_path: Path) -> None:
     assert Path.home() == tmp_path / "home"
     assert os.environ["TMPDIR"] == str(tmp_path / "tmp")

@@ -231,7 +231,7 @@ def test_log_says_who_built_and_who_waited(slow_project: SlowProject, tmp_path: 
     assert len(lines) == 4
     builder = next(line.split()[3] for line in lines if " built `default` in " in line)
     waits = [line for line in lines if " waited " in line and f" for pid {builder} (`roost run python`) since " in line]
-    assert len(waits) == 3
+    assert len(waits) == 3, lines
     found = _json(slow_project, "log", "-n", "2")
     assert [row["event"] in ("build", "wait") for row in found["events"]] == [True, True]  # a waiter may write first
 
