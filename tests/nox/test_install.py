@@ -66,25 +66,25 @@ def test_install_of_another_version_gets_a_venv_of_its_own(built: Project) -> No
 
 
 @pytest.mark.parametrize(
-    "lines",
+    "line",
     slow_after(
         2,
         [
-            ("session.install('apple>=1', '--resolution=lowest-direct')",),
-            ("session.env['UV_RESOLUTION'] = 'lowest'", "session.install('apple>=1')"),
-            ("session.install('apple>=1', env={'UV_RESOLUTION': 'lowest'})",),
-            ("session.env['UV_CONSTRAINT'] = 'old.txt'", "session.install('apple')"),
+            "session.install('apple>=1', '--resolution=lowest-direct')",
+            "session.env['UV_RESOLUTION'] = 'lowest'; session.install('apple>=1')",
+            "session.install('apple>=1', env={'UV_RESOLUTION': 'lowest'})",
+            "session.env['UV_CONSTRAINT'] = 'old.txt'; session.install('apple')",
         ],
     ),
 )
 def test_install_of_the_lowest_versions_does_not_settle_for_those_that_are_there(
-    built: Project, tmp_path: Path, lines: tuple[str, ...]
+    built: Project, tmp_path: Path, line: str
 ) -> None:
-    (tmp_path / "old.txt").write_text("apple<2\n")
+    old = tmp_path / "old.txt"
+    old.write_text("apple<2\n")
     shared, before = _shared(built)
     show = 'session.run("python", "-c", "import apple; print(apple.VERSION)")'
-    lines = tuple(line.replace("old.txt", str(tmp_path / "old.txt")) for line in lines)
-    write_noxfile(built, session("tests", *lines, show))
+    write_noxfile(built, session("tests", line.replace("old.txt", str(old)), show))
     got = nox(built)
     assert got.stdout == "1.0\n", got.stderr
     assert digest(shared) == before
