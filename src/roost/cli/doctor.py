@@ -15,6 +15,7 @@ from roost.cli import options, output, trials
 from roost.cli.trials import Finding
 from roost.console import holders
 from roost.errors import RoostError, UsageError
+from roost.init import plan
 from roost.inputs.files import text_of
 from roost.inputs.project import Project, nearest
 from roost.store import collection, inventory, marker, references, venvs
@@ -34,7 +35,6 @@ _VARIABLES = (
     "UV_CACHE_DIR",
     "UV_LINK_MODE",
 )
-_CONFIGURATIONS = (".pre-commit-config.yaml", "prek.toml", "lefthook.yml", ".husky/pre-commit", ".husky/pre-push")
 
 
 def examine(start: str) -> list[Finding]:
@@ -135,15 +135,15 @@ def _hooks(store: Store) -> Iterator[Finding]:
     if found:
         yield Finding("ok", f"git hooks that call roost: {', '.join(found)}")
     yield from _fixed_paths(store, installed)
-    texts = {name: text_of(f"{store.project}/{name}") for name in _CONFIGURATIONS}
-    configured = [name for name, text in texts.items() if "roost" in text]
-    for name in configured:
-        yield Finding("ok", f"`{store.project}/{name}` has hooks that call roost")
-    for name, text in texts.items():
+    texts = {path: text_of(path) for path in plan.find_hook_files(store.project)}
+    configured = [path for path, text in texts.items() if "roost" in text]
+    for path in configured:
+        yield Finding("ok", f"`{path}` has hooks that call roost")
+    for path, text in texts.items():
         if re.search(r"\bv?env/bin/\w", text):
-            yield Finding("warning", f"`{store.project}/{name}` names a venv, which others may lack", "`roost init`")
-    if configured and not installed and not configured[0].startswith(".husky"):
-        tool = {"prek.toml": "prek", "lefthook.yml": "lefthook"}.get(configured[0], "pre-commit")
+            yield Finding("warning", f"`{path}` names a venv, which others may lack", "`roost init`")
+    if configured and not installed and "/.husky/" not in configured[0]:
+        tool = os.path.basename(configured[0]).strip(".").partition(".")[0].removesuffix("-config")
         yield Finding("warning", "git has no hooks for this project, so they do not run", f"`{tool} install`")
     if not found and not configured:
         yield Finding("ok", "no git hook calls roost")

@@ -76,7 +76,7 @@ def _plan_hooks(plan: Plan, draft: Draft | None) -> list[str]:
     top = next((folder for folder in paths.upwards(root) if os.path.lexists(f"{folder}/.git")), root)
     for folder in dict.fromkeys((root, top)):
         is_project = os.path.exists(f"{folder}/pyproject.toml") or folder == root
-        for path in _hook_files(folder):
+        for path in find_hook_files(folder):
             before = _text(path)
             if before is None:
                 continue
@@ -93,7 +93,8 @@ def _plan_hooks(plan: Plan, draft: Draft | None) -> list[str]:
     return tools
 
 
-def _hook_files(folder: str) -> Iterator[str]:
+def find_hook_files(folder: str) -> Iterator[str]:
+    """Yield the files in `folder` with the hooks of pre-commit, prek, lefthook and husky."""
     yield from (f"{folder}/{name}" for name in _HOOK_FILES if os.path.isfile(f"{folder}/{name}"))
     husky = f"{folder}/.husky"
     if os.path.isdir(husky):

@@ -12,10 +12,11 @@ from collections.abc import Iterable
 
 from roost import warm
 from roost.inputs.files import text_of
+from roost.store import venvs
 from roost.store.store import Store
 from roost.system import processes
 
-_VENV = re.compile(rf"""([^"'\s=]*/{re.escape(warm.INNER)}/envs/(?:session-)?[0-9a-f]{{16}}/venv-[a-z0-9]{{6}})/""")
+_VENV = re.compile(rf"""([^"'\s=]*/{re.escape(warm.INNER)}/envs/{venvs.FOLDER.pattern}/{venvs.VENV.pattern})/""")
 
 
 def git_hooks(project: str) -> list[str]:

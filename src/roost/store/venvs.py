@@ -13,9 +13,9 @@ from roost.store.store import Store
 from roost.system import files, folders, locks, paths
 from roost.system.folders import Folder
 
-_FOLDER = re.compile(r"(?:session-)?[0-9a-f]{16}", re.ASCII)
-_VENV = re.compile(r"venv-[a-z0-9]{6}", re.ASCII)
-_LOG = re.compile(rf"{_VENV.pattern}\.log", re.ASCII)
+FOLDER = re.compile(r"(?:session-)?[0-9a-f]{16}", re.ASCII)
+VENV = re.compile(r"venv-[a-z0-9]{6}", re.ASCII)
+_LOG = re.compile(rf"{VENV.pattern}\.log", re.ASCII)
 _INDEX_OF_STATE = re.compile(rf".+{re.escape(paths.STATE)}[0-9a-f]{{16}}", re.ASCII)
 NOTE = "shared"  # in the folder of a nox session: the shared venv that it used last
 _ALPHABET = "abcdefghijklmnopqrstuvwxyz0123456789"
@@ -86,16 +86,16 @@ def random_name() -> str:
 
 def is_venv(name: str) -> bool:
     """Return whether `name` is a name that roost gives to venvs."""
-    return _VENV.fullmatch(name) is not None
+    return VENV.fullmatch(name) is not None
 
 
 def all_in(store: Store) -> Iterator[Venv]:
     """Yield every venv in the store, complete or not, also those of which only the lease file is left."""
-    for name in folders.names(f"{store.data}/envs", _FOLDER):
+    for name in folders.names(f"{store.data}/envs", FOLDER):
         folder = store.folder(name)
         folders.check_folder(folder)
         found = {name.removesuffix(".lease") for name in os.listdir(folder)}
-        yield from (Venv(folder, name) for name in sorted(filter(_VENV.fullmatch, found)))
+        yield from (Venv(folder, name) for name in sorted(filter(VENV.fullmatch, found)))
 
 
 def create(store: Store, folder: str, record: str, *, name: str = "", exclusive: bool = False) -> Attempt:
@@ -182,7 +182,7 @@ def sweep(store: Store, before: float) -> None:
 
     Under the build lock.
     """
-    inner = [store.folder(name) for name in folders.names(f"{store.data}/envs", _FOLDER)]
+    inner = [store.folder(name) for name in folders.names(f"{store.data}/envs", FOLDER)]
     views = [store.data, *store.other_views()]
     own = [f"{view}/{name}" for view in views for name in ("index", "python", "links")]
     for path in (store.root, store.links, store.data, *own, *inner):
@@ -198,7 +198,7 @@ def sweep(store: Store, before: float) -> None:
             if os.listdir(path) == ["complete"]:  # a user removed its venv
                 os.unlink(f"{path}/complete")
             os.rmdir(path)
-    kept = set(folders.names(f"{store.data}/envs", _FOLDER))
+    kept = set(folders.names(f"{store.data}/envs", FOLDER))
     for view in views:
         for name in folders.names(f"{view}/index", _INDEX_OF_STATE):
             if name.rpartition(paths.STATE)[2] not in kept:

@@ -344,18 +344,14 @@ def _read(path: str) -> "Index | None":
 def _find(start: str, name: str) -> "tuple[Index, str] | None":
     """Return the index of the project around `start`, an absolute path without links, and its member."""
     nearest = None
-    here = start
-    while True:
+    for here in paths.upwards(start):
         if nearest is None and os.path.exists(f"{here}/pyproject.toml"):
             nearest = here
         if nearest is not None:
             index = load(here, name)
             if index and (here == nearest or nearest in index.members):
                 return index, nearest
-        above = os.path.dirname(here)
-        if above == here:
-            return None
-        here = above
+    return None
 
 
 def start(folder: str, name: str) -> "tuple[Index, int] | None":
