@@ -14,7 +14,7 @@ from roost import warm
 from roost.errors import RoostError, UsageError
 from roost.inputs import interpreter, local_projects, lock_files, requirements_txt, settings, uv_settings
 from roost.inputs.files import Inputs, is_glob
-from roost.inputs.groups import groups_of, included, normalize
+from roost.inputs.groups import groups_of, normalize, with_included
 from roost.inputs.interpreter import Interpreter
 from roost.inputs.project import Project
 from roost.inputs.schema import table
@@ -180,7 +180,7 @@ def _of_pyproject(project: Project, wanted: Settings, installer: Installer) -> I
             yield f"pyproject.toml [{name}]", _hash(content)
     groups = groups_of(project.tables)
     # A command may install any of them.
-    for name in groups if installer.kind == "command" else _with_included(groups, wanted.groups):
+    for name in groups if installer.kind == "command" else with_included(groups, wanted.groups):
         yield f"pyproject.toml [dependency-groups] {name}", _hash(groups[name])
     for name, content in _tool_tables(project.tables, wanted):
         yield f"pyproject.toml [tool.{name}]", _hash(content)
@@ -194,17 +194,6 @@ def _tool_tables(tables: dict[str, Any], wanted: Settings) -> Iterator[tuple[str
             yield name, content
 
 
-def _with_included(groups: dict[str, Any], names: tuple[str, ...]) -> list[str]:
-    found: list[str] = []
-    pending = [normalize(name) for name in names]
-    while pending:
-        name = pending.pop()
-        if name in groups and name not in found:
-            found.append(name)
-            pending += included(groups[name])
-    return found
-
-
 def _not_included(project: Project, wanted: Settings, installer: Installer) -> list[str]:
     """Return the names of the groups, without those that another one includes in each member that has them."""
     names = sorted(map(normalize, wanted.groups))
@@ -213,8 +202,8 @@ def _not_included(project: Project, wanted: Settings, installer: Installer) -> l
     members = [groups_of(tables) for tables in project.all_tables.values()]
 
     def is_included(name: str) -> bool:
-        others = tuple(other for other in names if other != name)
-        found = [name in _with_included(groups, others) for groups in members if name in groups]
+        others = [other for other in names if other != name]
+        found = [name in with_included(groups, others) for groups in members if name in groups]
         return bool(found) and all(found)
 
     return [name for name in names if not is_included(name)]

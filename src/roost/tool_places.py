@@ -46,7 +46,8 @@ def _places(draft: Draft, inputs: Inputs) -> Iterator[tuple[Place, set[str]]]:
         in_effect = [normalize(name) for name in wanted.groups]
         selected = [name for name in wanted.groups if normalize(name) in known_groups]
         for name in sorted(known_groups, key=lambda name: name not in in_effect):
-            yield Place("" if name in in_effect else "groups", name, selected), _in_group(known_groups, name)
+            texts = [text for one in groups.with_included(known_groups, [name]) for text in _texts(known_groups[one])]
+            yield Place("" if name in in_effect else "groups", name, selected), _names(texts)
         chosen = {normalize(name) for name in wanted.extras}
         for name, items in groups.extras_of(tables).items():
             yield Place("" if name in chosen else "extras", name, [*wanted.extras]), _names(_texts(items))
@@ -65,9 +66,3 @@ def _texts(value: Any) -> list[str]:
 
 def _names(requirements: Iterable[str]) -> set[str]:
     return {normalize(name) for name in map(requirements_txt.name_in, requirements) if name}
-
-
-def _in_group(known_groups: dict[str, Any], name: str) -> set[str]:
-    """Return the packages in a group and in those that it includes; settings were checked for circles."""
-    items = known_groups.get(name, [])
-    return _names(_texts(items)).union(*(_in_group(known_groups, other) for other in groups.included(items)))

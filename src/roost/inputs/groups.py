@@ -149,14 +149,26 @@ def _follow_group(file: str, groups: dict[str, Any], name: str, path: tuple[str,
         raise RoostError(
             f"the dependency group `{path[-1]}` in `{file}` includes `{name}`, which does not exist: it has {known}"
         )
-    for other in included(groups.get(name, ())):
+    for other in _included(groups.get(name, ())):
         _follow_group(file, groups, other, (*path, name))
 
 
-def included(group: Iterable[object]) -> list[str]:
+def _included(group: Iterable[object]) -> list[str]:
     """Return the groups that `group` includes, by normalized name."""
     names = (item.get("include-group") for item in group if isinstance(item, dict))
     return [normalize(name) for name in names if isinstance(name, str)]
+
+
+def with_included(groups: Mapping[str, Any], names: Iterable[str]) -> list[str]:
+    """Return those of `names` that are in `groups`, and the groups that they include, by normalized name."""
+    found: list[str] = []
+    pending = [normalize(name) for name in names]
+    while pending:
+        name = pending.pop()
+        if name in groups and name not in found:
+            found.append(name)
+            pending += _included(groups[name])
+    return found
 
 
 def _check_names(
