@@ -23,7 +23,6 @@ from roost.errors import RoostError
 from roost.inputs.files import text_of
 from roost.inputs.project import Project
 from roost.system import files, paths, processes
-from roost.system.paths import real, relative
 
 _MARK = "# roost hook "
 _SCRIPT = """\
@@ -53,8 +52,8 @@ def install(project: str) -> None:
     After a checkout, merge, pull or rebase they build the environment if needed, and point `.roost/.venv` at it. Other
     hooks are left as they are.
     """
-    top, folder = _places(real(project))
-    inside = relative(Project.at(project).root, top)
+    top, folder = _places(paths.real(project))
+    inside = paths.relative(Project.at(project).root, top)
     others = []
     os.makedirs(folder, exist_ok=True)
     for stage in STAGES:
@@ -81,8 +80,8 @@ Example:
 @click.option("--project", metavar="DIR", help="Only for this project.  [default: for all]")
 def uninstall(project: str | None) -> None:
     """Remove the hooks of `install`, unless they were edited."""
-    top, folder = _places(real(project or "."))
-    removed = None if project is None else relative(Project.at(project).root, top)
+    top, folder = _places(paths.real(project or "."))
+    removed = None if project is None else paths.relative(Project.at(project).root, top)
     existing = [path for path in (f"{folder}/{stage}" for stage in STAGES) if os.path.lexists(path)]
     if not existing:
         messages.step(f"there is no syncing hook in `{folder}`")

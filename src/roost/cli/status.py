@@ -17,7 +17,6 @@ from roost.store import changes, collection, marker
 from roost.store.store import Store
 from roost.store.venvs import Venv
 from roost.system import folders, paths, proc
-from roost.system.paths import relative
 from roost.system.proc import Process
 from roost.warm import Selection, keys
 
@@ -230,7 +229,7 @@ def _venv_lines(venv: VenvStatus, found: Status) -> list[str]:
     else:
         owner = f"{venv.environment} for the nox session {venv.session}" if venv.session else venv.environment
         head = f"{name}  {owner}, {venv.python}, {venv.packages} packages, {output.mib(venv.bytes)}"
-    lines = [head, relative(venv.path, found.project)]
+    lines = [head, paths.relative(venv.path, found.project)]
     if venv.complete:
         parts = {"its own": venv.bytes - venv.shared, "uv's cache": venv.shared - venv.bytecode}
         parts["the bytecode cache"] = venv.bytecode

@@ -14,7 +14,6 @@ from roost.inputs.project import BEFORE_PYPROJECT, nearest
 from roost.inputs.schema import table
 from roost.state import Draft
 from roost.system import paths
-from roost.system.paths import real, relative
 
 _HOOK_FILES = (
     ".pre-commit-config.yaml",
@@ -52,7 +51,7 @@ def make(start: str) -> Plan:
     Raises:
         RoostError: there is no project, or something in it is not valid.
     """
-    folder = real(start)
+    folder = paths.real(start)
     if nearest(folder) is None and any(os.path.exists(f"{folder}/{name}") for name in BEFORE_PYPROJECT):
         plan = Plan(folder, [], [])
         _plan_hooks(plan, None)
@@ -82,7 +81,9 @@ def _plan_hooks(plan: Plan, draft: Draft | None) -> list[str]:
                 continue
             translator = Translator(folder, scripts=scripts, is_project=is_project, is_listed=is_listed)
             after = hook_files.edit(path, before, translator)
-            plan.notes.extend(f"{relative(path, root)} keeps a hook: {why}" for why in dict.fromkeys(translator.left))
+            plan.notes.extend(
+                f"{paths.relative(path, root)} keeps a hook: {why}" for why in dict.fromkeys(translator.left)
+            )
             tools += translator.tools
             if after != before:
                 plan.edits.append(Edit(path, before, after))

@@ -18,7 +18,6 @@ from roost.inputs.project import Project
 from roost.inputs.schema import table
 from roost.inputs.settings import Settings
 from roost.system import files, paths, processes, user_cache
-from roost.system.paths import absolute
 from roost.system.processes import Answer
 
 _QUERY = """
@@ -80,7 +79,7 @@ def request(project: Project, settings: Settings, explicit: str | None, inputs: 
         RoostError: a file of the project contains anything but a version request.
     """
     if explicit:
-        return Request(absolute(explicit) if paths.is_path(explicit) else explicit, "--python")
+        return Request(paths.absolute(explicit) if paths.is_path(explicit) else explicit, "--python")
     if settings.python is not None:
         own = f"envs.{settings.env}."
         own = own if "python" in table(project.tables, "tool", "roost", "envs", settings.env) else ""

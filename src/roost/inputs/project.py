@@ -8,7 +8,6 @@ from roost.inputs import schema
 from roost.inputs.files import Inputs
 from roost.inputs.schema import LIST, TABLE, TEXTS, Shape, table
 from roost.system import paths
-from roost.system.paths import normal, real
 
 _SHAPES: dict[str, Shape] = {  # tables of other tools, where another type would break the code below
     "project": TABLE,
@@ -59,7 +58,7 @@ class Project(NamedTuple):
             RoostError: there is no `pyproject.toml` in `path` or above it, or one does not parse.
         """
         inputs = inputs or Inputs()
-        start = real(path)
+        start = paths.real(path)
         if not os.path.isdir(start):
             raise UsageError(f"`{start}` is not a folder: name one inside a project")
         root = nearest(start)
@@ -113,6 +112,6 @@ def _members(root: str, tables: dict[str, Any], inputs: Inputs) -> tuple[str, ..
     def matching(key: str) -> set[str]:
         return {path for pattern in workspace.get(key, []) for path in inputs.expand(root, pattern)}
 
-    found = {normal(path) for path in matching("members")} - matching("exclude") - {root}
+    found = {paths.normal(path) for path in matching("members")} - matching("exclude") - {root}
     # They are read, so that a folder which becomes a member later is noticed.
     return tuple(sorted(folder for folder in found if inputs.read(f"{folder}/pyproject.toml") is not None))

@@ -9,7 +9,6 @@ from pathlib import Path
 from roost.inputs.groups import normalize
 from roost.runners.install_commands import folder_in
 from roost.system import paths, processes
-from roost.system.paths import real
 
 
 def lacking(venv: str, words: Sequence[str], cwd: str, env: Mapping[str, str | None] | None = None) -> str:
@@ -56,7 +55,7 @@ def _by_name(venv: str, words: list[str], cwd: str) -> list[str] | str:
             found.append(word)
             continue
         folder, bracket, listed = path.partition("[")
-        info = _editables(venv).get(real(os.path.join(cwd, folder.removeprefix("file://"))))
+        info = _editables(venv).get(paths.real(os.path.join(cwd, folder.removeprefix("file://"))))
         if info is None:
             return f"`{folder}` as an editable"
         extras = filter(None, map(str.strip, listed.rstrip("]").split(",")))
@@ -82,5 +81,5 @@ def _editables(venv: str) -> dict[str, Path]:
         for path in Path(site_packages).glob("*.dist-info/direct_url.json"):
             content = json.loads(path.read_text(encoding="utf-8"))
             if content.get("dir_info", {}).get("editable"):
-                found[real(url2pathname(urlsplit(content["url"]).path))] = path.parent
+                found[paths.real(url2pathname(urlsplit(content["url"]).path))] = path.parent
     return found

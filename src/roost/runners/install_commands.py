@@ -15,7 +15,6 @@ from roost.errors import RoostError
 from roost.inputs.files import Inputs
 from roost.runners.mentions import INSTALLERS
 from roost.system import paths, processes
-from roost.system.paths import absolute
 
 # uv and pip: a command with one of these words changes the active venv. `uv run` syncs before it runs.
 _CHANGING = {"add", "install", "remove", "run", "sync", "uninstall"}
@@ -139,7 +138,7 @@ def _tool(command: Sequence[str], scripts: str) -> tuple[str, list[str]]:
     """Return the tool that `command` starts, and its words; an empty name for a program of another venv."""
     program, rest = command[0], list(command[1:])
     name = paths.stem(program)
-    elsewhere = paths.is_path(program) and os.path.dirname(absolute(program)) != scripts
+    elsewhere = paths.is_path(program) and os.path.dirname(paths.absolute(program)) != scripts
     if elsewhere and name.startswith(("pip", "python")):
         return "", rest
     if name.startswith("python"):
@@ -190,7 +189,7 @@ def _builds(words: Sequence[str]) -> bool:
     from roost.inputs.project import Project  # noqa: PLC0415
 
     with contextlib.suppress(RoostError):  # the installer reports it
-        here = Project(absolute("."), {}, ())
+        here = Project(paths.absolute("."), {}, ())
         return any(map(os.path.isdir, requirements_txt.follow(here, Inputs(), files).local))
     return False
 

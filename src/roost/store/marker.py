@@ -14,7 +14,6 @@ from roost.state import State
 from roost.store.store import Store
 from roost.store.venvs import Attempt, is_venv
 from roost.system import files, folders
-from roost.system.files import ABSENT, signature
 from roost.system.paths import matching, normal
 
 FORMAT = 2
@@ -129,10 +128,12 @@ def drift(marker: Marker) -> str | None:
     if not _is_unchanged(pyvenv, marker.pyvenv):
         return f"`{name}` was {'changed (`pyvenv.cfg`)' if os.path.exists(pyvenv) else 'removed'}"
     for path, (seen, names) in marker.folders.items():
-        now_seen = signature(path)
+        now_seen = files.signature(path)
         if now_seen == seen:
             continue
-        if now_seen != ABSENT and now_seen.split()[0] != str(seen).split()[0]:  # a link to a folder with the same names
+        if (
+            now_seen != files.ABSENT and now_seen.split()[0] != str(seen).split()[0]
+        ):  # a link to a folder with the same names
             return f"`{os.path.basename(path)}` of `{name}` was replaced"
         try:
             now = set(os.listdir(path))
@@ -154,7 +155,7 @@ def _identify(path: str) -> str:
         with open(files.open_input(path), "rb") as file:
             return f"{files.describe(os.fstat(file.fileno()))} {hashlib.sha256(file.read(SIZE_LIMIT)).hexdigest()[:32]}"
     except (OSError, ValueError):
-        return ABSENT
+        return files.ABSENT
 
 
 def _is_unchanged(path: str, was: str) -> bool:
@@ -163,7 +164,7 @@ def _is_unchanged(path: str, was: str) -> bool:
     It is read only where the ctime alone moved: `chmod -R`, `chown -R` and a further hard link move that, too.
     """
     seen, _, digest = was.rpartition(" ")
-    now = signature(path)
+    now = files.signature(path)
     return now == seen or (now.rpartition(" ")[0] == seen.rpartition(" ")[0] and _identify(path) == f"{now} {digest}")
 
 
@@ -187,7 +188,7 @@ def describe(state: State, attempt: Attempt) -> Marker:
         venv=venv,
         lease_inode=os.fstat(attempt.lease_descriptor).st_ino,
         pyvenv=_identify(f"{venv}/pyvenv.cfg"),
-        folders={path: [signature(path), sorted(os.listdir(path))] for path in attempt.folders},
+        folders={path: [files.signature(path), sorted(os.listdir(path))] for path in attempt.folders},
         records={path: _identify(path) for pattern in patterns for path in sorted(matching(pattern))},
         parts=state.parts,
         locked=locked(state),
