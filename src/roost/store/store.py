@@ -73,14 +73,12 @@ class Store:
             raise RoostError(
                 f"`{self.root}` contains `{os.pathsep}`, the separator in PATH: rename it, or set `ROOST_DIR`"
             )
-        try:
+        with self.guarded():
             if elsewhere:
                 trust.check_above(self.root)
             trust.check_root(self.root)
             for path in self._folders:
                 folders.check_folder(path)
-        except OSError as error:
-            raise self.failure(error) from error
 
     def prepare(self) -> None:
         """Create the folder and everything that belongs in it.
@@ -89,15 +87,14 @@ class Store:
             RoostError: it cannot be trusted (see `check`), is tracked by git, or cannot be written.
         """
         self.check()
-        new = not os.path.isdir(self.root)
-        try:
-            if new:
-                if os.environ.get("ROOST_DIR"):
-                    for path in reversed(paths.upwards(os.path.dirname(self.root))):
-                        if not os.path.isdir(path):
-                            folders.make_folder(path)
-                else:
-                    trust.refuse_root(self.project)
+        new, elsewhere = not os.path.isdir(self.root), os.environ.get("ROOST_DIR")
+        with self.guarded():
+            if new and not elsewhere:
+                trust.refuse_root(self.project)
+            elif new:
+                for path in reversed(paths.upwards(os.path.dirname(self.root))):
+                    if not os.path.isdir(path):
+                        folders.make_folder(path)
             folders.make_folder(self.root)
             self.check()  # an installer whose store was removed may have made it, open to others
             for path in self._folders:
@@ -105,9 +102,7 @@ class Store:
             for name, text in ((".gitignore", "*\n"), ("CACHEDIR.TAG", CACHEDIR_TAG)):
                 if not os.path.lexists(f"{self.root}/{name}"):
                     files.write(f"{self.root}/{name}", text)
-        except OSError as error:
-            raise self.failure(error) from error
-        if not (new or os.environ.get("ROOST_DIR")):  # a checkout would have made what git tracks
+        if not (new or elsewhere):  # a checkout would have made what git tracks
             trust.refuse_tracked(self.project, self.root)
 
     def claim(self) -> None:
