@@ -9,6 +9,8 @@ from collections.abc import Sequence
 from roost import state, tool_places
 from roost.inputs.groups import groups_of, normalize
 from roost.installers.requirements import RequirementsInstall
+from roost.installers.tools import ToolSync
+from roost.installers.uv import UvSync
 from roost.state import Draft
 from roost.system import processes
 from roost.system.paths import absolute
@@ -59,9 +61,8 @@ def _where(draft: Draft) -> str:
     groups = draft.settings.groups or ("dev",)
     known = groups_of(draft.project.tables)
     group = next((name for name in groups if normalize(name) in known), groups[0])
-    file = draft.installer.reason.partition(",")[0]
-    tool = processes.uv_to_type() if file == "uv.lock" else file.removesuffix(".lock")
-    lock = f", then `{tool} lock`" if file in ("uv.lock", "poetry.lock", "pdm.lock") else ""
+    tool = processes.uv_to_type() if isinstance(draft.installer, UvSync) else draft.installer.kind
+    lock = f", then `{tool} lock`" if isinstance(draft.installer, UvSync | ToolSync) else ""
     return f"the group `{group}` in `{draft.project.file}`{lock}"
 
 
