@@ -181,13 +181,7 @@ def _is_own(path: str) -> bool:
 
 def _put(path: str, script: str) -> bool:
     """Write the hook `path`. Returns False where another hook exists."""
-    if _is_own(path):
-        files.write(path, script, mode=0o777)
-        return True
-    try:
-        descriptor = files.create(path, 0o777)
-    except FileExistsError:
+    if os.path.lexists(path) and not _is_own(path):
         return False
-    with open(descriptor, "w", encoding="utf-8", errors="surrogateescape", newline="\n") as file:
-        file.write(script)
+    files.write(path, script, mode=0o777)
     return True
