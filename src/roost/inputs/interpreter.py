@@ -139,8 +139,8 @@ def satisfies(version: str, specifiers: str) -> bool:
     return True
 
 
-def recorded(path: str, asked: Request, inputs: Inputs) -> Interpreter | None:
-    """Return the interpreter that the record `path` has for `asked`, which becomes an input.
+def recorded(path: str, wanted: Request, inputs: Inputs) -> Interpreter | None:
+    """Return the interpreter that the record `path` has for `wanted`, which becomes an input.
 
     Returns None where its file changed since, or where there is no record.
     """
@@ -148,7 +148,7 @@ def recorded(path: str, asked: Request, inputs: Inputs) -> Interpreter | None:
     if answer is None:
         return None
     text, seen, found = answer
-    if text != asked.text or seen != files.signature(found.path) or seen == files.ABSENT:
+    if text != wanted.text or seen != files.signature(found.path) or seen == files.ABSENT:
         return None
     inputs.signatures[found.path] = seen
     return found
@@ -167,8 +167,8 @@ def _read(path: str) -> tuple[str, str, Interpreter] | None:
         return None
 
 
-def choose(record: str, project: Project, asked: Request) -> Interpreter:
-    """Find an interpreter for `asked` with uv, outside any virtualenv; keep the one chosen before if that fits.
+def choose(record: str, project: Project, wanted: Request) -> Interpreter:
+    """Find an interpreter for `wanted` with uv, outside any virtualenv; keep the one chosen before if that fits.
 
     For a new request, which has no `record`, that is the latest choice without a pin: what a branch pins must not
     decide for the branches that pin nothing.
@@ -182,17 +182,17 @@ def choose(record: str, project: Project, asked: Request) -> Interpreter:
     if before:
         path = os.pathsep.join(filter(None, [os.path.dirname(before), path]))
     # Without a request uv would look for a `.python-version` in the folders above, and run the program it names.
-    command = [processes.find_uv(), "python", "find", "--system", "--no-project", "--", asked.text or "default"]
+    command = [processes.find_uv(), "python", "find", "--system", "--no-project", "--", wanted.text or "default"]
     found = processes.query(command, cwd=project.root, env={"PATH": path})
     path = paths.slashed(found.stdout.strip().rpartition("\n")[2])
     if found.status or not os.path.isabs(path):
-        raise _unsatisfied(project, asked, found)
+        raise _unsatisfied(project, wanted, found)
     if before and os.path.exists(before) and os.path.samefile(path, before):
         path = before
     return _query(path, project.root)
 
 
-def _unsatisfied(project: Project, asked: Request, found: Answer) -> RoostError:
+def _unsatisfied(project: Project, wanted: Request, found: Answer) -> RoostError:
     """Return the error for a search that found nothing, or that uv refused."""
     printed = found.output.strip().removeprefix("error: ") or f"uv ended with status {found.status}"
     if required := _REQUIRED.search(printed):
@@ -201,11 +201,11 @@ def _unsatisfied(project: Project, asked: Request, found: Answer) -> RoostError:
         return RoostError(f"`{project.root}` does not allow `{uv}`, which roost runs: {cure} (uv says: {printed})")
     if "Failed to parse" in printed and "No interpreter found" not in printed:
         return RoostError(f"uv can't look for a Python in `{project.root}`: {printed}")
-    install = f"`{processes.uv_to_type()} python install {shlex.quote(asked.text or '3')}`, or request another"
-    no_download = paths.is_path(asked.text) or "executable name" in printed or "Invalid version request" in printed
+    install = f"`{processes.uv_to_type()} python install {shlex.quote(wanted.text or '3')}`, or request another"
+    no_download = paths.is_path(wanted.text) or "executable name" in printed or "Invalid version request" in printed
     cure = "name another, such as `3.12`" if no_download else install
     return NoInterpreterError(
-        f"no Python satisfies `{asked.text or 'any'}` ({asked.source}): {cure} (uv says: {printed})"
+        f"no Python satisfies `{wanted.text or 'any'}` ({wanted.source}): {cure} (uv says: {printed})"
     )
 
 
@@ -251,7 +251,7 @@ def _ask(path: str, cwd: str) -> Interpreter:
     return Interpreter(path, name, version, f"{build} {platform} {flags}".replace("\n", " "), bytecode, content)
 
 
-def record(path: str, asked: Request, chosen: Interpreter) -> None:
-    """Record in the file `path` that `chosen` answers `asked`. Under the build lock, so that all processes agree."""
-    for one in (path,) if asked.pinned else (path, _unpinned(path)):
-        files.write(one, json.dumps([asked.text, files.signature(chosen.path), *chosen]))
+def record(path: str, wanted: Request, chosen: Interpreter) -> None:
+    """Record in the file `path` that `chosen` answers `wanted`. Under the build lock, so that all processes agree."""
+    for one in (path,) if wanted.pinned else (path, _unpinned(path)):
+        files.write(one, json.dumps([wanted.text, files.signature(chosen.path), *chosen]))
