@@ -1,4 +1,4 @@
-"""Who holds a lock or a lease, in words. Nothing is decided by it but to refuse a build inside a build at once."""
+"""Who holds a lock or a lease, in words. It decides one thing only: a build inside a build is refused at once."""
 
 import os
 import time
@@ -51,7 +51,7 @@ def of_lock(path: str) -> str:
 def of_lease(path: str) -> str:
     """Return the holder of the lease of a build that ended, in words: its record names only the builder."""
     found = users([path])[path]
-    if not found:  # of another user, in another container, or on a system that does not tell
+    if not found:  # of another user, in another container, or on a system that does not show it
         return f"a process that {Holder(path)} started"
     first = found[0]
     program, space, rest = first.command.partition(" ")

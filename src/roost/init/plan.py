@@ -38,7 +38,7 @@ class Edit(NamedTuple):
 
 
 class Plan(NamedTuple):
-    """All changes, and what to tell about them."""
+    """All changes, and notes about them for the user."""
 
     root: str
     edits: list[Edit]
@@ -65,7 +65,7 @@ def make(start: str) -> Plan:
 
 
 def _plan_hooks(plan: Plan, draft: Draft | None) -> list[str]:
-    """Plan the edits of hook files in the project, and at the top of its repository. Returns the tools in them."""
+    """Plan the edits of hook files in the project and at the top of its repository. Returns the tools in them."""
 
     def is_listed(name: str) -> bool:
         return draft is not None and tool_places.find(draft, name) is not None

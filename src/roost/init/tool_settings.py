@@ -19,7 +19,7 @@ _HEADER = re.compile(r"^\[tool\.roost\][^\n]*\n?", re.MULTILINE)
 
 
 class Wanted(NamedTuple):
-    """The settings to add, and what to tell about the tools."""
+    """The settings to add, and notes about the tools for the user."""
 
     settings: dict[str, Any]
     notes: list[str]

@@ -41,7 +41,7 @@ _REQUIRED = re.compile(r"Required uv version `([^`]*)`")
 
 
 class Interpreter(NamedTuple):
-    """A base interpreter, as the fingerprint and the marker tell it apart from others."""
+    """A base interpreter: what the fingerprint and the marker record of it."""
 
     path: str
     implementation: str

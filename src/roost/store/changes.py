@@ -75,7 +75,7 @@ def parts(before: Mapping[str, str], now: Mapping[str, str]) -> list[str]:
 
 
 def first(store: Store, state: State) -> str | None:
-    """Return that a venv would be the environment's first one, or the first one for its Python; else None."""
+    """Return `the first one`, or the first one for which Python, if no venv can be compared with `state`; else None."""
     before = newest(store, state)
     python = _minor(str(state.interpreter))
     if before and _minor(before.python) != python:

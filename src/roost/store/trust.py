@@ -35,7 +35,7 @@ def check_root(root: str) -> None:
 
 
 def check_above(root: str) -> None:
-    """Check the folders above `root`, which `ROOST_DIR` names: who can rename one of them can replace every venv.
+    """Check the folders above `root`, which `ROOST_DIR` names: a user who can rename one can replace every venv.
 
     Raises:
         RoostError: another user can.

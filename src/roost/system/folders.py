@@ -79,7 +79,7 @@ def remove_older(path: str, before: float, pattern: re.Pattern[str] = _TEMPORARY
 
 @contextlib.contextmanager
 def entries(folder: str) -> Iterator[Iterator["os.DirEntry[str]"]]:
-    """Provide the entries of `folder`. Only their names and what they are count: their `path` may be relative.
+    """Provide the entries of `folder`. Use their names and types alone: their `path` may be relative.
 
     Raises:
         OSError: the folder cannot be read.

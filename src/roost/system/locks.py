@@ -239,7 +239,7 @@ class BuildLock:
         """
         if not os.path.isdir(os.path.dirname(self.path)):  # the library would create it, with the mode of the umask
             raise FileNotFoundError(errno.ENOENT, "the folder was removed", self.path)
-        if sys.platform != "win32" and not _is_free(self.path):  # there the library alone can tell
+        if sys.platform != "win32" and not _is_free(self.path):  # on Windows only the library can find out
             return False
         from filelock import FileLock, Timeout  # noqa: PLC0415 - not on a warm start
 

@@ -98,7 +98,7 @@ class Selection:
 
     @property
     def key(self) -> str:
-        """The name of its files in the store, such as its index: `name`, and the Python that was asked for.
+        """The name of its files in the store, such as its index: `name`, and the requested Python.
 
         `keys.parse` reads it.
         """
@@ -106,7 +106,7 @@ class Selection:
 
     @property
     def choice(self) -> str:
-        """The name of the record of its Python: the environment, and the Python that was asked for."""
+        """The name of the record of its Python: the environment, and the requested Python."""
         return _word(self.env) + self._at_python
 
     @property
@@ -357,7 +357,7 @@ def _find(start: str, name: str) -> "tuple[Index, str] | None":
 def start(folder: str, name: str) -> "tuple[Index, int] | None":
     """Return the index called `name` for `folder`, and the descriptor of a lease on its venv.
 
-    Returns None where something is not as it was, and only the protocol can tell what.
+    Returns None where anything changed; the protocol finds out what.
     """
     found = _find(folder, name)
     if found is None:
