@@ -41,10 +41,8 @@ def cache() -> Cache | None:
 class Sources(NamedTuple):
     """The sources of a distribution."""
 
-    paths: list[str]
-    """Below the venv."""
-    digests: list[str]
-    """Their hashes, as in `RECORD`."""
+    pairs: list[tuple[str, str]]
+    """Their paths below the venv, and their hashes, as in `RECORD`."""
     key: str
 
 
@@ -110,15 +108,14 @@ class Provider:
         return self._sources(list(_listed(record)))
 
     def _sources(self, pairs: list[tuple[str, str]]) -> Sources:
-        paths, digests = [path for path, _ in pairs], [digest for _, digest in pairs]
-        text = "\n".join([self._tag, *paths, *digests])
-        return Sources(paths, digests, hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()[:40])
+        text = "\n".join([self._tag, *(path for path, _ in pairs), *(digest for _, digest in pairs)])
+        return Sources(pairs, hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()[:40])
 
     def _link(self, distributions: Iterable[Sources]) -> Linked:
         """Link the bytecode of `distributions`. What can take a while is done once for all sources of one."""
         done, folders = Linked({}, [], []), set[str]()
         for number, sources in enumerate(distributions if self._cache else ()):
-            if sources.paths and not self._link_one(sources, done, folders):
+            if sources.pairs and not self._link_one(sources, done, folders):
                 done.incomplete.append(number)
         return done
 
@@ -126,11 +123,11 @@ class Provider:
         """Link the bytecode of a distribution. Returns whether the cache has all of it, for these files."""
         assert self._cache  # noqa: S101 - for mypy
         modules = self._cache.read(sources.key) or []
-        if len(modules) != len(sources.paths):
+        if len(modules) != len(sources.pairs):
             return False
         complete = True
         folder = self._cache.folder(sources.key)
-        for number, (path, digest, module) in enumerate(zip(sources.paths, sources.digests, modules, strict=True)):
+        for number, ((path, digest), module) in enumerate(zip(sources.pairs, modules, strict=True)):
             new, look = self._bytecode(path), self._look(path)
             if look is None or new in done.files:  # two distributions may have it
                 continue
@@ -203,9 +200,9 @@ class Provider:
             return
         self._cache.prepare()
         for sources in self._incomplete:
-            modules = [self._module(*pair) for pair in zip(sources.paths, sources.digests, strict=True)]
+            modules = [self._module(*pair) for pair in sources.pairs]
             if any(modules):
-                paths = [f"{self.venv}/{self._bytecode(path)}" for path in sources.paths]
+                paths = [f"{self.venv}/{self._bytecode(path)}" for path, _ in sources.pairs]
                 self._cache.add(sources.key, modules, paths)
         self._cache.shrink(limit())
 
