@@ -42,7 +42,7 @@ def _places(draft: Draft, inputs: Inputs) -> Iterator[tuple[Place, set[str]]]:
     else:
         project = table(tables, "project")
         yield Place("", "", []), _names(_texts(project.get("dependencies"))) | {normalize(str(project.get("name")))}
-        known_groups = groups.groups_of(tables) | _poetry_groups(tables)
+        known_groups = groups.groups_of(tables) | groups.groups_of_other_tools(tables)
         in_effect = [normalize(name) for name in wanted.groups]
         selected = [name for name in wanted.groups if normalize(name) in known_groups]
         for name in sorted(known_groups, key=lambda name: name not in in_effect):
@@ -53,11 +53,6 @@ def _places(draft: Draft, inputs: Inputs) -> Iterator[tuple[Place, set[str]]]:
             yield Place("" if name in chosen else "extras", name, [*wanted.extras]), _names(_texts(items))
     for path in (path for pattern in _REQUIREMENTS_FILES for path in inputs.expand(root, pattern)):
         yield Place("requirements", relative(path, root), files), _names(inputs.text(path).splitlines())
-
-
-def _poetry_groups(tables: dict[str, Any]) -> dict[str, list[str]]:
-    found = table(tables, "tool", "poetry", "group")
-    return {normalize(name): list(table(group, "dependencies")) for name, group in found.items()}
 
 
 def _texts(value: Any) -> list[str]:

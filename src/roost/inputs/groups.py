@@ -40,7 +40,7 @@ def choose(project: Project, selection: Selection, values: Mapping[str, Any], in
     packages = _packages(project, selection, values.get("packages", ()))
     members = {folder: tables for folder, tables in project.all_tables.items() if not packages or folder in packages}
     groups = {name for tables in members.values() for name in groups_of(tables)}
-    groups |= _groups_of_other_tools(project.tables)
+    groups |= groups_of_other_tools(project.tables).keys()
     configured = tuple(values["groups"]) if "groups" in values else _default_groups(project, packages)
     if "groups" in inherited:
         configured = tuple(name for name in configured if normalize(name) in groups)
@@ -201,12 +201,14 @@ def extras_of(tables: dict[str, Any]) -> dict[str, Any]:
     return {normalize(name): requirements for name, requirements in extras.items()}
 
 
-def _groups_of_other_tools(tables: dict[str, Any]) -> set[str]:
-    """Return the names of the groups in the tables of Poetry and PDM."""
+def groups_of_other_tools(tables: dict[str, Any]) -> dict[str, Any]:
+    """Return the groups in the tables of Poetry and PDM, by normalized name: the names of packages, or requirements."""
     poetry = table(tables, "tool", "poetry")
-    old = {"dev": poetry["dev-dependencies"]} if "dev-dependencies" in poetry else {}
-    found = table(poetry, "group") | old | table(tables, "tool", "pdm", "dev-dependencies")
-    return {normalize(name) for name in found}
+    found = {name: list(table(group, "dependencies")) for name, group in table(poetry, "group").items()}
+    found |= {"dev": list(table(poetry, "dev-dependencies"))} if "dev-dependencies" in poetry else {}
+    return {
+        normalize(name): group for name, group in (found | table(tables, "tool", "pdm", "dev-dependencies")).items()
+    }
 
 
 def _lists_its_extras(tables: dict[str, Any]) -> bool:
