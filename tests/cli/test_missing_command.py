@@ -5,6 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from roost import state, tool_places
+from roost.tool_places import Place
+from roost.warm import Selection
 from tests.lib.processes import ROOST, run
 from tests.lib.projects import Project, refused
 
@@ -48,6 +51,17 @@ def test_package_in_a_requirements_file(plain: Project) -> None:
     assert plain.python("pass").returncode == 0
     assert f"add the package that brings it to `{plain.root}/dev.txt`\n" in refused(plain, status=127, command=["kiwi"])
     assert '`requirements = ["dev.txt", "requirements-tests.txt"]`' in refused(plain, status=127, command=["melon"])
+
+
+@pytest.mark.parametrize(
+    ("tool", "table"),
+    [("pdm", "dev-dependencies]\nlint = ['melon>=1']"), ("poetry", "group.lint.dependencies]\nmelon = '*'")],
+)
+def test_group_in_the_table_of_another_tool(project: Project, tool: str, table: str) -> None:
+    project.file("pyproject.toml", f"[project]\nname = 'x'\nversion = '1'\n[tool.{tool}.{table}\n")
+    project.file(f"{tool}.lock", "")
+    draft = state.draft(str(project.root), Selection())
+    assert tool_places.find(draft, "melon") == Place("groups", "lint", [])
 
 
 @pytest.mark.parametrize(
