@@ -244,11 +244,13 @@ class Trial:
         return wait
 
     def own(self) -> Callable[[], None]:
-        """Make a nox session's own venv and install into it, as `roost.nox` does."""
+        """Make a nox session's own venv and install into it twice, as `roost.nox` does: nothing, then something."""
 
         def make() -> None:
             own = session_venv.make(request(self.root, session=SESSION, name=venvs.random_name()))
             with contextlib.suppress(OSError):  # `roost.nox` reports it
+                own.begin()
+                own.complete()
                 own.begin()
                 install_extra(Path(own.path))
                 own.complete()

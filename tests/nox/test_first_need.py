@@ -5,9 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.lib.nox_sessions import PREFIX, nox, own_venvs, session, write_noxfile
+from tests.lib.nox_sessions import NOX, PREFIX, nox, own_venvs, session, write_noxfile
 from tests.lib.processes import run
 from tests.lib.projects import Project, SlowProject
+from tests.lib.strace import trace
 from tests.lib.variants import slow_after
 
 FRUIT = (
@@ -51,6 +52,18 @@ def test_session_that_replaces_everything_starts_empty(project: Project, way: st
     assert "roost: building an empty venv, " in got.stderr
     assert nox(project, "-r").stdout == f"{expected}{own}\n"
     assert _journal(project).count('"event": "build"') == 1
+
+
+@pytest.mark.parametrize(("words", "checks"), [("'uv', 'sync'", 0), ("'uv', 'pip', 'install', 'cherry'", 1)])
+def test_own_venv_is_checked_unless_it_starts_empty_and_published_once(
+    project: Project, words: str, checks: int
+) -> None:
+    """nox's backend `uv` starts no Python either, and the command that follows changes the venv at once."""
+    write_noxfile(project, session("tests", f"session.run_install({words}, external=True)"))
+    calls = [call for process in trace([NOX], project.root, "execve,rename,fsync") for call in process]
+    assert sum(call.becomes() and any("/probe.py" in text for text in call.texts) for call in calls) == checks
+    assert sum(call.name == "rename" and call.texts[1].endswith("/complete") for call in calls) == 1
+    assert sum(call.name == "fsync" for call in calls) == 2  # the marker, and its folder
 
 
 def test_inexact_sync_keeps_what_the_environment_has(project: Project) -> None:

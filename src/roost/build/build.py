@@ -99,7 +99,7 @@ def build(
     """Fill the attempt and check its health. Returns None, or why that failed, with what matters of the output.
 
     `reason` is why it is built, for people. With `refresh`, local projects are built again. An `empty` venv has no
-    packages.
+    packages, so nothing in it can keep its Python from starting.
 
     Raises:
         VanishedError: it failed, and the venv was removed meanwhile.
@@ -115,7 +115,7 @@ def build(
     messages.step(f"building {what}, {state.interpreter}: {why}")
     try:
         failure = _make_empty(store, state, made) if empty else _install(store, state, made, refresh=refresh)
-        if failure is None:  # not "": on a full disk a program can fail without output
+        if failure is None and not empty:  # not "": on a full disk a program can fail without output
             failure = _finish(store, state, made, cache)
     except RoostError as error:
         failure = str(error)
@@ -266,16 +266,19 @@ def check_health(store: Store, state: State, made: Attempt, meanwhile: Callable[
 def publish(store: Store, state: State, made: Attempt) -> Marker:
     """Write the marker: from now on the venv is complete, and the lease is that of a session.
 
+    A nox session's own venv gets its marker from the session, which changes it first.
+
     Raises:
         RoostError: it cannot be written.
         Interrupted: this process was interrupted.
     """
     check_interrupted()
-    before = changes.newest(store, state)
-    inventory.write(made.venv.path, made.files)
+    before, warning = changes.newest(store, state), None
     mark_installer_finished(made)
     done = marker.describe(state, made)
-    warning = marker.publish(made.venv.marker, done)
+    if not state.session:
+        inventory.write(made.venv.path, made.files)
+        warning = marker.publish(made.venv.marker, done)
     made.published = True
     if warning:
         messages.warning(warning)

@@ -1,7 +1,8 @@
 """A session's own venv: built like the shared one, and then changed by the session.
 
 It is an ordinary venv of the store, in a folder for the session. The session holds its lease exclusively, so no second
-nox process uses it. Its marker is absent while an installer changes it: an interrupted installation is never used.
+nox process uses it. Its marker is absent until the first installer has changed it, and while another one does: an
+interrupted installation is never used.
 """
 
 import contextlib
@@ -17,7 +18,7 @@ from roost.inputs import interpreter
 from roost.protocol import Held, Request
 from roost.store import inventory, marker
 from roost.store.venvs import Attempt, Venv
-from roost.system import files, locks
+from roost.system import files, locks, paths
 
 
 class SessionVenv:
@@ -43,7 +44,7 @@ class SessionVenv:
             OSError: the venv cannot be read.
         """
         done = Attempt(self._venv, self._held.lease_descriptor)
-        done.folders = list(self._held.marker.folders)
+        done.folders = [*paths.site_packages(self.path), paths.scripts(self.path)]
         inventory.write(self.path, inventory.take(self.path))
         if warning := marker.publish(self._venv.marker, marker.describe(self._held.state, done)):
             messages.warning(warning)
