@@ -47,7 +47,7 @@ class Request(NamedTuple):
     name: str = ""
     """The name of that venv."""
     empty: bool = False
-    """Leave that venv empty: the session fills it."""
+    """Leave the folder of that venv empty: the session fills it."""
     cancelled: Callable[[], bool] = bool
     """Whether nobody needs the venv any more, which ends a wait."""
 

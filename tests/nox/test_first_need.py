@@ -54,16 +54,37 @@ def test_session_that_replaces_everything_starts_empty(project: Project, way: st
     assert _journal(project).count('"event": "build"') == 1
 
 
-@pytest.mark.parametrize(("words", "checks"), [("'uv', 'sync'", 0), ("'uv', 'pip', 'install', 'cherry'", 1)])
-def test_own_venv_is_checked_unless_it_starts_empty_and_published_once(
-    project: Project, words: str, checks: int
-) -> None:
-    """nox's backend `uv` starts no Python either, and the command that follows changes the venv at once."""
+@pytest.mark.parametrize(
+    ("words", "made", "pythons"),
+    [
+        ("'uv', 'sync'", 0, 0),
+        ("'uv', 'pip', 'sync', 'requirements.txt'", 1, 1),  # uv asks the new Python what it is
+        ("'uv', 'pip', 'install', 'cherry'", 0, 2),  # and roost checks its health
+    ],
+)
+def test_own_venv_costs_no_more_than_with_the_backend_uv(project: Project, words: str, made: int, pythons: int) -> None:
+    """`uv sync` makes the venv itself, and so need not ask it what it is. The others need a venv.
+
+    The marker is written once, since the command changes the venv at once.
+    """
+    project.file("requirements.txt", "cherry\n")
     write_noxfile(project, session("tests", f"session.run_install({words}, external=True)"))
     calls = [call for process in trace([NOX], project.root, "execve,rename,fsync") for call in process]
-    assert sum(call.becomes() and any("/probe.py" in text for text in call.texts) for call in calls) == checks
+    started = [call.texts for call in calls if call.becomes()]
+    assert sum(texts[0].endswith("/uv") and "venv" in texts for texts in started) == made
+    python = [texts for texts in started if "/envs/session-" in texts[0] and "/compiler.py" not in "".join(texts)]
+    assert len(python) == pythons, python
     assert sum(call.name == "rename" and call.texts[1].endswith("/complete") for call in calls) == 1
     assert sum(call.name == "fsync" for call in calls) == 2  # the marker, and its folder
+
+
+@pytest.mark.parametrize("words", ["'--dry-run'", "'--group', 'nothing', success_codes=[2]"])
+def test_sync_that_makes_no_venv_leaves_an_empty_one(project: Project, words: str) -> None:
+    write_noxfile(
+        project, session("tests", f"session.run_install('uv', 'sync', {words}, external=True)", FRUIT, PREFIX)
+    )
+    got = nox(project)
+    assert got.stdout.splitlines()[-2:] == ["[]", str(own_venvs(project, "tests")[0])], got.stderr
 
 
 def test_inexact_sync_keeps_what_the_environment_has(project: Project) -> None:

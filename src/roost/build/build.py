@@ -98,8 +98,8 @@ def build(
 ) -> str | None:
     """Fill the attempt and check its health. Returns None, or why that failed, with what matters of the output.
 
-    `reason` is why it is built, for people. With `refresh`, local projects are built again. An `empty` venv has no
-    packages, so nothing in it can keep its Python from starting.
+    `reason` is why it is built, for people. With `refresh`, local projects are built again. An `empty` venv is a folder
+    that its session fills.
 
     Raises:
         VanishedError: it failed, and the venv was removed meanwhile.
@@ -114,7 +114,7 @@ def build(
     cache = provide.cache() if state.settings.compile_bytecode else None
     messages.step(f"building {what}, {state.interpreter}: {why}")
     try:
-        failure = _make_empty(store, state, made) if empty else _install(store, state, made, refresh=refresh)
+        failure = None if empty else _install(store, state, made, refresh=refresh)
         if failure is None and not empty:  # not "": on a full disk a program can fail without output
             failure = _finish(store, state, made, cache)
     except RoostError as error:
@@ -143,18 +143,22 @@ def _install(store: Store, state: State, made: Attempt, *, refresh: bool) -> str
     def run(command: Sequence[str], **more: str) -> Completed:
         return _run(store, state, made, command, more)
 
-    if not state.installer.makes_venv and (failure := _make_empty(store, state, made)) is not None:
-        return failure
+    if not state.installer.makes_venv:
+        status, output = run(creation(state, venv))
+        if status != 0:
+            return output
     target = Target(state.project, state.settings, venv, state.interpreter.real_path, refresh)
     return state.installer.install(target, run)
 
 
-def _make_empty(store: Store, state: State, made: Attempt) -> str | None:
-    """Create a venv without packages. Returns None, or why that failed."""
+def creation(state: State, venv: str) -> list[str]:
+    """Return the command that creates `venv` without packages.
+
+    Raises:
+        RoostError: there is no uv.
+    """
     command = [processes.find_uv(), "venv", "--no-project", "--no-config", "--python", state.interpreter.real_path]
-    prompt = f"--prompt={os.path.basename(state.project.root) or 'roost'}"
-    status, output = _run(store, state, made, [*command, prompt, made.venv.path], {})
-    return None if status == 0 else output
+    return [*command, f"--prompt={os.path.basename(state.project.root) or 'roost'}", venv]
 
 
 def _run(

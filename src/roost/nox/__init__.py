@@ -117,7 +117,7 @@ class RoostEnv(VirtualEnv):
         if not self._venv:
             with _reported(self.interpreter):
                 if self.env.get("UV_PROJECT_ENVIRONMENT") == self.location:
-                    self._get_own("UV_PROJECT_ENVIRONMENT", empty=True)
+                    self._get_own("UV_PROJECT_ENVIRONMENT", empty=True).create()
                 else:
                     self._share(self._acquire())
 
@@ -292,12 +292,20 @@ class RoostEnv(VirtualEnv):
         with _reported(self.interpreter):
             own = self._own or self._get_own(change.words, empty=change.replaces)
             own.begin()
+            if not change.makes_venv:
+                own.create()
+            elif not own.exists and change.options["env"]["UV_PYTHON"] == paths.python(own.path):
+                change.options["env"]["UV_PYTHON"] = own.base
         with contextlib.ExitStack() as stack:
             if change.builds:
                 with _reported(self.interpreter):
                     stack.enter_context(session_venv.building_in_tree(self._request()))
                     stack.enter_context(own.lend(f"{self._label}: {change.words}"))
-            yield
+            try:
+                yield
+            finally:
+                with _reported(self.interpreter):
+                    own.create()  # a command such as `uv sync --dry-run` does not
         with _reported(self.interpreter):
             own.complete()
 

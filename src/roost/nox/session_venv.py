@@ -14,11 +14,12 @@ from roost import state as states
 from roost.build import build
 from roost.console import holders, messages
 from roost.console.waiting import Wait
+from roost.errors import RoostError
 from roost.inputs import interpreter
 from roost.protocol import Held, Request
 from roost.store import inventory, marker
 from roost.store.venvs import Attempt, Venv
-from roost.system import files, locks, paths
+from roost.system import files, locks, paths, processes, variables
 
 
 class SessionVenv:
@@ -28,6 +29,27 @@ class SessionVenv:
         """Use the venv that is `held` with an exclusive lease."""
         self._held = held
         self.path = held.marker.venv
+        self.base = held.state.interpreter.real_path
+        """The Python that it is made from."""
+
+    @property
+    def exists(self) -> bool:
+        """Whether there is a venv in its folder."""
+        return os.path.exists(f"{self.path}/pyvenv.cfg")
+
+    def create(self) -> None:
+        """Create the venv, without packages, unless it exists.
+
+        Raises:
+            RoostError: it cannot be created.
+        """
+        if self.exists:
+            return
+        state = self._held.state
+        env = variables.for_installer(os.environ)
+        got = processes.query(build.creation(state, self.path), env=env, cwd=state.project.root)
+        if got.status != 0:
+            raise RoostError(f"`{self.path}` cannot be created: {got.output.strip()}")
 
     def begin(self) -> None:
         """Remove the marker before a change, so that an interrupted one is noticed."""

@@ -46,6 +46,8 @@ class Change(NamedTuple):
     """Whether it installs a folder, which is built in place."""
     replaces: bool = False
     """Whether it leaves nothing in the venv but what it installs."""
+    makes_venv: bool = False
+    """Whether it creates a venv where there is none."""
 
     @property
     def needs_own(self) -> bool:
@@ -117,7 +119,7 @@ def _change(tool: str, verb: str, after: list[str], command: list[str], options:
         command, requirements = [*command, "--force-reinstall"], None
     replaces = verb == "sync" and "--inexact" not in after
     words = " ".join(filter(None, [tool, verb, *after]))
-    return Change(command, options, words, changes, requirements, builds, replaces)
+    return Change(command, options, words, changes, requirements, builds, replaces, replaces and tool == "uv")
 
 
 def _is_fresh(words: Sequence[str], env: Mapping[str, str | None]) -> bool:
