@@ -50,7 +50,9 @@ def query(command: Sequence[str], *, cwd: str, env: Mapping[str, str] | None = N
 
     Raises:
         RoostError: the program cannot be started.
+        Interrupted: this process was interrupted.
     """
+    check_interrupted()
     child = spawn(command, variables.for_installer(os.environ, **(env or {})), cwd, subprocess.PIPE, subprocess.PIPE)
     try:
         stdout, stderr = (raw.decode(errors="replace") for raw in child.communicate())
