@@ -138,10 +138,10 @@ def test_errors_are_roosts(project: Project, tmp_path: Path, monkeypatch: pytest
 
 
 def test_wait_is_bounded(slow_project: SlowProject) -> None:
-    builder = slow_project.start("run", "python", "-c", "pass")
-    slow_project.begun()
-    with pytest.raises(errors.WaitTimeoutError, match=rf"the build lock is held by pid {builder.pid} "):
-        roost.acquire(slow_project.root, timeout=0)
+    with slow_project.in_build("run", "python", "-c", "pass") as builder:
+        message = rf"the build lock is held by pid {builder.pid} "
+        with pytest.raises(errors.WaitTimeoutError, match=message):
+            roost.acquire(slow_project.root, timeout=0)
     builder.communicate()
     assert builder.returncode == 0
 

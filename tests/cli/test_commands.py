@@ -223,10 +223,8 @@ def test_clean_of_nothing(project: Project) -> None:
 
 
 def test_clean_during_a_build_removes_nothing_and_names_the_builder(slow_project: SlowProject) -> None:
-    slow_project.file("slow.txt", "3")
-    builder = slow_project.start("run", "python", "-c", "pass")
-    slow_project.begun()
-    got = slow_project.roost("clean", "--all")
+    with slow_project.in_build("run", "python", "-c", "pass") as builder:
+        got = slow_project.roost("clean", "--all")
     assert (got.returncode, got.stdout) == (125, "")
     assert re.match(
         rf"roost: nothing was removed: the build lock is held by pid {builder.pid} \(`roost run python`\) "

@@ -4,7 +4,6 @@ import json
 import os
 import re
 import shutil
-import signal
 import subprocess
 import xml.etree.ElementTree as ET
 from datetime import datetime, timedelta
@@ -48,13 +47,10 @@ def test_status_of_each_kind(project: Project) -> None:
 
 
 def test_status_names_who_builds(slow_project: SlowProject) -> None:
-    slow_project.file("slow.txt", "3")
-    builder = slow_project.start("run", "python", "-c", "pass")
-    slow_project.begun()
-    word, reason = _status(slow_project)
+    with slow_project.in_build("run", "python", "-c", "pass") as builder:
+        word, reason = _status(slow_project)
     assert word == "building"
     assert reason.startswith(f"by pid {builder.pid} (`roost run python`) since ")
-    slow_project.file("slow.txt", "0")
     assert finish(builder)[0] == 0
 
 
@@ -116,15 +112,13 @@ def test_status_distinguishes_a_superseded_venv_from_what_a_killed_build_left(sl
     slow_project.file("slow.txt", "0")
     slow_project.roost("sync")
     slow_project.roost("sync", "--refresh")
-    slow_project.file("slow.txt", "5")
-    builder = slow_project.start("sync", "--refresh")
-    slow_project.begun(3)
-    said = slow_project.roost("status").stdout
-    assert said.count("  superseded by another venv for the same state\n") == 1
-    assert said.count("  being built\n") == 1
-    builder.kill()
-    finish(builder)
-    os.kill(slow_project.builds()[-1][1], signal.SIGKILL)  # its installer's backend, which goes on without it
+    with slow_project.in_build("sync", "--refresh") as builder:
+        said = slow_project.roost("status").stdout
+        assert said.count("  superseded by another venv for the same state\n") == 1
+        assert said.count("  being built\n") == 1
+        builder.kill()
+        finish(builder)
+    # Its installer's backend goes on without it.
     wait_for(lambda: "left by a build that was killed" in slow_project.roost("status").stdout, "its installer")
     found = [(venv["complete"], venv["attempt"]) for venv in _json(slow_project, "status")["venvs"]]
     assert sorted(found) == [(False, False), (False, True), (True, False)]
@@ -384,10 +378,9 @@ def test_doctor_report_holds_no_secret(built: Project) -> None:
 
 @pytest.mark.slow
 def test_doctor_finds_leftovers_and_foreign_files(slow_project: SlowProject) -> None:
-    builder = slow_project.start("run", "python", "-c", "pass")
-    slow_project.begun()
-    builder.kill()
-    finish(builder)
+    with slow_project.in_build("run", "python", "-c", "pass") as builder:
+        builder.kill()
+        finish(builder)
     wait_for(lambda: slow_project.builds()[-1][2] == "end", "the end of what was left")
     wait_for(lambda: "1 unfinished builds" in slow_project.roost("doctor").stdout, "the leftover")
     if os.geteuid() == 0:

@@ -78,6 +78,17 @@ def wait_for(condition: Callable[[], object], what: str) -> Any:
     return found
 
 
+def until(child: "subprocess.Popen[str]", *words: str) -> str:
+    """Read what a command prints on standard error up to a line that contains one of `words`. Returns it."""
+    assert child.stderr
+    text = ""
+    for line in child.stderr:
+        text += line
+        if any(word in line for word in words):
+            return text
+    raise AssertionError(text)
+
+
 def runs(pid: int) -> bool:
     """Return whether a process has not ended; a zombie has."""
     try:

@@ -1,10 +1,11 @@
 """Projects on disk, and what tests do with them."""
 
+import contextlib
 import json
 import os
 import shutil
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -156,6 +157,24 @@ class SlowProject(Project):
     def begun(self, count: int = 1) -> None:
         """Wait until the backend began for the `count`-th time."""
         wait_for(lambda: sum(what == "begin" for _, _, what in self.builds()) >= count, "the backend")
+
+    @contextlib.contextmanager
+    def holding(self) -> Iterator[None]:
+        """Let no build end before this does."""
+        self.file("slow.txt", "inf")
+        try:
+            yield
+        finally:
+            self.file("slow.txt", "0")
+
+    @contextlib.contextmanager
+    def in_build(self, *words: "str | Path", **options: Any) -> "Iterator[subprocess.Popen[str]]":
+        """Start `roost WORDS`, and provide it in the middle of its build, which goes on afterwards."""
+        count = sum(what == "begin" for _, _, what in self.builds())
+        with self.holding():
+            started = self.start(*words, **options)
+            self.begun(count + 1)
+            yield started
 
     def overlaps(self) -> list[str]:
         """Return where two builds ran at once, by the backend's flock and by its notes."""

@@ -33,8 +33,8 @@ def build_editable(wheel_directory: str, config_settings: object = None, metadat
             (HERE / "slow.txt").write_text("0")
             message = "what this was built from changed"
             raise RuntimeError(message)
-        end = time.monotonic() + float((HERE / "slow.txt").read_text())
-        while time.monotonic() < end:
+        begun = time.monotonic()
+        while time.monotonic() < begun + float((HERE / "slow.txt").read_text() or "inf"):  # empty while it is written
             time.sleep(0.01)
         _note("end")
     info = "project-1.0.dist-info"

@@ -171,8 +171,9 @@ def test_parallel_sessions_do_not_get_them_either(built: Project, how: tuple[str
 def test_interrupt_that_a_command_handled_ends_no_later_session(built: Project) -> None:
     """A terminal sends Ctrl-C to the whole group, and nox continues if its command then succeeds."""
     code = "import os, signal, sys; signal.signal(2, lambda *_: sys.exit()); os.killpg(0, 2); signal.pause()"
-    install = "session.install('cherry')"  # into a venv of its own, which is built
-    write_noxfile(built, session("first", f"session.run('python', '-c', {code!r})") + session("second", install), UNAWARE)
+    first = session("first", f"session.run('python', '-c', {code!r})")
+    second = session("second", "session.install('cherry')")  # into a venv of its own, which is built
+    write_noxfile(built, first + second, UNAWARE)
     got = built.roost("nox", start_new_session=True)
     assert got.returncode == 0, got.stderr
 

@@ -17,7 +17,7 @@ from tests.lib.nox_sessions import (
     with_other_python,
     write_noxfile,
 )
-from tests.lib.processes import ROOST, all_at_once, finish, start, wait_for
+from tests.lib.processes import ROOST, all_at_once, finish, start, until, wait_for
 from tests.lib.projects import Project, SlowProject
 
 LOOPS = 3
@@ -72,13 +72,15 @@ def test_next_build_waits_for_the_installer_of_a_killed_nox(slow_project: SlowPr
     """Its installer still builds in the source tree, by itself. Before that comes the session's venv."""
     slow_project.file("slow.txt", "0")
     slow_project.file("dev.txt", "# this project\n.\n")
-    slower = "open('slow.txt', 'w').write('5')"
+    slower = "open('slow.txt', 'w').write('inf')"
     write_noxfile(slow_project, session("first", "session.install('cherry')", slower, f"session.install({words})"))
     victim = start([NOX], cwd=slow_project.root)
     slow_project.begun(2)
     victim.kill()
+    waiter = slow_project.start("sync", "--refresh")
+    until(waiter, "roost: waiting for the lease of a build that ended")
     slow_project.file("slow.txt", "0")
-    assert slow_project.roost("sync", "--refresh").returncode == 0
+    assert finish(waiter)[0] == 0
     victim.communicate()
     assert [what for _, _, what in slow_project.builds()] == ["begin", "end"] * 3
     assert slow_project.overlaps() == []
@@ -89,7 +91,11 @@ def test_nox_without_the_build_lock_builds_many_times(slow_project: SlowProject,
     """Show that the gate is a real one."""
     write_noxfile(slow_project, session("first", SHOW))
     env = without_build_lock(tmp_path)
-    for child in all_at_once(many, tmp_path, lambda _: [NOX], cwd=slow_project.root, env=env):
+    with slow_project.holding():
+        children = all_at_once(many, tmp_path, lambda _: [NOX], cwd=slow_project.root, env=env)
+        for child in children:
+            until(child, "roost: building", "roost: waiting")
+    for child in children:
         finish(child)
     assert slow_project.overlaps() or len(slow_project.journal("build")) > 1
 
@@ -123,12 +129,12 @@ def test_four_parallel_sessions_in_each_of_three_nox_and_hooks_beside(
 
 @pytest.mark.slow
 def test_killed_builder_leaves_the_others_unharmed(slow_project: SlowProject, tmp_path: Path, many: int) -> None:
-    slow_project.file("slow.txt", "1")
     write_noxfile(slow_project, session("first", SHOW))
-    first = start([NOX], cwd=slow_project.root)
-    slow_project.begun()
-    others = all_at_once(many - 1, tmp_path, lambda _: [NOX], cwd=slow_project.root)
-    first.kill()
+    with slow_project.holding():
+        first = start([NOX], cwd=slow_project.root)
+        slow_project.begun()
+        others = all_at_once(many - 1, tmp_path, lambda _: [NOX], cwd=slow_project.root)
+        first.kill()
     ended = [finish(child) for child in others]
     assert finish(first)[0] == -signal.SIGKILL
     assert [status for status, _, _ in ended] == [0] * (many - 1), ended
@@ -143,16 +149,15 @@ def test_killed_builder_of_an_own_venv_leaves_the_others_unharmed(
     """What its installer still does in the source tree is waited for, and its half-made venv is removed."""
     write_noxfile(slow_project, session("first", "session.install('cherry')", SHOW))
     assert slow_project.python("pass").returncode == 0
-    slow_project.file("slow.txt", "1")
-    first = start([NOX], cwd=slow_project.root)
-    slow_project.begun(2)
-    others = all_at_once(many - 1, tmp_path, lambda _: [NOX], cwd=slow_project.root)
-    first.kill()
+    with slow_project.holding():
+        first = start([NOX], cwd=slow_project.root)
+        slow_project.begun(2)
+        others = all_at_once(many - 1, tmp_path, lambda _: [NOX], cwd=slow_project.root)
+        first.kill()
     ended = [finish(child) for child in others]
     finish(first)
     assert [status for status, _, _ in ended] == [0] * (many - 1), ended
     assert slow_project.overlaps() == []
-    slow_project.file("slow.txt", "0")
     assert nox(slow_project).returncode == 0
     assert len(own_venvs(slow_project, "first")) == 1
     assert len(slow_project.venvs()) == 1

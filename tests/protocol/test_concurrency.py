@@ -2,7 +2,6 @@
 
 import os
 import re
-import signal
 import time
 from pathlib import Path
 
@@ -10,7 +9,7 @@ import pytest
 from filelock import FileLock, Timeout
 
 from tests.lib.broken import without_build_lock
-from tests.lib.processes import ROOST, all_at_once, finish, stopped
+from tests.lib.processes import ROOST, all_at_once, finish, stopped, until
 from tests.lib.projects import Project, SlowProject
 
 MANY = 16
@@ -29,10 +28,13 @@ def test_sixteen_cold_starts_make_one_venv(project: Project, tmp_path: Path) -> 
 @pytest.mark.slow
 def test_cold_starts_without_the_build_lock_build_many_times(slow_project: SlowProject, tmp_path: Path) -> None:
     """Show that the gate is a real one: with nothing but the lock taken away, several build."""
-    slow_project.file("slow.txt", "2")  # seconds: longer than six starts take on a busy machine
     env = without_build_lock(tmp_path)
     launch = [ROOST, "run", "python", "-c", ""]
-    for child in all_at_once(6, tmp_path, lambda _: launch, cwd=slow_project.root, env=env):
+    with slow_project.holding():
+        children = all_at_once(6, tmp_path, lambda _: launch, cwd=slow_project.root, env=env)
+        for child in children:
+            until(child, "roost: building", "roost: waiting")
+    for child in children:
         finish(child)
     assert sum(what == "begin" for _, _, what in slow_project.builds()) > 1
 
@@ -40,9 +42,7 @@ def test_cold_starts_without_the_build_lock_build_many_times(slow_project: SlowP
 def test_build_lock_is_the_one_that_other_tools_take(slow_project: SlowProject) -> None:
     """As `filelock` does, which many of them use."""
     lock = FileLock(slow_project.store / ".venv/.lock")
-    builder = slow_project.start("sync")
-    slow_project.begun()
-    with pytest.raises(Timeout):
+    with slow_project.in_build("sync") as builder, pytest.raises(Timeout):
         lock.acquire(timeout=0)
     assert finish(builder)[0] == 0
     with lock:
@@ -115,10 +115,9 @@ def test_input_that_changes_during_the_build_is_built_again(slow_project: SlowPr
     after = {name: (slow_project.root / name).read_text() for name in before}
     for name, text in before.items():
         slow_project.file(name, text)
-    child = slow_project.start("run", "python", "-c", "import apple; print(apple.VERSION)")
-    slow_project.begun()
-    for name, text in after.items():
-        slow_project.file(name, text)
+    with slow_project.in_build("run", "python", "-c", "import apple; print(apple.VERSION)") as child:
+        for name, text in after.items():
+            slow_project.file(name, text)
     status, out, err = finish(child)
     assert (status, out) == (0, "1.0\n"), err
     assert "changed during the build" in err
@@ -139,11 +138,10 @@ def test_input_that_changes_and_changes_back_is_built_again(slow_project: SlowPr
     """The installer may have read what was there in between: only the ctime tells."""
     pyproject = slow_project.root / "pyproject.toml"
     text, stamp = pyproject.read_text(), pyproject.stat()
-    child = slow_project.start("run", "python", "-c", "import apple; print(apple.VERSION)")
-    slow_project.begun()
-    pyproject.write_text(text.replace('["apple"]', '["apple<2"]'))
-    pyproject.write_text(text)
-    os.utime(pyproject, ns=(stamp.st_atime_ns, stamp.st_mtime_ns))
+    with slow_project.in_build("run", "python", "-c", "import apple; print(apple.VERSION)") as child:
+        pyproject.write_text(text.replace('["apple"]', '["apple<2"]'))
+        pyproject.write_text(text)
+        os.utime(pyproject, ns=(stamp.st_atime_ns, stamp.st_mtime_ns))
     status, out, err = finish(child)
     assert (status, out) == (0, "2.0\n"), err
     assert err.count("building") == 2
@@ -166,12 +164,8 @@ def test_input_that_never_rests_is_named(slow_project: SlowProject) -> None:
 
 
 def test_stopped_builder_is_named_to_those_who_wait(slow_project: SlowProject) -> None:
-    builder = slow_project.start("run", "python", "-c", "pass")
-    slow_project.begun()
-    os.kill(builder.pid, signal.SIGSTOP)
-    env = dict(os.environ) | {"ROOST_TIMEOUT": "1.5"}
-    got = slow_project.run("python", "-c", "pass", env=env)
-    os.kill(builder.pid, signal.SIGCONT)
+    with slow_project.in_build("run", "python", "-c", "pass") as builder, stopped(builder.pid):
+        got = slow_project.run("python", "-c", "pass", env=dict(os.environ) | {"ROOST_TIMEOUT": "1.5"})
     assert got.returncode == 124
     first, second = got.stderr.splitlines()
     who = rf"held by pid {builder.pid} \(`roost run python`\) since \d\d:\d\d:\d\d, which is stopped"
@@ -181,9 +175,7 @@ def test_stopped_builder_is_named_to_those_who_wait(slow_project: SlowProject) -
 
 
 def test_wait_is_silent_for_a_second_and_bounded(slow_project: SlowProject) -> None:
-    builder = slow_project.start("run", "python", "-c", "pass")
-    slow_project.begun()
-    with stopped(builder.pid):  # else a busy machine may let it end first
+    with slow_project.in_build("run", "python", "-c", "pass") as builder:
         got = slow_project.run("python", "-c", "pass", env=dict(os.environ) | {"ROOST_TIMEOUT": "0"})
     assert got.returncode == 124
     assert "waiting" not in got.stderr
@@ -213,14 +205,14 @@ def test_build_that_calls_roost_is_told_at_once(project: Project) -> None:
 
 def test_waiter_of_a_running_builder_watches_the_marker_without_the_lock_library(slow_project: SlowProject) -> None:
     """It costs 50 ms of a core, which the builder needs."""
-    slow_project.file("slow.txt", "2")
-    builder = slow_project.start("run", "python", "-c", "pass")
-    slow_project.begun()
     env = dict(os.environ) | {"PYTHONPROFILEIMPORTTIME": "1"}
-    got = slow_project.python("import apple.late", env=env)
-    assert got.returncode == 0
-    assert "roost.protocol" in got.stderr
-    assert "filelock" not in got.stderr
+    with slow_project.in_build("run", "python", "-c", "pass") as builder:
+        waiter = slow_project.start("run", "python", "-c", "import apple.late", env=env)
+        said = until(waiter, "roost: waiting for the build lock")
+    assert waiter.stderr
+    assert "roost.protocol" in said
+    assert "filelock" not in said + waiter.stderr.read()
+    assert finish(waiter)[0] == 0
     assert finish(builder)[0] == 0
     assert len(slow_project.journal("build")) == 1
 

@@ -50,18 +50,15 @@ def test_killed_builders_with_installers_left_behind(slow_project: SlowProject, 
 
 
 def test_next_build_waits_for_the_installer_of_a_killed_builder(slow_project: SlowProject) -> None:
-    slow_project.file("slow.txt", "3")
-    builder = slow_project.start("run", "python", "-c", "pass")
-    slow_project.begun()
-    builder.kill()
-    finish(builder)
-    got = slow_project.python(WHOLE, env=dict(os.environ) | {"ROOST_TIMEOUT": "1.2"})
+    with slow_project.in_build("run", "python", "-c", "pass") as builder:
+        builder.kill()
+        finish(builder)
+        got = slow_project.python(WHOLE, env=dict(os.environ) | {"ROOST_TIMEOUT": "1.2"})
     assert got.returncode == 124
     backend = slow_project.builds()[-1][1]
     assert f"waiting for the lease of a build that ended, held by pid {backend} (`" in got.stderr
     assert f"the lease of a build that ended is held by pid {backend} (`" in got.stderr
     assert "roost run" not in got.stderr  # that one was killed
-    slow_project.file("slow.txt", "0.1")
     assert slow_project.python(WHOLE).returncode == 0
     assert slow_project.overlaps() == []
     assert len(slow_project.venvs()) == 1  # what the killed one left is gone
@@ -70,40 +67,35 @@ def test_next_build_waits_for_the_installer_of_a_killed_builder(slow_project: Sl
 @pytest.mark.slow
 def test_without_waiting_for_orphans_two_builds_meet_in_the_source_tree(slow_project: SlowProject) -> None:
     """Show that the rule is needed: with the leftover's lease taken away, the next builder meets its installer."""
-    slow_project.file("slow.txt", "3")
-    builder = slow_project.start("run", "python", "-c", "pass")
-    slow_project.begun()
-    builder.kill()
-    finish(builder)
-    next(slow_project.store.glob(".venv/.v2/envs/*/*.lease")).unlink()
-    slow_project.python(WHOLE)
+    with slow_project.in_build("run", "python", "-c", "pass") as builder:
+        builder.kill()
+        finish(builder)
+        next(slow_project.store.glob(".venv/.v2/envs/*/*.lease")).unlink()
+        slow_project.python(WHOLE)
     assert slow_project.overlaps()
 
 
 def test_uv_dies_with_its_builder(slow_project: SlowProject) -> None:
-    slow_project.file("slow.txt", "2")
-    builder = slow_project.start("run", "python", "-c", "pass")
-    slow_project.begun()
-    children = run(["/bin/sh", "-c", f"cat /proc/{builder.pid}/task/*/children"]).stdout.split()
-    assert len(children) == 1
-    builder.kill()
-    finish(builder)
-    wait_for(lambda: not runs(int(children[0])), "the end of uv")
+    with slow_project.in_build("run", "python", "-c", "pass") as builder:
+        children = run(["/bin/sh", "-c", f"cat /proc/{builder.pid}/task/*/children"]).stdout.split()
+        assert len(children) == 1
+        builder.kill()
+        finish(builder)
+        wait_for(lambda: not runs(int(children[0])), "the end of uv")
 
 
 @pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 @pytest.mark.normally(signum=[signal.SIGINT])  # the others in `test_signals.py`
 def test_interrupted_build_leaves_nothing_that_counts(slow_project: SlowProject, signum: signal.Signals) -> None:
-    builder = slow_project.start("run", "python", "-c", "pass")
-    slow_project.begun()
-    builder.send_signal(signum)
-    _, _, err = finish(builder)
+    with slow_project.in_build("run", "python", "-c", "pass") as builder:
+        builder.send_signal(signum)
+        _, _, err = finish(builder)
+        assert not runs(slow_project.builds()[-1][1])  # the backend, which uv leaves running, was ended too
     assert "Traceback" not in err
     assert builder.returncode == 128 + signum
     assert "the build of `default` was interrupted, and its installer ended" in err
     assert err.endswith("roost: interrupted; nothing was run\n")
     assert slow_project.venvs() == []
-    assert slow_project.builds()[-1][2] == "begin"  # the backend, which uv leaves running, was ended too
     assert slow_project.complete() == []
     assert slow_project.python(WHOLE).returncode == 0
 
@@ -136,10 +128,9 @@ def test_whole_folder_removed_during_a_build(slow_project: SlowProject) -> None:
     A process that starts after the removal cannot know of the build that continues. Two backends may meet then, and
     this one refuses to. That is an error, and no venv.
     """
-    child = slow_project.start("run", "python", "-c", WHOLE, umask=0o022)
-    slow_project.begun()
-    shutil.rmtree(slow_project.store)
-    other = slow_project.start("run", "python", "-c", WHOLE)
+    with slow_project.in_build("run", "python", "-c", WHOLE, umask=0o022) as child:
+        shutil.rmtree(slow_project.store)
+        other = slow_project.start("run", "python", "-c", WHOLE)
     for one in (child, other):
         status, _, err = finish(one)
         assert status == 0 or (status == 125 and "could not be built with uv" in err), err
@@ -150,9 +141,8 @@ def test_whole_folder_removed_during_a_build(slow_project: SlowProject) -> None:
 @pytest.mark.parametrize("umask", slow_after(1, [0o002, 0o022]))
 def test_installer_that_makes_the_removed_folder_again_leaves_none(slow_project: SlowProject, umask: int) -> None:
     """No other process made it before. uv makes it with the user's umask, and roost trusts none that a group can write."""
-    child = slow_project.start("run", "python", "-c", WHOLE, umask=umask)
-    slow_project.begun()
-    shutil.rmtree(slow_project.store)
+    with slow_project.in_build("run", "python", "-c", WHOLE, umask=umask) as child:
+        shutil.rmtree(slow_project.store)
     status, _, err = finish(child)
     assert (status, err.count("building")) == (0, 2), err
     assert len(slow_project.complete()) == len(slow_project.venvs()) == 1
@@ -161,9 +151,8 @@ def test_installer_that_makes_the_removed_folder_again_leaves_none(slow_project:
 
 
 def test_lock_file_that_is_gone_does_not_let_two_publish(slow_project: SlowProject) -> None:
-    child = slow_project.start("run", "python", "-c", WHOLE)
-    slow_project.begun()
-    (slow_project.store / ".venv/.lock").unlink()
+    with slow_project.in_build("run", "python", "-c", WHOLE) as child:
+        (slow_project.store / ".venv/.lock").unlink()
     status, _, err = finish(child)
     assert status == 0, err
     assert err.count("building") == 2
@@ -171,10 +160,9 @@ def test_lock_file_that_is_gone_does_not_let_two_publish(slow_project: SlowProje
 
 
 def test_leftovers_of_a_crash_are_collected(slow_project: SlowProject) -> None:
-    builder = slow_project.start("run", "python", "-c", "pass")
-    slow_project.begun()
-    builder.kill()
-    finish(builder)
+    with slow_project.in_build("run", "python", "-c", "pass") as builder:
+        builder.kill()
+        finish(builder)
     assert len(slow_project.venvs()) == 1
     assert slow_project.python(WHOLE).returncode == 0
     assert len(slow_project.venvs()) == 1

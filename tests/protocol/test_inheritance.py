@@ -203,10 +203,8 @@ def test_daemon_of_a_failed_build_is_named_to_those_who_wait_for_it(
 def test_daemon_of_a_build_that_has_to_be_done_again_is_not_waited_for(
     caching_project: SlowProject, daemon: Daemon
 ) -> None:
-    caching_project.file("slow.txt", "0.5")
-    builder = caching_project.start("run", "python", "-c", "pass", env=dict(os.environ) | NO_WAIT)
-    caching_project.begun()
-    os.utime(caching_project.root / "uv.lock")
+    with caching_project.in_build("run", "python", "-c", "pass", env=dict(os.environ) | NO_WAIT) as builder:
+        os.utime(caching_project.root / "uv.lock")
     status, _, err = finish(builder)
     assert status == 0, err
     assert "changed during the build" in err

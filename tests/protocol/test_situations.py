@@ -105,11 +105,12 @@ def test_process_numbers_that_collide(slow_project: SlowProject) -> None:
     """As in containers over one checkout, where each roost is process 2. One is killed in its build."""
     words = ["unshare", "--pid", "--fork", "--kill-child", "--mount-proc", "sh", "-c", '"$@"; exit $?', "sh"]
     command = [*words, ROOST, "run", "python", "-c", "print('ran')"]
-    killed = start(command, cwd=slow_project.root)
-    slow_project.begun()
-    others = [start(command, cwd=slow_project.root) for _ in range(3)]
-    killed.kill()
-    killed.communicate()
+    with slow_project.holding():
+        killed = start(command, cwd=slow_project.root)
+        slow_project.begun()
+        others = [start(command, cwd=slow_project.root) for _ in range(3)]
+        killed.kill()
+        killed.communicate()
     ends = [finish(child) for child in others]
     assert [end[:2] for end in ends] == [(0, "ran\n")] * 3, ends
     assert builds(slow_project) == 1
