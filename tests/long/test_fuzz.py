@@ -6,6 +6,7 @@ The files are changed copies of real ones, and JSON of the right shape with anyt
 import contextlib
 import json
 import os
+import zlib
 from pathlib import Path
 from typing import NamedTuple
 
@@ -135,11 +136,12 @@ def test_inventory(ready: Ready, soak: float) -> None:
     path = Path(f"{ready.venv}/{inventory.FILE}")
 
     def check(data: bytes) -> None:
-        path.write_bytes(data)
-        fault = inventory.damage(ready.venv)
-        assert fault is None or os.path.basename(ready.venv) in fault
+        for content in (data, zlib.compress(data)):
+            path.write_bytes(content)
+            fault = inventory.damage(ready.venv)
+            assert fault is None or os.path.basename(ready.venv) in fault
 
-    fuzz(soak, spoilt(ready.inventory), check)
+    fuzz(soak, spoilt(zlib.decompress(ready.inventory)), check)
 
 
 def test_record_of_a_distribution(ready: Ready, soak: float) -> None:

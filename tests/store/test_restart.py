@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from roost.store import inventory
 from tests.lib.processes import ROOST, ROOST_RUN, UV, run
 from tests.lib.projects import Project, builds, start_until_indexed, starts_warm
 from tests.lib.variants import slow_after
@@ -115,6 +116,11 @@ def test_whole_venv_is_looked_at_once(project: Project) -> None:
     lose_module(venv)  # no later start compares the files again
     assert project.python("pass").stderr == ""
     assert builds(project) == 1
+
+
+def test_inventory_takes_a_few_bytes_for_each_file(built: Project) -> None:
+    (venv,) = built.venvs()
+    assert (venv / inventory.FILE).stat().st_size < 25 * len(inventory.read(str(venv)))
 
 
 def test_what_a_session_writes_is_no_damage(project: Project) -> None:

@@ -1,14 +1,15 @@
 """The inventory: the files of a venv when it was complete, for a comparison after a restart of the machine.
 
 A file that was written shortly before a power cut may exist afterwards, and be empty. So a venv has the file
-`.roost-files`: JSON, from path below the venv to size in bytes, or to the target of a link. `RECORD` files are no
-substitute: they do not list bytecode.
+`.roost-files`: compressed JSON, from path below the venv to size in bytes, or to the target of a link. `RECORD` files
+are no substitute: they do not list bytecode.
 """
 
 import csv
 import glob
 import json
 import os
+import zlib
 from collections.abc import Iterable
 from typing import NamedTuple
 
@@ -63,7 +64,7 @@ def write(venv: str, files: dict[str, int | str]) -> None:
     Raises:
         OSError: the disk is full, or fails.
     """
-    system_files.write(f"{venv}/{FILE}", json.dumps(files))
+    system_files.write(f"{venv}/{FILE}", zlib.compress(json.dumps(files).encode(), 1))
 
 
 def damage(venv: str) -> str | None:
@@ -71,7 +72,7 @@ def damage(venv: str) -> str | None:
     name = os.path.basename(venv)
     try:
         before, now = read(venv), take(venv)
-    except (OSError, ValueError, TypeError, RecursionError):
+    except (OSError, ValueError, TypeError, RecursionError, zlib.error):
         return f"the inventory of `{name}` cannot be read"
     for path, was in before.items():
         if path not in now:
@@ -120,10 +121,10 @@ def read(venv: str) -> dict[str, int | str]:
     """Return the inventory of `venv`.
 
     Raises:
-        OSError, ValueError, TypeError: there is no inventory, or none that can be read.
+        OSError, ValueError, TypeError, zlib.error: there is no inventory, or none that can be read.
     """
     with open(system_files.open_own(f"{venv}/{FILE}"), "rb") as file:
-        return dict(json.load(file))
+        return dict(json.loads(zlib.decompress(file.read())))
 
 
 def records(venv: str) -> list[Record]:
