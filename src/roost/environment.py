@@ -10,7 +10,6 @@ if TYPE_CHECKING:  # a warm start imports none of these
     import subprocess
     from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
-    from types import TracebackType
     from typing import Any, Self
 
 # Variables of the caller that a command does not get. PYTHONHOME gives a venv's Python another library. With
@@ -182,9 +181,7 @@ class Environment:
         """Return itself."""
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: "TracebackType | None"
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         """Close it."""
         self.close()
 

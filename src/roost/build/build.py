@@ -177,7 +177,7 @@ def _run(
             command,
             env=env,
             cwd=state.project.root,
-            log=made.open_log(),
+            log=files.scratch(made.venv.path),
             watch=watch,
             meanwhile=meanwhile,
             keep=[made.lease_descriptor],

@@ -187,7 +187,7 @@ def choose(record: str, project: Project, wanted: Request) -> Interpreter:
     path = paths.slashed(found.stdout.strip().rpartition("\n")[2])
     if found.status or not os.path.isabs(path):
         raise _unsatisfied(project, wanted, found)
-    if before and os.path.exists(before) and os.path.samefile(path, before):
+    if before and paths.is_same_file(path, before):
         path = before
     return _query(path, project.root)
 
@@ -244,7 +244,7 @@ def _ask(path: str, cwd: str) -> Interpreter:
             f"the interpreter `{path}` does not run (status {found.status}): {found.output.strip()[-500:]}"
         ) from None
     named = paths.program(f"{os.path.dirname(path)}/python{version.rpartition('.')[0]}")
-    if os.path.exists(named) and os.path.samefile(path, named):
+    if paths.is_same_file(path, named):
         path = named
     with open(path, "rb") as file:
         content = hashlib.file_digest(file, "sha256").hexdigest()[:32]

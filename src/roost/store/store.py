@@ -118,7 +118,7 @@ class Store:
         """
         path, place = views.first(self.project)
         here = proc.place()
-        if path != self.project and place == here and not _is_same(path, self.project):
+        if path != self.project and place == here and not paths.is_same_file(path, self.project):
             path = self.project
         if path == self.project:
             if (path, here) != views.first(self.project):
@@ -158,10 +158,3 @@ class Store:
             yield
         except OSError as error:
             raise self.failure(error) from error
-
-
-def _is_same(path: str, other: str) -> bool:
-    try:
-        return os.path.samefile(path, other)
-    except OSError:
-        return False

@@ -74,10 +74,6 @@ class Attempt:
         """Return whether the venv exists, and its lease file is the one that others would open."""
         return os.path.isdir(self.venv.path) and locks.is_at(self.lease_descriptor, self.venv.lease_file)
 
-    def open_log(self) -> int:
-        """Return the descriptor of a file without a name, for an installer's output."""
-        return files.scratch(self.venv.path)
-
 
 def random_name() -> str:
     """Return a new name for a venv."""

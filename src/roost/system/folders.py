@@ -6,7 +6,6 @@ import re
 import shutil
 import sys
 from collections.abc import Iterator
-from types import TracebackType
 from typing import NamedTuple, Self
 
 from roost.errors import RoostError
@@ -202,9 +201,7 @@ class Folder:
         """Return itself."""
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         """Close it."""
         os.close(self.descriptor)
 

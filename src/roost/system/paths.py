@@ -128,6 +128,11 @@ def is_inside(path: str, folder: str) -> bool:
     return real(path).startswith(f"{folder.rstrip('/')}/")
 
 
+def is_same_file(path: str, other: str) -> bool:
+    """Return whether both paths lead to the same existing file or folder."""
+    return os.path.exists(path) and os.path.exists(other) and os.path.samefile(path, other)
+
+
 def upwards(folder: str) -> list[str]:
     """Return `folder` and all folders above it, the nearest first."""
     found = [folder]

@@ -15,7 +15,6 @@ import time
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from types import TracebackType
     from typing import Self
 
 PATIENCE = 10.0  # seconds for programs that have a file open for a moment: readers of a marker, virus scanners
@@ -269,9 +268,7 @@ class Folder:
         """Return itself."""
         return self
 
-    def __exit__(
-        self, kind: "type[BaseException] | None", error: "BaseException | None", trace: "TracebackType | None"
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         """Do nothing: no descriptor is open."""
 
 
