@@ -36,9 +36,7 @@ _METAVARS = {"extras": "E", "packages": "P"}
 def sync_command(selection: warm.Selection) -> str:
     """Return the command that builds the environment of `selection`, to be pasted into a shell."""
     words = ["roost", "sync", *(["--env", selection.env] if selection.env != "default" else [])]
-    for field in warm.LISTS:
-        words += [word for value in getattr(selection, field) for word in (f"--{warm.option(field)}", value)]
-    words += [f"--{warm.option(field)}" for field in warm.FLAGS if getattr(selection, field)]
+    words += [word for name, value in selection.options for word in (f"--{name}", value) if word]
     return shlex.join([*words, *(["--python", selection.python] if selection.python else [])])
 
 

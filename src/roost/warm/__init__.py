@@ -80,15 +80,18 @@ class Selection:
         self.frozen = frozen
 
     @property
+    def options(self) -> "list[tuple[str, str]]":
+        """Its options besides `--env` and `--python`: the name, and the value, which is empty for a switch."""
+        found = [(option(field), value) for field in LISTS for value in getattr(self, field)]
+        return found + [(option(field), "") for field in FLAGS if getattr(self, field)]
+
+    @property
     def name(self) -> str:
         """Its name in messages, links and the store: the environment, then the options, as in `default+group=docs`.
 
         `env` and its options alone are in it, not the Python.
         """
-        parts = [_word(self.env)]
-        for field in LISTS:
-            parts += [f"{option(field)}={_word(value)}" for value in getattr(self, field)]
-        parts += [option(field) for field in FLAGS if getattr(self, field)]
+        parts = [_word(self.env), *(f"{name}={_word(value)}" if value else name for name, value in self.options)]
         name = "+".join(parts)
         if len(parts) == 1 or len(os.fsencode(name)) <= NAME_LIMIT:
             return name
