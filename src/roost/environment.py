@@ -15,12 +15,12 @@ if TYPE_CHECKING:  # a warm start imports none of these
 # Variables of the caller that a command does not get. PYTHONHOME gives a venv's Python another library. With
 # UV_PROJECT_ENVIRONMENT, a test suite that runs `uv sync` in another project would strip the shared venv. The prompt
 # names the venv of the caller.
-_DROPPED = ("PYTHONHOME", "UV_PROJECT_ENVIRONMENT", "VIRTUAL_ENV_PROMPT", "__PYVENV_LAUNCHER__")
+DROPPED = ("PYTHONHOME", "UV_PROJECT_ENVIRONMENT", "VIRTUAL_ENV_PROMPT", "__PYVENV_LAUNCHER__")
 
 
 def variables(venv: str, environ: "Mapping[str, str]") -> dict[str, str]:
     """Return the environment variables of a command that runs in `venv`: `environ` with the venv active in it."""
-    found = {name: value for name, value in environ.items() if name not in _DROPPED}
+    found = {name: value for name, value in environ.items() if name not in DROPPED}
     return found | paths.active(venv, found.get("PATH", os.defpath))
 
 

@@ -34,10 +34,9 @@ def hatch_register_environment() -> type[VirtualEnvironment]:
 class _SharedVenv(VirtualEnv):
     """The shared venv while a command runs in it."""
 
-    IGNORED_ENV_VARS: tuple[str, ...] = (  # type: ignore[assignment] # hatch's has two, by inference
+    IGNORED_ENV_VARS = (  # type: ignore[assignment] # hatch's has two, by inference
         *VirtualEnv.IGNORED_ENV_VARS,
-        "UV_PROJECT_ENVIRONMENT",
-        "VIRTUAL_ENV_PROMPT",
+        *environment.DROPPED,
     )
 
 

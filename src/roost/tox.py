@@ -19,7 +19,7 @@ from tox.tox_env.python.pip.pip_install import Pip
 from tox.tox_env.python.virtual_env.runner import VirtualEnvRunner
 from tox.version import version as tox_version
 
-from roost import warm
+from roost import environment, warm
 from roost.errors import NoInterpreterError, NotSharedError, RoostError
 from roost.runners import mentions
 from roost.system import paths
@@ -158,7 +158,8 @@ class RoostRunner(VirtualEnvRunner):
         found: dict[str, str] = super().environment_variables
         if self.shared:
             found["VIRTUAL_ENV"] = self.shared.venv
-            found.pop("UV_PROJECT_ENVIRONMENT", None)
+            for name in environment.DROPPED:
+                found.pop(name, None)
         return found
 
     @contextmanager

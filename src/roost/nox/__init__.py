@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 BACKEND = "roost"
 """The name of the backend, for `nox.options.default_venv_backend` and `venv_backend`."""
-_REMOVED = ("UV_PROJECT_ENVIRONMENT", "UV_PYTHON", "VIRTUAL_ENV_PROMPT")
+_REMOVED = (*environment.DROPPED, "UV_PYTHON")
 _leased: dict[str, Environment] = {}
 """The venvs that sessions of this process ran in. Their leases end with the process."""
 
