@@ -98,7 +98,7 @@ class RoostEnv(VirtualEnv):
 
         Where it is not, it is built when the session needs it: a session that only fills a venv of its own never does.
         """
-        with _reported(self.interpreter):
+        with self._reported():
             self._start = real(os.curdir)
             found = environment.find(self._start, self._selection())
             project, complete = (found.project, True) if found else self._look()
@@ -115,7 +115,7 @@ class RoostEnv(VirtualEnv):
     def need(self) -> None:
         """Get and lease the shared venv, unless the session has a venv, or uv is to make one at its location."""
         if not self._venv:
-            with _reported(self.interpreter):
+            with self._reported():
                 if self.env.get("UV_PROJECT_ENVIRONMENT") == self.location:
                     self._get_own("UV_PROJECT_ENVIRONMENT", empty=True).create()
                 else:
@@ -250,7 +250,7 @@ class RoostEnv(VirtualEnv):
     def _never_has(self, change: "Change") -> bool:
         from roost.runners import unbuilt  # noqa: PLC0415 - not without an installer
 
-        with _reported(self.interpreter):
+        with self._reported():
             return bool(unbuilt.missing(self._start, self._selection(), change.requirements or []))
 
     def require(self, args: Sequence[Any], options: dict[str, Any]) -> None:
@@ -268,7 +268,7 @@ class RoostEnv(VirtualEnv):
             return
         from roost import missing_command  # noqa: PLC0415 - not where the command is there
 
-        with _reported(self.interpreter):
+        with self._reported():
             raise CommandNotFoundError(missing_command.explain(command, self._selection(), self._start))
 
     def lacks(self, change: "Change") -> bool:
@@ -285,11 +285,26 @@ class RoostEnv(VirtualEnv):
         return False
 
     @contextlib.contextmanager
+    def _reported(self) -> Iterator[None]:
+        """Turn roost's errors into nox's: a line in the log and a failed session, without a traceback.
+
+        If the interpreter of the session is missing, nox decides whether the session is skipped or fails.
+        """
+        try:
+            yield
+        except RoostError as error:
+            if isinstance(error, NoInterpreterError) and self.interpreter:
+                raise InterpreterNotFound(self.interpreter) from error
+            raise _failed(str(error)) from error
+        except OSError as error:
+            raise _failed(describe(error)) from error
+
+    @contextlib.contextmanager
     def changing(self, change: "Change") -> Iterator[None]:
         """Use a venv of the session's own, which does not count as complete while it is changed."""
         from roost.nox import session_venv  # noqa: PLC0415 - not without an installer
 
-        with _reported(self.interpreter):
+        with self._reported():
             own = self._own or self._get_own(change.words, empty=change.replaces)
             own.begin()
             if not change.makes_venv:
@@ -298,32 +313,16 @@ class RoostEnv(VirtualEnv):
                 change.options["env"]["UV_PYTHON"] = own.base
         with contextlib.ExitStack() as stack:
             if change.builds:
-                with _reported(self.interpreter):
+                with self._reported():
                     stack.enter_context(session_venv.building_in_tree(self._request()))
                     stack.enter_context(own.lend(f"{self._label}: {change.words}"))
             try:
                 yield
             finally:
-                with _reported(self.interpreter):
+                with self._reported():
                     own.create()  # a command such as `uv sync --dry-run` does not
-        with _reported(self.interpreter):
+        with self._reported():
             own.complete()
-
-
-@contextlib.contextmanager
-def _reported(interpreter: str | None) -> Iterator[None]:
-    """Turn roost's errors into nox's: a line in the log and a failed session, without a traceback.
-
-    If the `interpreter` of the session is missing, nox decides whether the session is skipped or fails.
-    """
-    try:
-        yield
-    except RoostError as error:
-        if isinstance(error, NoInterpreterError) and interpreter:
-            raise InterpreterNotFound(interpreter) from error
-        raise _failed(str(error)) from error
-    except OSError as error:
-        raise _failed(describe(error)) from error
 
 
 def _failed(text: str) -> CommandFailed:

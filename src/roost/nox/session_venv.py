@@ -19,7 +19,7 @@ from roost.inputs import interpreter
 from roost.protocol import Held, Request
 from roost.store import inventory, marker
 from roost.store.venvs import Attempt, Venv
-from roost.system import files, locks, paths, processes, variables
+from roost.system import files, locks, paths, processes
 
 
 class SessionVenv:
@@ -46,8 +46,7 @@ class SessionVenv:
         if self.exists:
             return
         state = self._held.state
-        env = variables.for_installer(os.environ)
-        got = processes.query(build.creation(state, self.path), env=env, cwd=state.project.root)
+        got = processes.query(build.creation(state, self.path), cwd=state.project.root)
         if got.status != 0:
             raise RoostError(f"`{self.path}` cannot be created: {got.output.strip()}")
 
