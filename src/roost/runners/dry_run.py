@@ -4,10 +4,11 @@ import json
 import os
 import re
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from pathlib import Path
 
 from roost.inputs.groups import normalize
-from roost.runners.install_commands import folder_in
+from roost.runners.install_commands import EDITABLE, folder_in
 from roost.system import paths, processes
 
 
@@ -16,7 +17,7 @@ def lacking(venv: str, words: Sequence[str], cwd: str, env: Mapping[str, str | N
 
     `env` has variables for uv.
     """
-    requirements = _by_name(venv, list(words), cwd)
+    requirements = _by_name(venv, words, cwd)
     if isinstance(requirements, str):
         return requirements
     own = {name: value for name, value in (env or {}).items() if value is not None and name != "UV_PYTHON"}
@@ -34,27 +35,22 @@ def installed(venv: str) -> list[str]:
     return processes.query(command, cwd=os.getcwd()).stdout.splitlines()
 
 
-def _by_name(venv: str, words: list[str], cwd: str) -> list[str] | str:
+def _by_name(venv: str, words: Sequence[str], cwd: str) -> list[str] | str:
     """Return `words` with the name of each editable that `venv` has in place of its path.
 
     uv's dry run would always reinstall the path, and does not mention an extra that does not exist. Returns a text
     about a folder that `venv` does not have as an editable, or about such an extra.
     """
     found: list[str] = []
-    rest = [word for word in words if word not in ("-q", "--quiet")]
-    while rest:
-        word = rest.pop(0)
-        path = None
-        if word in ("-e", "--editable") and rest:
-            path = rest.pop(0)
-        elif word.startswith(("--editable=", "-e")):
-            path = word.removeprefix("--editable=").removeprefix("-e")
-        elif folder_in(word):
-            return f"`{word}`"
-        if path is None:
+    for before, word in pairwise(["", *words]):
+        if word in ("-q", "--quiet", *EDITABLE):
+            continue
+        if before not in EDITABLE and not word.startswith(("--editable=", "-e")):
+            if folder_in(word):
+                return f"`{word}`"
             found.append(word)
             continue
-        folder, bracket, listed = path.partition("[")
+        folder, bracket, listed = word.removeprefix("--editable=").removeprefix("-e").partition("[")
         info = _editables(venv).get(paths.real(os.path.join(cwd, folder.removeprefix("file://"))))
         if info is None:
             return f"`{folder}` as an editable"

@@ -20,7 +20,7 @@ from roost.system import paths, processes
 _CHANGING = {"add", "install", "remove", "run", "sync", "uninstall"}
 _READING = {"check", "freeze", "list", "show"}  # pip's; `uv pip` answers them for a venv without pip
 _OTHERS = {*INSTALLERS} - {"pip", "uv"}
-_EDITABLE = ("-e", "--editable")
+EDITABLE = ("-e", "--editable")
 _FILE = ("-r", "--requirement", "--requirements")
 _IN_TREE = {"flit", "maturin", "setup.py"}  # of these, those that build the project where it is, whatever the command
 _NO_SOURCE = {"conda", "ensurepip", "mamba", "micromamba"}  # and those that never do
@@ -54,7 +54,7 @@ class Change(NamedTuple):
         """Whether it needs a venv of the session's own, whatever the shared venv has."""
         words = self.requirements or []
         # An editable may be there already. A folder that is none is built and installed as it is now.
-        plain = [word for before, word in pairwise(["", *words]) if before not in _EDITABLE]
+        plain = [word for before, word in pairwise(["", *words]) if before not in EDITABLE]
         return self.requirements is None or any(map(_plain_folder, plain))
 
 
@@ -181,7 +181,7 @@ def _plain_folder(word: str) -> bool:
 def _builds(words: Sequence[str]) -> bool:
     """Return whether the words after `pip install` name a folder, which is built in place, also in a `-r` file."""
     pairs = list(pairwise(["", *words]))
-    if any(folder_in(word, editable=before in _EDITABLE) for before, word in pairs):
+    if any(folder_in(word, editable=before in EDITABLE) for before, word in pairs):
         return True
     found = (re.fullmatch(r"(?:-r|--requirements?=)(.+)", word) for word in words)
     files = [word for before, word in pairs if before in _FILE] + [match[1] for match in found if match]
