@@ -205,25 +205,25 @@ def _show(state: State, made: Attempt, log: int) -> None:
 def _finish(store: Store, state: State, made: Attempt, cache: Cache | None) -> str | None:
     """Check the venv's health, provide its bytecode and take its inventory. Returns what is wrong with it, or None."""
     venv = made.venv.path
-    looks: provide.Looks = {}
+    stats: provide.Stats = {}
     warnings: list[str] = []
     tag = state.interpreter.bytecode
     provider = provide.Provider(venv, cache, tag) if state.settings.compile_bytecode and tag else None
 
     def take_inventory(records: list[inventory.Record]) -> None:
-        made.files = inventory.take(venv, looks)
+        made.files = inventory.take(venv, stats)
         warnings.extend(inventory.edited(venv, made.files, records))
 
-    def look() -> None:
+    def examine() -> None:
         records = inventory.records(venv)
         if provider is None:
             take_inventory(records)
             return
         with processes.forked(lambda: tuple(provider.link(records))) as linked:
             take_inventory(records)
-            provider.take(records, provide.Linked(*linked()), made.files, looks)
+            provider.take(records, provide.Linked(*linked()), made.files, stats)
 
-    if failure := check_health(store, state, made, look):
+    if failure := check_health(store, state, made, examine):
         return failure
     if provider:
         _compile(store, state, made, provider)

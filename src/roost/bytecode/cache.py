@@ -38,9 +38,9 @@ class Module(NamedTuple):
     bytecode: int
     """The size of the bytecode, or `FAILED`."""
 
-    def is_of(self, look: os.stat_result) -> bool:
-        """Return whether `look` is the stat result of the same source, such as another link to it."""
-        return (self.inode, self.mtime, self.size) == (look.st_ino, look.st_mtime_ns, look.st_size)
+    def is_of(self, info: os.stat_result) -> bool:
+        """Return whether `info` is the stat result of the same source, such as another link to it."""
+        return (self.inode, self.mtime, self.size) == (info.st_ino, info.st_mtime_ns, info.st_size)
 
 
 class Usage(NamedTuple):
@@ -196,10 +196,10 @@ def _intact(folder: str) -> dict[str, int]:
     """Return the files in `folder` that only the current user can write to: name to size."""
     others = 0 if os.name == "nt" else 0o022  # mode bits mean nothing on Windows
     with folders.entries(folder) as found:
-        looks = [(entry.name, entry.stat(follow_symlinks=False)) for entry in found]
+        stats = [(entry.name, entry.stat(follow_symlinks=False)) for entry in found]
     return {
         name: info.st_size
-        for name, info in looks
+        for name, info in stats
         if info.st_mode & 0o170000 == 0o100000 and not info.st_mode & others and files.is_own(info)
     }
 

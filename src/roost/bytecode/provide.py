@@ -19,7 +19,7 @@ from roost.system import user_cache
 
 COMPILER = os.path.join(os.path.dirname(__file__), "compiler.py")  # a script for the venv's Python, not imported here
 Files = dict[str, int | str]
-Looks = dict[str, os.stat_result]
+Stats = dict[str, os.stat_result]
 
 
 def cache() -> Cache | None:
@@ -70,7 +70,7 @@ class Provider:
         """The provided bytecode: path below the venv to size."""
         self.missing: list[str] = []
         """Sources that have to be compiled, below the venv, the largest first."""
-        self._looks: Looks = {}
+        self._stats: Stats = {}
         """The sources without bytecode of their own, as they are."""
         self._incomplete: list[Sources] = []
         """Distributions of which the cache lacks something."""
@@ -79,26 +79,26 @@ class Provider:
         """Take from the cache what fits the sources of each distribution. Changes nothing in this object."""
         return self._link(map(self._of_record, records))
 
-    def take(self, records: Sequence[Record], linked: Linked, files: Files, looks: Looks) -> None:
+    def take(self, records: Sequence[Record], linked: Linked, files: Files, stats: Stats) -> None:
         """Take what `link` returned; do the same for sources that no `RECORD` has a hash of; find what is missing.
 
-        `files` and `looks` are those of `inventory.take`, which may have seen a part of what was linked meanwhile.
+        `files` and `stats` are those of `inventory.take`, which may have seen a part of what was linked meanwhile.
         """
-        inside = ((path, look) for path, look in looks.items() if "/site-packages/" in path)
+        inside = ((path, info) for path, info in stats.items() if "/site-packages/" in path)
         own = files.keys() - linked.files.keys()  # such as bytecode of the installer
-        self._looks = {path: look for path, look in inside if self._bytecode(path) not in own}
+        self._stats = {path: info for path, info in inside if self._bytecode(path) not in own}
         self._incomplete = [self._of_record(records[number]) for number in linked.incomplete]
         self.files.update(linked.files)
         failing = set(linked.failing)
         if self._cache:
-            loose = sorted(self._looks.keys() - {path for record in records for path, _ in _listed(record)})
+            loose = sorted(self._stats.keys() - {path for record in records for path, _ in _listed(record)})
             others = self._sources([(path, self._hash(path)) for path in loose])
             linked = self._link([others])
             self._incomplete += [others] * len(linked.incomplete)
             self.files.update(linked.files)
             failing.update(linked.failing)
-        rest = [path for path in self._looks if path not in failing and self._bytecode(path) not in self.files]
-        self.missing = sorted(rest, key=lambda path: self._looks[path].st_size, reverse=True)
+        rest = [path for path in self._stats if path not in failing and self._bytecode(path) not in self.files]
+        self.missing = sorted(rest, key=lambda path: self._stats[path].st_size, reverse=True)
 
     def _bytecode(self, source: str) -> str:
         folder, _, name = source.rpartition("/")
@@ -128,16 +128,16 @@ class Provider:
         complete = True
         folder = self._cache.folder(sources.key)
         for number, ((path, digest), module) in enumerate(zip(sources.pairs, modules, strict=True)):
-            new, look = self._bytecode(path), self._look(path)
-            if look is None or new in done.files:  # two distributions may have it
+            new, info = self._bytecode(path), self._stat(path)
+            if info is None or new in done.files:  # two distributions may have it
                 continue
-            if module is None or not self._fits(module, path, digest, look):
+            if module is None or not self._fits(module, path, digest, info):
                 complete = False
             elif module.bytecode == FAILED:
                 done.failing.append(path)
             else:
                 try:
-                    provided = self._provide(f"{folder}/{number}", new, module, look, folders)
+                    provided = self._provide(f"{folder}/{number}", new, module, info, folders)
                 except FileExistsError:  # the installer's own
                     continue
                 except OSError:
@@ -145,25 +145,25 @@ class Provider:
                 if provided:
                     done.files[new] = module.bytecode
                 # A source with other links is in an installer's cache, and comes again.
-                complete = complete and provided and (look.st_nlink == 1 or module.is_of(look))
+                complete = complete and provided and (info.st_nlink == 1 or module.is_of(info))
         return complete
 
-    def _look(self, path: str) -> os.stat_result | None:
+    def _stat(self, path: str) -> os.stat_result | None:
         try:
-            look = os.lstat(f"{self.venv}/{path}")
+            info = os.lstat(f"{self.venv}/{path}")
         except OSError:
             return None
-        return look if look.st_mode & 0o170000 == 0o100000 else None
+        return info if info.st_mode & 0o170000 == 0o100000 else None
 
-    def _fits(self, module: Module, path: str, digest: str, look: os.stat_result) -> bool:
+    def _fits(self, module: Module, path: str, digest: str, info: os.stat_result) -> bool:
         """Return whether the source at `path` has the content that `module` was compiled from."""
         try:
-            return module.is_of(look) or self._hash(path) == digest
+            return module.is_of(info) or self._hash(path) == digest
         except OSError:
             return False
 
-    def _provide(self, cached: str, new: str, module: Module, look: os.stat_result, folders: set[str]) -> bool:
-        """Give a source, which looks like `look`, the bytecode `cached`. Returns False if Python would not load it.
+    def _provide(self, cached: str, new: str, module: Module, info: os.stat_result, folders: set[str]) -> bool:
+        """Give a source, whose stat result is `info`, the bytecode `cached`. Returns False if Python would not load it.
 
         Raises:
             FileExistsError: it has bytecode.
@@ -174,9 +174,9 @@ class Provider:
             with contextlib.suppress(FileExistsError):
                 os.mkdir(f"{self.venv}/{folder}")
             folders.add(folder)
-        if (module.mtime // 10**9, module.size) == (look.st_mtime_ns // 10**9, look.st_size):
+        if (module.mtime // 10**9, module.size) == (info.st_mtime_ns // 10**9, info.st_size):
             link_or_copy(cached, f"{self.venv}/{new}")
-        elif content := _with_mtime(read(cached), look):
+        elif content := _with_mtime(read(cached), info):
             write_new(f"{self.venv}/{new}", content)
         else:
             return False
@@ -208,7 +208,7 @@ class Provider:
 
     def _module(self, path: str, digest: str) -> Module | None:
         """Return what the cache records of a source: None unless it has its content, before and after compiling."""
-        before = self._looks.get(path)
+        before = self._stats.get(path)
         if before is None:
             return None
         try:
@@ -239,8 +239,8 @@ def _listed(record: Record) -> Iterator[tuple[str, str]]:
             yield f"{record.folder}{path}", digest
 
 
-def _with_mtime(content: bytes, look: os.stat_result) -> bytes | None:
+def _with_mtime(content: bytes, info: os.stat_result) -> bytes | None:
     """Return bytecode with the modification time of another copy of its source; None if it has none (PEP 552)."""
     if content[4:8] != bytes(4):
         return None
-    return content[:8] + (look.st_mtime_ns // 10**9 & 0xFFFFFFFF).to_bytes(4, "little") + content[12:]
+    return content[:8] + (info.st_mtime_ns // 10**9 & 0xFFFFFFFF).to_bytes(4, "little") + content[12:]

@@ -32,8 +32,8 @@ class Record(NamedTuple):
     """For each file: path below `folder`, hash, size."""
 
 
-def take(venv: str, looks: dict[str, os.stat_result] | None = None) -> dict[str, int | str]:
-    """Return the files in `venv`: path to size, or a link's target. `looks` gets the stat results of Python sources."""
+def take(venv: str, stats: dict[str, os.stat_result] | None = None) -> dict[str, int | str]:
+    """Return the files in `venv`: path to size, or a link's target. `stats` gets the stat results of Python sources."""
     found: dict[str, int | str] = {}
     pending = [""]
     while pending:
@@ -47,12 +47,12 @@ def take(venv: str, looks: dict[str, os.stat_result] | None = None) -> dict[str,
                     pending.append(f"{path}/")
                 elif path != FILE:
                     try:
-                        look = entry.stat(follow_symlinks=False)
+                        info = entry.stat(follow_symlinks=False)
                     except FileNotFoundError:  # removed by a program that starts with the venv's Python
                         continue
-                    found[path] = look.st_size
-                    if looks is not None and path.endswith(".py"):
-                        looks[path] = look if look.st_ino else os.lstat(f"{venv}/{path}")  # which Windows leaves out
+                    found[path] = info.st_size
+                    if stats is not None and path.endswith(".py"):
+                        stats[path] = info if info.st_ino else os.lstat(f"{venv}/{path}")  # which Windows leaves out
     return found
 
 
