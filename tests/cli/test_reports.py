@@ -324,9 +324,9 @@ def test_doctor_knows_hooks_of_frameworks(project: Project) -> None:
 
 def test_doctor_names_hooks_that_depend_on_a_venv(project: Project) -> None:
     run(["git", "init", "-q"], cwd=project.root, check=True)
-    project.file("lefthook.yml", "pre-commit:\n  commands:\n    a:\n      run: .venv/bin/mypy\n")
+    project.file(".lefthook.yaml", "pre-commit:\n  commands:\n    a:\n      run: .venv/bin/mypy\n")
     said = project.roost("doctor").stdout
-    assert f"warning  `{project.root}/lefthook.yml` names a venv, which others may lack: `roost init`\n" in said
+    assert f"warning  `{project.root}/.lefthook.yaml` names a venv, which others may lack: `roost init`\n" in said
     project.roost("init", "--write")
     assert "names a venv" not in project.roost("doctor").stdout
 
