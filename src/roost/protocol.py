@@ -120,7 +120,7 @@ def ask(request: Request, *, choose: bool = False) -> Answer:
             interpreter.record(record, draft.request, interpreter.choose(record, draft.project, draft.request))
         chosen = interpreter.recorded(record, draft.request, draft.inputs)
     if chosen is None:
-        return Answer(store, None, None, "no Python was chosen yet", record)
+        return Answer(store, None, None, f"no Python was chosen yet for `{draft.request.text}`", record)
     state = draft.with_interpreter(chosen, request.session)
     valid, reason = marker.check(store, state)
     if valid and valid.boot != files.boot_id() and (damage := inventory.damage(valid.venv)):

@@ -23,7 +23,7 @@ SHELLS = {"bash": ["bash", "--norc", "--noprofile", "-i"], "zsh": ["zsh", "-f", 
 @pytest.fixture
 def named(project: Project) -> Project:
     """Provide a built project with the environments `default`, `docs` and `dough`."""
-    roost = "[tool.roost.envs.docs]\ngroups = []\n[tool.roost.envs.dough]\ngroups = []"
+    roost = "[project.optional-dependencies]\nfast = []\n[tool.roost.envs.docs]\ngroups = []\n[tool.roost.envs.dough]\ngroups = []"
     project.write(dependencies=["apple"], groups={"dev": ["banana"]}, roost=roost)
     project.lock()
     project.roost("sync")
@@ -108,6 +108,10 @@ def test_what_cannot_be_completed_is_no_error(named: Project, tmp_path: Path) ->
         "run banana te": ["file,te"],
         "run ./te": ["file,./te"],
         "hook sync --env dou": ["plain,dough"],
+        "run --group ": ["plain,dev"],
+        "sync --only-group d": ["plain,dev"],
+        "why --extra ": ["plain,fast"],
+        "key --package ": [f"plain,{named.root.name}"],
     }
     for words, expected in asked.items():
         assert _offered(words, named.root) == expected, words

@@ -72,6 +72,8 @@ def test_group_in_the_table_of_another_tool(project: Project, tool: str, table: 
         (("app.py", "-v"), 127, "`app.py` is a file, not a command of the environment: `roost run python app.py`"),
         (("-m", "pytest"), 2, "`roost run` has no `-m`: `roost run python -m MODULE`"),
         (("-mpytest",), 2, "`roost run` has no `-m`: `roost run python -m MODULE`"),
+        (("--no-dev", "x"), 2, "`roost run` has no `--no-dev`: `--no-group dev`"),
+        (("-p", "3.12", "x"), 2, "`roost run` has no `-p`: `--python X`"),
         (("--with", "rich", "x"), 2, "`roost run` has no `--with`: `roost uv add --dev PACKAGE` adds a package"),
     ],
 )

@@ -202,6 +202,25 @@ def test_status_shows_the_other_environments_beside_one_that_is_not_valid(severa
     assert lines[2].startswith("docs     missing   there is no dependency group `dcos` in `")
 
 
+def test_selection_that_used_the_venv_of_another_is_not_new_after_a_change(several: Project) -> None:
+    several.lock()
+    assert holds(several, "--group", "docs") == holds(several, "--group", "Docs")
+    several.edit("pyproject.toml", '"apple"', '"apple", "cherry"')
+    for spelling in ("docs", "Docs"):
+        got = several.roost("why", "--group", spelling).stdout
+        assert got.startswith(f"`default+group={spelling}` changed since venv-"), got
+    assert several.roost("status").stdout.count(": `roost sync") == 2  # `default` and `docs`, which were never used
+
+
+def test_new_request_for_a_python_is_a_change(several: Project) -> None:
+    several.roost("sync")
+    several.edit("pyproject.toml", ">=3.11", ">=3.11.0")
+    reason = "no Python was chosen yet for `>=3.11.0`"
+    assert several.roost("why").stdout == f"`default` will be built again: {reason}\n"
+    assert several.roost("status").stdout.splitlines()[0] == f"default  stale     {reason}"
+    assert "not built yet" in several.roost("why", "--python", ">=3.10").stdout
+
+
 def test_conflict_that_uv_declares_is_named_before_anything_is_built(several: Project) -> None:
     conflicts = "[[{group = 'docs'}, {extra = 'fast'}, {group = 'dev'}]]"
     text = (several.root / "pyproject.toml").read_text().replace("[tool.uv]\n", f"[tool.uv]\nconflicts = {conflicts}\n")

@@ -35,9 +35,20 @@ Environment variables:
 
 # Each is the function of this name in the module of this name.
 COMMANDS = ("sync", "clean", "key", "status", "why", "log", "doctor", "completion", "hook", "init", "nox", "uv")
-NOT_OF_RUN = {  # options that people know from `python` and `uv run`
-    "-m": "`roost run` has no `-m`: `roost run python -m MODULE`",
-    "--with": "`roost run` has no `--with`: `{uv} add --dev PACKAGE` adds a package to the environment",
+SELECTING = ("run", "sync", "status", "why", "key")
+# Options that people know from `python`, `uv run` and `uv sync`, and what to type instead.
+INSTEAD = {
+    "-m": "`roost run python -m MODULE`",
+    "-p": "`--python X`",
+    "--with": "`{uv} add --dev PACKAGE` adds a package to the environment",
+    "--dev": "`--group dev`",
+    "--no-dev": "`--no-group dev`",
+    "--only-dev": "`--only-group dev`",
+    "--all-groups": "name each group with `--group`",
+    "--no-default-groups": "name each group with `--no-group`",
+    "--no-extra": "name each extra that you need with `--extra`",
+    "--all-packages": "all members are installed unless `--package` names one",
+    "--locked": "a lock file is never changed, and out of date it is an error unless `--frozen` is given",
 }
 
 
@@ -120,10 +131,11 @@ def main(words: list[str]) -> int:
     try:
         status = cli.main(words, prog_name="roost", standalone_mode=False)
     except click.ClickException as error:
-        if isinstance(error, click.NoSuchOption) and words[:1] == ["run"] and error.option_name in NOT_OF_RUN:
+        if isinstance(error, click.NoSuchOption) and words[0] in SELECTING and error.option_name in INSTEAD:
             from roost.system import processes  # noqa: PLC0415 - a warm `roost sync` imports this module
 
-            raise UsageError(NOT_OF_RUN[error.option_name].format(uv=processes.uv_to_type())) from error
+            cure = INSTEAD[error.option_name].format(uv=processes.uv_to_type())
+            raise UsageError(f"`roost {words[0]}` has no `{error.option_name}`: {cure}") from error
         text = io.StringIO()
         error.show(text)
         sys.stderr.write(messages.printable(text.getvalue(), lines=True))

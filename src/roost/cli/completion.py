@@ -1,6 +1,7 @@
 """Shell completion: `roost completion`, and the words that click does not know."""
 
 import os
+from collections.abc import Callable
 
 import click
 from click.shell_completion import CompletionItem, get_completion_class
@@ -29,17 +30,22 @@ compdef _roost_run_completion roost-run""",
 VARIABLE = "_ROOST_COMPLETE"  # as click names it, after the program
 
 
-def envs(context: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
-    """Return the environments of the project that begin with `incomplete`."""
-    del param
-    from roost.inputs import settings  # noqa: PLC0415 - every command imports this module, a warm `roost sync` too
-    from roost.inputs.project import Project  # noqa: PLC0415
+def names(field: str) -> Callable[..., list[str]]:
+    """Return the function that completes the option for `field` of a selection."""
 
-    try:
-        names = settings.names(Project.at(context.params.get("project") or "."))
-    except Exception:  # noqa: BLE001 - a traceback would destroy the line that is being typed
-        return []
-    return [name for name in names if name.startswith(incomplete)]
+    def complete(context: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
+        del param
+        from roost.inputs import groups, settings  # noqa: PLC0415 - every command imports this, a warm `roost sync` too
+        from roost.inputs.project import Project  # noqa: PLC0415
+
+        try:
+            project = Project.at(context.params.get("project") or ".")
+            found = settings.names(project) if field == "env" else sorted(groups.selectable(project, field))
+        except Exception:  # noqa: BLE001 - a traceback would destroy the line that is being typed
+            return []
+        return [name for name in found if name.startswith(incomplete)]
+
+    return complete
 
 
 def _selected(context: click.Context) -> warm.Selection:
@@ -77,7 +83,7 @@ Examples:
 )
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
 def completion(shell: str) -> None:
-    """Print a script that makes SHELL complete commands, options, environments, and the tools in them."""
+    """Print a script that makes SHELL complete commands, options, environments, groups, and the tools in them."""
     kind = get_completion_class(shell)
     assert kind is not None  # noqa: S101 - for mypy: click has these three
     click.echo(kind(click.Command("roost"), {}, "roost", VARIABLE).source())

@@ -14,7 +14,7 @@ from roost.cli import completion
 env = click.option(
     "--env",
     metavar="NAME",
-    shell_complete=completion.envs,
+    shell_complete=completion.names("env"),
     help="The environment.  [default: $ROOST_ENV, else `default`]",
 )
 python = click.option("--python", metavar="X", help="A Python, such as `3.13`.  [default: the project's]")
@@ -54,7 +54,9 @@ def selection(command: Callable[..., None]) -> Callable[..., None]:
         if field in warm.FLAGS:
             wrapped = click.option(flag, field, is_flag=True, help=text)(wrapped)
         else:
-            wrapped = click.option(flag, field, metavar=_METAVARS.get(field, "G"), multiple=True, help=text)(wrapped)
+            shown, complete = _METAVARS.get(field, "G"), completion.names(field)
+            option = click.option(flag, field, metavar=shown, multiple=True, shell_complete=complete, help=text)
+            wrapped = option(wrapped)
     return env(wrapped)
 
 

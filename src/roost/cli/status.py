@@ -130,7 +130,9 @@ def _env(start: str, selection: Selection, building: set[str]) -> EnvStatus:
         return EnvStatus(name, python, "missing", str(error), None, None)
     state = answer.state
     if state is None:
-        return EnvStatus(name, python, "missing", _not_built(selection), None, None)
+        stale = warm.load(answer.store.project, selection.key) is not None
+        reason = answer.reason if stale else _not_built(selection)
+        return EnvStatus(name, python, "stale" if stale else "missing", reason, None, None)
     word: Word = "ready"
     reason = ""
     if answer.marker is None:

@@ -51,6 +51,8 @@ def why(selected: dict[str, Any], as_json: bool, project: str) -> None:
 
 def _summary(selection: warm.Selection, answer: protocol.Answer, now: changes.Difference | None) -> str:
     name = selection.name
+    if answer.state is None and warm.load(answer.store.project, selection.key):
+        return f"`{name}` will be built again: {answer.reason}"
     if now is None:
         return f"`{name}` is not built yet: `{options.sync_command(selection)}`"
     if now.parts and answer.marker:

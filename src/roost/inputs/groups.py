@@ -181,6 +181,17 @@ def _check_names(
             raise error(f"there is no {what} `{name}` in `{file}`: it has {known}")
 
 
+def selectable(project: Project, field: str) -> set[str]:
+    """Return the names that exist for a list of a selection, such as `groups`."""
+    tables = project.all_tables.values()
+    if field == "packages":
+        names = (table(one, "project").get("name") for one in tables)
+        return {name for name in names if isinstance(name, str)}
+    if field == "extras":
+        return {name for one in tables for name in extras_of(one)}
+    return {name for one in tables for name in groups_of(one)} | {*groups_of_other_tools(project.tables)}
+
+
 def normalize(name: str) -> str:
     """Return `name` as packaging.python.org compares names of projects, extras and groups."""
     return re.sub(r"[-_.]+", "-", name).lower()

@@ -4,6 +4,7 @@ import os
 from collections.abc import Mapping
 from typing import NamedTuple
 
+from roost import warm
 from roost.state import State
 from roost.store import marker, venvs
 from roost.store.marker import Marker
@@ -46,8 +47,12 @@ def newest(store: Store, state: State, than: Marker | None = None) -> Marker | N
     """
     folders = sorted({venv.folder for venv in venvs.all_in(store)})
     found = [one for one in (marker.load(f"{folder}/complete")[0] for folder in folders) if one and not one.session]
-    # Of the same selection, or of the same state as built for another one.
-    found = [one for one in found if state.settings.name == one.environment or state.fingerprint == one.fingerprint]
+    # Built for this selection, or last used by it, or of the same state.
+    name, used = state.settings.name, warm.load(store.project, state.settings.name)
+    last = used.venv if used else ""
+    found = [
+        one for one in found if name == one.environment or one.venv == last or state.fingerprint == one.fingerprint
+    ]
     found = [one for one in found if than is None or one.at < than.at]
     minor = _minor(str(state.interpreter))
     own = [one for one in found if one.parts.get("project path") == store.project] or found
