@@ -42,6 +42,7 @@ class Wait:
         self.waited = 0.0
         """Seconds spent waiting so far."""
         self.holder = ""
+        self._named = False
         self._what = ""
         self._reports = 0
         """How often the holder was reported."""
@@ -62,7 +63,8 @@ class Wait:
                 f"gave up after {self.waited:.0f} s: {what} is held by {describe(path)}; "
                 "end it or let it finish, or set `ROOST_TIMEOUT` to more seconds"
             )
-        if not self.holder and holders.Holder(path).pid:
+        if not self._named and holders.Holder(path).pid:  # it writes its record just after it took the lock
+            self._named = True
             self.holder = describe(path)
         self._what = what
         if self.waited >= SILENCE + self._reports:
