@@ -190,6 +190,7 @@ def test_sigkill_at_every_step_of_writing(tmp_path: Path, cache: Path, before: s
     """An entry is there with all its bytecode, or not at all. What a killed process left is removed after an hour."""
     source = tmp_path / "bytecode"
     source.write_bytes(b"x" * 100)
+    source.chmod(0o644)  # what a group can write is not used, and some systems have a umask of 002
     got = run([sys.executable, "-c", CRASH, "a" * 40, source, before])
     assert got.returncode == 0, got.stderr
     assert int(got.stdout) > 6
