@@ -36,9 +36,9 @@ class Request(NamedTuple):
     start: str
     """A folder inside the project."""
     selection: Selection
-    timeout: float
+    timeout: float = 0.0
     """Bound on all waits together, in seconds."""
-    label: str
+    label: str = ""
     """The command that others see while they wait for this process."""
     refresh: bool = False
     """Build again, even if there is a valid venv."""

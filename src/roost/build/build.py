@@ -20,7 +20,6 @@ from roost.store.marker import Marker
 from roost.store.store import Store
 from roost.store.venvs import Attempt, Venv
 from roost.system import files, locks, paths, processes, variables
-from roost.system.paths import real
 from roost.system.processes import Completed
 
 _PROBE = os.path.join(os.path.dirname(__file__), "probe.py")  # a script for the venv's Python, not imported here
@@ -262,7 +261,7 @@ def check_health(store: Store, state: State, made: Attempt, meanwhile: Callable[
         made.folders = list(map(paths.slashed, found))
     except ValueError:
         return f"its Python does not start (status {status}): {output.strip()[-2000:]}"
-    if real(prefix) != real(venv) or version != state.interpreter.version:
+    if paths.real(prefix) != paths.real(venv) or version != state.interpreter.version:
         return f"its Python is {version} in `{prefix}`, not {state.interpreter.version} in `{venv}`"
     return None
 

@@ -125,7 +125,7 @@ def _explicit(store: Store) -> list[Selection]:
 def _env(start: str, selection: Selection, building: set[str]) -> EnvStatus:
     name, python = selection.name, selection.python
     try:
-        answer = protocol.ask(protocol.Request(start, selection, 0.0, "roost status"))
+        answer = protocol.ask(protocol.Request(start, selection))
     except RoostError as error:  # in its table, or its group was removed since; the others are shown
         return EnvStatus(name, python, "missing", str(error), None, None)
     state = answer.state

@@ -22,7 +22,7 @@ Example:
 def why(selected: dict[str, Any], as_json: bool, project: str) -> None:
     """Show what changed since the last complete venv: the inputs, and the packages from → to."""
     selection = warm.select(**selected)
-    answer = protocol.ask(protocol.Request(project, selection, 0.0, "roost why"))
+    answer = protocol.ask(protocol.Request(project, selection))
     now = then = None
     if answer.state and (latest := changes.newest(answer.store, answer.state)):
         now = changes.since(latest, answer.state)

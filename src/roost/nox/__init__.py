@@ -21,7 +21,6 @@ from roost import environment, warm
 from roost.environment import Environment
 from roost.errors import CommandNotFoundError, NoInterpreterError, RoostError, describe
 from roost.system import files, paths
-from roost.system.paths import absolute, real, relative
 from roost.warm import Selection
 
 if TYPE_CHECKING:
@@ -99,7 +98,7 @@ class RoostEnv(VirtualEnv):
         Where it is not, it is built when the session needs it: a session that only fills a venv of its own never does.
         """
         with self._reported():
-            self._start = real(os.curdir)
+            self._start = paths.real(os.curdir)
             found = environment.find(self._start, self._selection())
             project, complete = (found.project, True) if found else self._look()
             self._prepare_own(project)
@@ -148,7 +147,7 @@ class RoostEnv(VirtualEnv):
         nox's `location` is never the shared venv: noxfiles pass it to `uv sync`, which would strip that. Nothing exists
         there before the session gets a venv of its own.
         """
-        self._session = relative(absolute(self.folder), project)
+        self._session = paths.relative(paths.absolute(self.folder), project)
         self._own_folder = f"{warm.folder(project)}/{warm.INNER}/envs/{warm.session_folder(project, self._session)}"
         self.location = f"{self._own_folder}/venv-{os.urandom(3).hex()}"
 
