@@ -18,7 +18,7 @@ from roost.inputs.project import Project
 from roost.inputs.schema import table
 from roost.inputs.settings import Settings
 from roost.system import files, paths, processes, user_cache
-from roost.system.processes import Answer
+from roost.system.processes import Queried
 
 _QUERY = """
 import json, sys, sysconfig
@@ -192,7 +192,7 @@ def choose(record: str, project: Project, wanted: Request) -> Interpreter:
     return _query(path, project.root)
 
 
-def _unsatisfied(project: Project, wanted: Request, found: Answer) -> RoostError:
+def _unsatisfied(project: Project, wanted: Request, found: Queried) -> RoostError:
     """Return the error for a search that found nothing, or that uv refused."""
     printed = found.output.strip().removeprefix("error: ") or f"uv ended with status {found.status}"
     if required := _REQUIRED.search(printed):

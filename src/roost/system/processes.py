@@ -33,8 +33,8 @@ class Completed(NamedTuple):
     """All that it printed."""
 
 
-class Answer(NamedTuple):
-    """How a program ended that was asked something."""
+class Queried(NamedTuple):
+    """How a program ended that was queried."""
 
     status: int
     stdout: str
@@ -43,7 +43,7 @@ class Answer(NamedTuple):
     """All that it printed, for messages."""
 
 
-def query(command: Sequence[str], *, cwd: str, env: Mapping[str, str] | None = None) -> Answer:
+def query(command: Sequence[str], *, cwd: str, env: Mapping[str, str] | None = None) -> Queried:
     """Run a short `command` with no standard input, and return what it prints.
 
     It gets the variables of an installer, and those in `env`.
@@ -59,10 +59,10 @@ def query(command: Sequence[str], *, cwd: str, env: Mapping[str, str] | None = N
     except BaseException:
         end_all(child)
         raise
-    return Answer(child.returncode, stdout, f"{stderr}{stdout}{_how_ended(command[0], child.returncode)}")
+    return Queried(child.returncode, stdout, f"{stderr}{stdout}{_how_ended(command[0], child.returncode)}")
 
 
-def git(*words: str, cwd: str) -> Answer:
+def git(*words: str, cwd: str) -> Queried:
     """Run git in `cwd`, without its file system monitor: a program that the configuration of the repository names.
 
     Raises:
