@@ -287,6 +287,22 @@ def test_package_is_that_member_with_its_dependencies(workspace: Project, locked
     assert f"there is no package `green` in `{workspace.root}/pyproject.toml`: it has `blue`, `red`" in got.stderr
 
 
+@pytest.mark.slow
+@LOCKED
+def test_package_takes_a_group_that_it_lacks_from_the_root(workspace: Project, locked: bool) -> None:
+    text = (workspace.root / "pyproject.toml").read_text()
+    workspace.file("pyproject.toml", f"{text}\n[dependency-groups]\ndev = ['cherry']\nlint = ['cherry']\n")
+    if locked:
+        workspace.lock()
+    assert holds(workspace, "--package", "red") == {"apple", "banana", "red"}
+    assert holds(workspace, "--package", "red", "--group", "dev") == {"apple", "banana", "red"}
+    assert holds(workspace, "--package", "red", "--group", "lint") == {"apple", "banana", "cherry", "red"}
+    assert holds(workspace, "--package", "red", "--only-group", "lint") == {"cherry"}
+    before = workspace.roost("key", "--package", "red", "--group", "lint").stdout
+    workspace.edit("pyproject.toml", "lint = ['cherry']", "lint = ['cherry>=1']")
+    assert workspace.roost("key", "--package", "red", "--group", "lint").stdout != before
+
+
 def test_group_that_is_included_in_one_member_alone_is_another_venv(workspace: Project) -> None:
     """`red` has all of `docs` in `dev`, and `blue` has a `docs` of its own."""
     red = "[dependency-groups]\ndev = ['banana', {include-group = 'docs'}]\ndocs = []\n"

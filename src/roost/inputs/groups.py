@@ -39,11 +39,12 @@ def choose(project: Project, selection: Selection, values: Mapping[str, Any], in
     _check_options(selection)
     packages = _packages(project, selection, values.get("packages", ()))
     members = {folder: tables for folder, tables in project.all_tables.items() if not packages or folder in packages}
-    groups = {name for tables in members.values() for name in groups_of(tables)}
-    groups |= groups_of_other_tools(project.tables).keys()
+    own = {name for tables in members.values() for name in groups_of(tables)}
+    own |= groups_of_other_tools(project.tables).keys()
+    groups = own | groups_of(project.tables).keys()  # as in uv: a member that lacks a group gets the root's
     configured = tuple(values["groups"]) if "groups" in values else _default_groups(project, packages)
     if "groups" in inherited:
-        configured = tuple(name for name in configured if normalize(name) in groups)
+        configured = tuple(name for name in configured if normalize(name) in own)
     where = f"{next(iter(packages or members))}/pyproject.toml"
     _check_names(where, "dependency group", configured, groups)
     optional = [*selection.groups, *selection.only_groups, *selection.no_groups]
@@ -51,7 +52,7 @@ def choose(project: Project, selection: Selection, values: Mapping[str, Any], in
     removed = set(map(normalize, selection.no_groups))
     requested = selection.only_groups or [*configured, *selection.groups]
     requested = [name for name in _distinct(requested) if normalize(name) not in removed]
-    for folder, tables in members.items():
+    for folder, tables in {project.root: project.tables, **members}.items():
         for name in requested:
             _follow_group(f"{folder}/pyproject.toml", groups_of(tables), normalize(name), ())
     extras = () if selection.only_groups else _extras(where, members, selection, values, "extras" in inherited)

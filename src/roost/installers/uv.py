@@ -112,6 +112,7 @@ class UvInstall(Installer):
         tables_by_folder = target.project.all_tables
         folders = [folder for folder, tables in tables_by_folder.items() if _is_chosen(tables, target.settings)]
         what = [word for folder in folders for word in self._words(folder, target)]
+        what += _groups_of_root(folders, target)
         if not what:
             return None
         return uv_pip(["install", *what, *fresh_builds(self._builds, target)], target, run)
@@ -136,6 +137,16 @@ class UvInstall(Installer):
 def _is_chosen(tables: dict[str, Any], settings: Settings) -> bool:
     """Return whether the root or member with `tables` is among the chosen packages."""
     return not settings.packages or normalize(str(table(tables, "project").get("name", ""))) in settings.packages
+
+
+def _groups_of_root(folders: Sequence[str], target: Target) -> list[str]:
+    """Return the words for the groups that a chosen member takes from the root, as in uv: it has none of that name."""
+    project = target.project
+    if project.root in folders:
+        return []
+    own = [groups_of(project.all_tables[folder]) for folder in folders]
+    lacking = [name for name in target.settings.groups if any(normalize(name) not in groups for groups in own)]
+    return each("--group", [f"pyproject.toml:{name}" for name in _own(lacking, project.root, project, groups_of)])
 
 
 def _own(
