@@ -53,7 +53,7 @@ class State(NamedTuple):
 
     project: Project
     settings: Settings
-    request: interpreter.Request
+    request: interpreter.PythonRequest
     interpreter: Interpreter
     installer: Installer
     inputs: Inputs
@@ -79,7 +79,7 @@ class Draft(NamedTuple):
     project: Project
     settings: Settings
     installer: Installer
-    request: interpreter.Request
+    request: interpreter.PythonRequest
     inputs: Inputs
 
     def with_interpreter(self, chosen: Interpreter, session: str = "") -> State:

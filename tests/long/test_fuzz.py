@@ -116,7 +116,7 @@ def test_marker(ready: Ready, soak: float) -> None:
 
 def test_record_of_the_interpreter(ready: Ready, soak: float) -> None:
     path = Path(ready.store.python("default", ">=3.11"))
-    asked = interpreter.Request(">=3.11", "the test")
+    asked = interpreter.PythonRequest(">=3.11", "the test")
 
     def check(data: bytes) -> None:
         path.write_bytes(data)

@@ -63,7 +63,7 @@ class Interpreter(NamedTuple):
         return f"{name} {self.version}"
 
 
-class Request(NamedTuple):
+class PythonRequest(NamedTuple):
     """A request for a Python, and where it comes from."""
 
     text: str
@@ -72,14 +72,14 @@ class Request(NamedTuple):
     """Whether a user wrote it to choose a Python. A `requires-python` only restricts the choice."""
 
 
-def request(project: Project, settings: Settings, explicit: str | None, inputs: Inputs) -> Request:
+def request(project: Project, settings: Settings, explicit: str | None, inputs: Inputs) -> PythonRequest:
     """Return the request for a Python: `--python`, else `[tool.roost] python`, `.python-version`, `requires-python`.
 
     Raises:
         RoostError: a file of the project contains anything but a version request.
     """
     if explicit:
-        return Request(paths.absolute(explicit) if paths.is_path(explicit) else explicit, "--python")
+        return PythonRequest(paths.absolute(explicit) if paths.is_path(explicit) else explicit, "--python")
     if settings.python is not None:
         own = f"envs.{settings.env}."
         own = own if "python" in table(project.tables, "tool", "roost", "envs", settings.env) else ""
@@ -92,14 +92,14 @@ def request(project: Project, settings: Settings, explicit: str | None, inputs: 
     required = table(project.tables, "project").get("requires-python")
     if isinstance(required, str):
         return _checked(required, f"`project.requires-python` in `{project.file}`")._replace(pinned=False)
-    return Request("", "nothing", pinned=False)
+    return PythonRequest("", "nothing", pinned=False)
 
 
-def _checked(text: str, source: str) -> Request:
+def _checked(text: str, source: str) -> PythonRequest:
     # uv would run a program that a repository's file names.
     if not _REQUEST.fullmatch(text.strip()):
         raise RoostError(f"{source}: `{text}` is not a version specifier; write one such as `3.12`")
-    return Request(text.strip(), source)
+    return PythonRequest(text.strip(), source)
 
 
 def refused(project: Project, chosen: Interpreter) -> str | None:
@@ -139,7 +139,7 @@ def satisfies(version: str, specifiers: str) -> bool:
     return True
 
 
-def recorded(path: str, wanted: Request, inputs: Inputs) -> Interpreter | None:
+def recorded(path: str, wanted: PythonRequest, inputs: Inputs) -> Interpreter | None:
     """Return the interpreter that the record `path` has for `wanted`, which becomes an input.
 
     Returns None where its file changed since, or where there is no record.
@@ -167,7 +167,7 @@ def _read(path: str) -> tuple[str, str, Interpreter] | None:
         return None
 
 
-def choose(record: str, project: Project, wanted: Request) -> Interpreter:
+def choose(record: str, project: Project, wanted: PythonRequest) -> Interpreter:
     """Find an interpreter for `wanted` with uv, outside any virtualenv; keep the one chosen before if that fits.
 
     For a new request, which has no `record`, that is the latest choice without a pin: what a branch pins must not
@@ -192,7 +192,7 @@ def choose(record: str, project: Project, wanted: Request) -> Interpreter:
     return _query(path, project.root)
 
 
-def _unsatisfied(project: Project, wanted: Request, found: Queried) -> RoostError:
+def _unsatisfied(project: Project, wanted: PythonRequest, found: Queried) -> RoostError:
     """Return the error for a search that found nothing, or that uv refused."""
     printed = found.output.strip().removeprefix("error: ") or f"uv ended with status {found.status}"
     if required := _REQUIRED.search(printed):
@@ -251,7 +251,7 @@ def _ask(path: str, cwd: str) -> Interpreter:
     return Interpreter(path, name, version, f"{build} {platform} {flags}".replace("\n", " "), bytecode, content)
 
 
-def record(path: str, wanted: Request, chosen: Interpreter) -> None:
+def record(path: str, wanted: PythonRequest, chosen: Interpreter) -> None:
     """Record in the file `path` that `chosen` answers `wanted`. Under the build lock, so that all processes agree."""
     for one in (path,) if wanted.pinned else (path, _unpinned(path)):
         files.write(one, json.dumps([wanted.text, files.signature(chosen.path), *chosen]))

@@ -95,7 +95,7 @@ def entries(folder: str) -> Iterator[Iterator["os.DirEntry[str]"]]:
         os.close(descriptor)
 
 
-class Usage(NamedTuple):
+class DiskUsage(NamedTuple):
     """The bytes that files take on disk."""
 
     total: int
@@ -105,7 +105,7 @@ class Usage(NamedTuple):
     """How many of the shared bytes are bytecode."""
 
 
-def disk_usage(folder: str) -> Usage:
+def disk_usage(folder: str) -> DiskUsage:
     """Return the bytes that the files in `folder` take on disk. A file with several names counts once."""
     total = shared = bytecode = 0
     seen = set()
@@ -126,7 +126,7 @@ def disk_usage(folder: str) -> Usage:
                 total += size
                 shared += size if info.st_nlink > 1 else 0
                 bytecode += size if info.st_nlink > 1 and entry.name.endswith(".pyc") else 0
-    return Usage(total, shared, bytecode)
+    return DiskUsage(total, shared, bytecode)
 
 
 class Folder:
