@@ -10,7 +10,7 @@ from roost.inputs.project import Project
 from roost.inputs.schema import table, tables_at
 from roost.inputs.settings import Settings
 from roost.installers.base import Installer, Run, Target, each, is_package
-from roost.installers.uv import fresh_builds, uv_pip
+from roost.installers.uv import uv_pip
 from roost.system.variables import OF_BUILDS
 
 
@@ -56,11 +56,10 @@ class PylockSync(Installer):
         settings = target.settings
         self._check(settings)
         what = [*each("--group", settings.groups), *each("--extra", settings.extras)]
-        what += ["--allow-empty-requirements", *fresh_builds(self._builds, target)]
-        failure = uv_pip(["sync", self.path, *what], target, run)
+        failure = uv_pip(["sync", self.path, "--allow-empty-requirements", *what], self._builds, target, run)
         if failure or not self._adds_project:
             return failure
-        return uv_pip(["install", "--no-deps", "--editable", ".", *fresh_builds(self._builds, target)], target, run)
+        return uv_pip(["install", "--no-deps", "--editable", "."], self._builds, target, run)
 
     def _check(self, settings: Settings) -> None:
         """Refuse groups and extras for which the lock file was not made; uv leaves them out silently.

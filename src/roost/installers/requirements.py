@@ -8,7 +8,7 @@ from roost.inputs.files import Inputs
 from roost.inputs.project import Project
 from roost.inputs.settings import Settings
 from roost.installers.base import Installer, Run, Target, each, is_package
-from roost.installers.uv import fresh_builds, uv_pip
+from roost.installers.uv import uv_pip
 from roost.system.variables import OF_BUILDS, OF_RESOLUTIONS
 
 
@@ -46,4 +46,4 @@ class RequirementsInstall(Installer):
         if self._adds_project:
             extras = ",".join(target.settings.extras)
             words += ["--editable", f".[{extras}]" if extras else "."]
-        return uv_pip(["install", *words, *fresh_builds(self._builds, target)], target, run)
+        return uv_pip(["install", *words], self._builds, target, run)

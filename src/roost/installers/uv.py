@@ -23,14 +23,15 @@ def _without_routine(output: str) -> str:
     return "".join(line for line in output.splitlines(keepends=True) if not line.startswith(_ROUTINE))
 
 
-def uv_pip(words: Sequence[str], target: Target, run: Run) -> str | None:
-    """Run `uv pip WORDS` on `target`. Returns its output if it failed, else None."""
-    command = [find_uv(), "--preview-features", "pylock", "pip", *words, "--python", target.python]
-    status, output = run([*command, "--no-compile-bytecode"])  # done in the build, for all installers
+def uv_pip(words: Sequence[str], builds: Sequence[local_projects.Build], target: Target, run: Run) -> str | None:
+    """Run `uv pip WORDS` on `target`, which may build `builds`. Returns its output if it failed, else None."""
+    command = [find_uv(), "--preview-features", "pylock", "pip", *words, *_fresh_builds(builds, target)]
+    command += ["--python", target.python, "--no-compile-bytecode"]  # done in the build, for all installers
+    status, output = run(command)
     return None if status == 0 else _without_routine(output)
 
 
-def fresh_builds(builds: Sequence[local_projects.Build], target: Target) -> list[str]:
+def _fresh_builds(builds: Sequence[local_projects.Build], target: Target) -> list[str]:
     """Return the options that make uv build local projects again, instead of using an earlier build.
 
     uv compares the files that it knows: neither roost's `inputs`, nor all files that a build backend reads.
@@ -69,7 +70,7 @@ class UvSync(Installer):
         command += [*each("--extra", settings.extras), *each("--package", settings.packages)]
         command += ["--all-packages"] if project.members and not settings.packages else []
         command += ["--no-compile-bytecode"]  # done in the build, for all installers
-        command += fresh_builds(self._builds, target)
+        command += _fresh_builds(self._builds, target)
         status, output = run(command, UV_PROJECT_ENVIRONMENT=target.venv)
         if status == 0 and settings.lock == "frozen":
             self._warn_if_stale(target, run)
@@ -115,7 +116,7 @@ class UvInstall(Installer):
         what += _groups_of_root(folders, target)
         if not what:
             return None
-        return uv_pip(["install", *what, *fresh_builds(self._builds, target)], target, run)
+        return uv_pip(["install", *what], self._builds, target, run)
 
     def _words(self, folder: str, target: Target) -> list[str]:
         """Return the words for the root or a member, with those of the groups and extras that it has."""
