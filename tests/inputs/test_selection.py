@@ -161,6 +161,8 @@ def test_roost_run_never_uses_the_plain_index_for_a_selection(several: Project) 
         (["--only-group", "x"], "there is no dependency group `x` in `{file}`: it has `dev`, `docs`"),
         (["--no-group", "x"], "there is no dependency group `x` in `{file}`: it has `dev`, `docs`"),
         (["--extra", "slow"], "there is no extra `slow` in `{file}`: it has `fast`"),
+        (["--extra", "docs"], "there is no extra `docs` in `{file}`: it has `fast`; `docs` is a group: `--group docs`"),
+        (["--group", "fast"], "it has `dev`, `docs`; `fast` is an extra: `--extra fast`"),
         (["--package", "red"], "there is no package `red` in `{file}`: it has `several`"),
         (["--only-group=dev", "--extra=fast"], "`--only-group` and `--extra` exclude each other"),
         (["--env", "plain", "--group", "dev"], "`--group` has no effect on the environment `plain` of `{file}`"),
@@ -235,6 +237,17 @@ def test_conflict_that_uv_declares_is_named_before_anything_is_built(several: Pr
     assert "the extra `fast` and the group `dev`" in several.roost("key", "--all-extras").stderr
     assert not several.store.exists()
     assert holds(several, "--only-group", "docs") == {"cherry"}
+
+
+def test_conflict_of_an_included_group_is_named_too(several: Project) -> None:
+    text = (several.root / "pyproject.toml").read_text()
+    text = text.replace("docs = ", "both = [{include-group = 'old'}]\nold = []\ndocs = ", 1)
+    conflicts = "conflicts = [[{group = 'docs'}, {group = 'old'}]]\n"
+    several.file("pyproject.toml", text.replace("[tool.uv]\n", f"[tool.uv]\n{conflicts}"))
+    got = several.roost("run", "--group", "both", "--group", "docs", "true")
+    message = "the group `docs` and the group `old`, which `both` includes, cannot be installed together"
+    assert (got.returncode, message in got.stderr) == (2, True), got.stderr
+    assert not several.store.exists()
 
 
 def test_keys_of_selections_lead_back_to_them() -> None:

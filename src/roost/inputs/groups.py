@@ -48,7 +48,8 @@ def choose(project: Project, selection: Selection, values: Mapping[str, Any], in
     where = f"{next(iter(packages or members))}/pyproject.toml"
     _check_names(where, "dependency group", configured, groups)
     optional = [*selection.groups, *selection.only_groups, *selection.no_groups]
-    _check_names(where, "dependency group", optional, groups, UsageError)
+    listed = {name for tables in members.values() for name in extras_of(tables)}
+    _check_names(where, "dependency group", optional, groups, UsageError, other=("an extra: `--extra", listed))
     removed = set(map(normalize, selection.no_groups))
     requested = selection.only_groups or [*configured, *selection.groups]
     requested = [name for name in _distinct(requested) if normalize(name) not in removed]
@@ -103,7 +104,8 @@ def _extras(
         if inherited:
             configured = tuple(name for name in configured if normalize(name) in known)
         _check_names(where, "extra", configured, known)
-        _check_names(where, "extra", selection.extras, known, UsageError)
+        other = {name for tables in members.values() for name in groups_of(tables)}
+        _check_names(where, "extra", selection.extras, known, UsageError, other=("a group: `--group", other))
     elif selection.all_extras:
         known |= {normalize(name) for tables in packages.values() for name in table(tables, "tool", "poetry", "extras")}
         if not known:
@@ -113,18 +115,21 @@ def _extras(
 
 def _check_conflicts(project: Project, selection: Selection, groups: Collection[str], extras: Collection[str]) -> None:
     """Refuse groups and extras of which `[tool.uv] conflicts` says that they cannot be installed together."""
-    chosen = {("group", normalize(name)) for name in groups} | {("extra", normalize(name)) for name in extras}
-    by_option = {normalize(name) for name in (*selection.groups, *selection.only_groups, *selection.extras)}
+    known = groups_of(project.tables)
+    chosen = {("group", one): f", which `{name}` includes," for name in groups for one in with_included(known, [name])}
+    chosen |= {("group", normalize(name)): "" for name in groups} | {("extra", normalize(name)): "" for name in extras}
+    optional = [*selection.groups, *selection.only_groups, *selection.extras]
+    by_option = {*map(normalize, optional), *with_included(known, optional)}
     for items in _conflicts(project.tables):
-        both = sorted(items & chosen)
+        both = sorted(items & chosen.keys())
         if len(both) > 1:
-            names = " and ".join(f"the {kind} `{name}`" for kind, name in both)
+            names = " and ".join(f"the {kind} `{name}`{chosen[kind, name]}" for kind, name in both)
             message = (
                 f"{names} cannot be installed together (`tool.uv.conflicts` in `{project.file}`): "
                 "leave one out, or use an environment for each"
             )
-            optional = selection.all_extras or any(name in by_option for _, name in both)
-            raise UsageError(message) if optional else RoostError(message)
+            usage = selection.all_extras or any(name in by_option for _, name in both)
+            raise UsageError(message) if usage else RoostError(message)
 
 
 def _conflicts(tables: dict[str, Any]) -> Iterator[set[tuple[str, str]]]:
@@ -173,13 +178,21 @@ def with_included(groups: Mapping[str, Any], names: Iterable[str]) -> list[str]:
 
 
 def _check_names(
-    file: str, what: str, requested: Iterable[str], existing: Iterable[str], error: type[RoostError] = RoostError
+    file: str,
+    what: str,
+    requested: Iterable[str],
+    existing: Iterable[str],
+    error: type[RoostError] = RoostError,
+    *,
+    other: tuple[str, Collection[str]] = ("", ()),
 ) -> None:
+    """Refuse a name that does not exist. `other` has a kind with its option, and the names of that kind."""
     names = set(existing)
     for name in requested:
         if normalize(name) not in names:
             known = ", ".join(f"`{name}`" for name in sorted(names)) or "none"
-            raise error(f"there is no {what} `{name}` in `{file}`: it has {known}")
+            hint = f"; `{name}` is {other[0]} {name}`" if normalize(name) in other[1] else ""
+            raise error(f"there is no {what} `{name}` in `{file}`: it has {known}{hint}")
 
 
 def selectable(project: Project, field: str) -> set[str]:
