@@ -136,8 +136,8 @@ def test_extra_that_does_not_exist_is_left_to_tox(slow_project: SlowProject) -> 
     got = tox(slow_project)
     why = f"the environment `default` lacks the extra `none` of `{slow_project.root}`\n"
     assert f"roost: `one` gets a venv of its own: {why}" in got.stderr, got.stdout + got.stderr
-    assert got.returncode != 0
-    assert "extras not found" in got.stdout
+    assert got.returncode == 0 or "extras not found" in got.stdout  # tox 4.22 installs the project without it
+    assert not any(str(venv) in got.stdout for venv in slow_project.venvs())
 
 
 def test_command_that_would_change_the_shared_venv_fails_in_words(project: Project) -> None:
