@@ -181,6 +181,18 @@ def test_clean_with_force_removes_what_was_used_within_the_hour(project: Project
     assert (got.returncode, got.stderr) == (2, "roost: `--force` needs `--all`\n")
 
 
+def test_clean_of_all_removes_a_selection_that_was_tried_once(project: Project) -> None:
+    """Its link protects it from a usual collection, and `roost sync` never points that elsewhere."""
+    for options in ((), ("--no-group", "dev")):
+        assert project.roost("sync", *options).returncode == 0
+    project.age()
+    assert "removed" not in project.roost("clean").stdout
+    got = project.roost("clean", "--all").stdout
+    assert got.count("removed") == got.count("it is the target of a link") == 1
+    assert project.python("import banana").returncode == 0
+    assert project.roost("sync", "--no-group", "dev").returncode == 0
+
+
 def test_clean_leaves_what_is_not_its_own(project: Project, tmp_path: Path) -> None:
     """Only names of the store's pattern go, and no link is followed."""
     gone = variant(project, 0)

@@ -33,7 +33,7 @@ Examples:
 def clean(every: bool, force: bool, cache: bool, project: str) -> None:
     """Remove the venvs that are not in use, were not used within the hour, and are not kept.
 
-    With `--all --force`, only what is in use stays, and the targets of the links in `.roost/.venv`.
+    With `--all --force`, only what is in use stays, and the targets of the environments' links in `.roost/.venv`.
     """
     if force and not every:
         raise UsageError("`--force` needs `--all`")

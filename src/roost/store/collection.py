@@ -53,7 +53,7 @@ def examine(store: Store, keep: int, recent: float = RECENT) -> Iterator[Verdict
     newest: dict[tuple[str, ...], list[str]] = {}
     for one in sorted((one for one in found.values() if one), key=lambda one: one.at, reverse=True):
         newest.setdefault(_kind(one), []).append(one.venv)
-    linked = links.all_targets(store)
+    linked = links.all_targets(store, selections=keep > 0)  # the link of a selection that was tried once stays
     in_hooks = functools.cache(lambda: references.named(store, references.git_hooks(store.project)))  # if it matters
     for venv, named in found.items():
         age = time.time() - _last_used(venv)

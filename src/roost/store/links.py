@@ -82,10 +82,14 @@ def targets(store: "Store") -> dict[str, str]:
     }
 
 
-def all_targets(store: "Store") -> set[str]:
-    """Return the existing venvs that any link leads to, also of another path of the checkout, by their paths here."""
+def all_targets(store: "Store", *, selections: bool) -> set[str]:
+    """Return the existing venvs that any link leads to, also of another path of the checkout, by their paths here.
+
+    Without `selections`, the links of environments count, and those of selections with options do not.
+    """
     folders = [store.links, *(f"{folder}/links" for folder in store.other_views())]
-    found = {store.here(files.read_link(f"{folder}/{name}")) for folder in folders for name in _names(folder)}
+    names = [(folder, name) for folder in folders for name in _names(folder) if selections or "+" not in name]
+    found = {store.here(files.read_link(f"{folder}/{name}")) for folder, name in names}
     return {venv for venv in found if os.path.isdir(venv)}
 
 
