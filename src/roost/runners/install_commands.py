@@ -22,8 +22,8 @@ _READING = {"check", "freeze", "list", "show"}  # pip's; `uv pip` answers them f
 _OTHERS = {*INSTALLERS} - {"pip", "uv"}
 EDITABLE = ("-e", "--editable")
 _FILE = ("-r", "--requirement", "--requirements")
-_IN_TREE = {"flit", "maturin", "setup.py"}  # of these, those that build the project where it is, whatever the command
-_NO_SOURCE = {"conda", "ensurepip", "mamba", "micromamba"}  # and those that never do
+_IN_TREE = {"flit", "maturin", "setup.py"}  # they build the project in its source tree, whatever the command
+_NO_SOURCE = {"conda", "ensurepip", "mamba", "micromamba"}  # they never build it
 _INSTALLS = (["install"], ["sync"])
 # These may select other files than those that satisfy by version; so may the variables of the same names.
 _FRESH = ("--exclude-newer", "--no-binary", "--prerelease", "--resolution")

@@ -19,7 +19,7 @@ from roost.system.paths import matching, normal
 FORMAT = 2
 SIZE_LIMIT = 16 << 20
 NONE = "there is no venv for this state yet"
-_DISTRIBUTIONS = (".dist-info", ".egg-info", ".egg-link")  # by these an installer shows in a folder
+_DISTRIBUTIONS = (".dist-info", ".egg-info", ".egg-link")  # of what an installer adds to a folder
 _RECORDS = ("*.dist-info/RECORD", "*.egg-info/PKG-INFO")
 
 

@@ -43,11 +43,11 @@ FORMAT = "roost index 4"
 BREAK = "\t"  # the line that ends a paragraph
 INNER = ".venv/.v2"  # build backends, formatters and linters skip a folder named `.venv` at any depth
 SIZE_LIMIT = 16 << 20  # bytes of an index
-PYTHON_LIMIT = 100  # bytes of the Python in the same name
 NAME_LIMIT = 120  # bytes of a selection's name: with the Python and the fingerprint it is the name of a file
+PYTHON_LIMIT = 100  # bytes of that Python
 LISTS = ("groups", "only_groups", "no_groups", "extras", "packages")
 FLAGS = ("all_extras", "frozen")
-_TRUE = ("1", "true", "t", "yes", "y", "on")  # as uv reads its variables
+_TRUE = ("1", "true", "t", "yes", "y", "on")  # what uv takes for true in its variables
 
 
 class Selection:
