@@ -65,8 +65,7 @@ def attempt(store: Store, state: State, label: str, name: str = "") -> Iterator[
 
     `name` is that of a session's own venv, which only that session uses.
     """
-    record = holders.record(label)
-    made = venvs.create(store, state.folder, record, name=name, exclusive=bool(state.session))
+    made = venvs.create(store, state.folder, holders.record(label), name=name, exclusive=bool(state.session))
     made.label = label
     try:
         yield made
@@ -129,8 +128,7 @@ def build(
     _log(store, "failure", state, made, why=excerpt.main_line(text)[:WHY_LIMIT])
     text = excerpt.shorten(text, made.venv)
     separator = "\n" if "\n" in text else " "  # several lines stay together
-    root = state.project.root
-    return f"the environment `{env}` of `{root}` could not be built with {chosen.kind}:{separator}{text}"
+    return f"the environment `{env}` of `{state.project.root}` could not be built with {chosen.kind}:{separator}{text}"
 
 
 def _install(store: Store, state: State, made: Attempt, *, refresh: bool) -> str | None:

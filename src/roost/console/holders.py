@@ -61,8 +61,7 @@ def of_lease(path: str) -> str:
 
 def users(paths: Collection[str]) -> dict[str, list[Process]]:
     """Return which processes have each of `paths` open: a session, without the children that inherited it."""
-    found = proc.holders(paths)
-    return {path: [_describe(pid) for pid in processes.outermost(pids)] for path, pids in found.items()}
+    return {path: [_describe(pid) for pid in processes.outermost(pids)] for path, pids in proc.holders(paths).items()}
 
 
 def _describe(pid: int) -> Process:

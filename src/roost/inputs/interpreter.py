@@ -235,8 +235,7 @@ def _ask(path: str, cwd: str) -> Interpreter:
 
     uv finds `python3.12` for `3.12`, and `python3` for `>=3.12`: as two interpreters they would make two venvs.
     """
-    command = [path, "-I", "-S", "-c", _QUERY]
-    found = processes.query(command, cwd=cwd)
+    found = processes.query([path, "-I", "-S", "-c", _QUERY], cwd=cwd)
     try:
         name, version, build, platform, flags, bytecode = json.loads(processes.framed(found.stdout))
     except ValueError:

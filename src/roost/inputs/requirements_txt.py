@@ -36,8 +36,7 @@ class Found(NamedTuple):
 
 def conventional(project: Project, inputs: Inputs) -> list[str]:
     """Return the requirements files with conventional names: `requirements.txt`, and one for developers next to it."""
-    names = (ALONE, *FOR_DEVELOPERS)
-    existing = [name for name in names if inputs.read(f"{project.root}/{name}") is not None]
+    existing = [name for name in (ALONE, *FOR_DEVELOPERS) if inputs.read(f"{project.root}/{name}") is not None]
     return existing if ALONE in existing else []
 
 
