@@ -93,6 +93,17 @@ def test_warm_run_imports_ten_small_modules_of_roost_and_fcntl(built: Project) -
     assert not warm & HEAVY
 
 
+def test_start_in_an_earlier_state_imports_two_modules_of_roost_and_hashlib_besides(built: Project) -> None:
+    """As after a branch switch. `contextlib` and `typing` alone would take longer than all else that it does."""
+    start_until_indexed(built)
+    (built.root / "pyproject.toml").write_bytes((built.root / "pyproject.toml").read_bytes())
+    env = dict(os.environ) | {"PYTHONPROFILEIMPORTTIME": "1"}
+    bare = modules(run([sys.executable, "-c", "import hashlib"], env=env).stderr)
+    got = modules(built.run("python", "-I", "-S", "-c", "pass", env=env).stderr)
+    own = {f"roost.{name}" for name in (*WARM, "cli", "cli.run", "errors", "warm.earlier_states", "warm.views")}
+    assert got - bare == {"roost", "errno", "fcntl", *own}
+
+
 def test_warm_acquire_imports_no_more(built: Project) -> None:
     """As a noxfile or a test suite calls it."""
     start_until_indexed(built)

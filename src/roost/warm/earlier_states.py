@@ -8,11 +8,9 @@ What has no hash must have the signature it had, as on every warm start: the mar
 interpreter, the folders of globs, and whatever was missing. Where anything differs, the protocol decides.
 """
 
-import contextlib
 import hashlib
 import os
 import stat
-from typing import NamedTuple
 
 from roost import warm
 from roost.system import files, paths
@@ -21,13 +19,8 @@ from roost.warm import Index, views
 INPUT_LIMIT = 64 << 20  # bytes of one input; the largest lock files in the field are a few MB
 
 
-class Content(NamedTuple):
-    """A file's signature and the hash of its content."""
-
-    signature: str
-    digest: str
-    settled: int
-    """When it settles (`files.settles`), in nanoseconds."""
+_Content = tuple[str, str, int]
+"""A file's signature, the hash of its content, and when it settles (`files.settles`), in nanoseconds."""
 
 
 def digest(content: bytes) -> str:
@@ -44,20 +37,22 @@ def start(project: str, nearest: str, name: str) -> tuple[Index, int] | None:
         names = sorted(os.listdir(f"{views.own(project)}/index"))
     except OSError:  # removed meanwhile
         return None
-    read: dict[str, Content | None] = {}
+    read: dict[str, _Content | None] = {}
     for one in names:
         past = warm.load(project, one) if one.startswith(f"{name}{paths.STATE}") else None
         if past is None or nearest not in (project, *past.members):
             continue
         settled = _renew(past, read)
         if settled is not None and (descriptor := warm.lease(past)) is not None:
-            with contextlib.suppress(OSError):  # a read-only checkout
+            try:  # noqa: SIM105 - the import of `contextlib` takes longer
                 past.write(one.rpartition(paths.STATE)[2], settled)
+            except OSError:  # a read-only checkout
+                pass
             return past, descriptor
     return None
 
 
-def _renew(past: Index, read: dict[str, Content | None]) -> int | None:
+def _renew(past: Index, read: dict[str, _Content | None]) -> int | None:
     """Give `past` the present signatures, if the content is the same. Returns when they settle, else None."""
     digests = {path: digest for digest, _, path in (line.partition(" ") for line in past.digests)}
     before = {path: signature for signature, path in (_split(line) for line in past.expected.split("\n"))}
@@ -70,10 +65,10 @@ def _renew(past: Index, read: dict[str, Content | None]) -> int | None:
                 return None
             if path not in read:
                 read[path] = _read(path)
-            content = read[path]
-            if content is None or content.digest != digests[path]:
+            signature, found, when = read[path] or ("", "", 0)
+            if found != digests[path]:
                 return None
-            signature, settled = content.signature, max(settled, content.settled)
+            settled = max(settled, when)
         if signature != files.ABSENT:
             now.append(f"{signature} {path}")
     past.expected = "\n".join(now)
@@ -85,12 +80,12 @@ def _split(line: str) -> tuple[str, str]:
     return " ".join(words[:4]), words[-1]
 
 
-def _read(path: str) -> Content | None:
+def _read(path: str) -> _Content | None:
     try:
         with open(files.open_input(path), "rb") as file:
             info = os.fstat(file.fileno())
             if not stat.S_ISREG(info.st_mode) or info.st_size > INPUT_LIMIT:
                 return None
-            return Content(files.describe(info), digest(file.read()), files.settles(files.changed_at(info)))
+            return files.describe(info), digest(file.read()), files.settles(files.changed_at(info))
     except OSError:
         return None
