@@ -219,7 +219,7 @@ def test_lock_file_out_of_date_is_reported_and_not_changed(ready: Project) -> No
     lock = (ready.root / "uv.lock").read_bytes()
     ready.edit("pyproject.toml", '["banana"]', '["cherry"]')
     said = refused(ready)
-    cure = 'run `roost uv lock`, or install it as it is with `--frozen` or `lock = "frozen"`'
+    cure = 'run `roost uv lock`, or install it as it is with `--frozen`, `UV_FROZEN=1` or `lock = "frozen"`'
     assert f"`{ready.root}/uv.lock` does not fit `pyproject.toml` any more: {cure}\n" in said
     assert (ready.root / "uv.lock").read_bytes() == lock
     assert refused(ready) == said  # nothing of it is kept

@@ -21,7 +21,7 @@ def stale(project: Project) -> Project:
 
 def test_frozen_installs_what_the_lock_says_with_one_line(stale: Project) -> None:
     lock = (stale.root / "uv.lock").read_bytes()
-    assert 'with `--frozen` or `lock = "frozen"`' in refused(stale)
+    assert 'with `--frozen`, `UV_FROZEN=1` or `lock = "frozen"`' in refused(stale)
     got = stale.roost("sync", "--frozen")
     assert got.stderr.endswith(f"`{stale.root}/uv.lock` {STALE}")
     assert got.stderr.count("\n") == 2

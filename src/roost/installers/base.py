@@ -11,6 +11,9 @@ from roost.inputs.settings import Kind, Settings
 from roost.system import paths
 from roost.system.processes import Completed
 
+FROZEN = 'install it as it is with `--frozen`, `UV_FROZEN=1` or `lock = "frozen"`'
+"""The other way out where a lock file does not fit `pyproject.toml`."""
+
 
 class Target(NamedTuple):
     """The venv for an installer to fill: an empty virtualenv, or an empty folder where the installer creates it."""

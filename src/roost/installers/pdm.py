@@ -1,7 +1,7 @@
 """PDM as the installer: `pdm sync` into the venv that is active."""
 
 from roost.console import messages
-from roost.installers.base import Run, Target, each
+from roost.installers.base import FROZEN, Run, Target, each
 from roost.installers.tools import ToolSync
 
 # A `.pdm-python` that PDM wrote earlier leads to another environment, and with the setting `python.use_venv = false`,
@@ -31,9 +31,8 @@ class PdmSync(ToolSync):
             what = "does not fit `pyproject.toml`, and is installed as it is (frozen)"
             messages.warning(f"`{root}/pdm.lock` {what}: `pdm lock` updates it")
         elif status != 0:
-            return (
-                f"`{root}/pdm.lock` does not fit `pyproject.toml` any more: run `pdm lock` (PDM says: {output.strip()})"
-            )
+            cure = f"run `pdm lock`, or {FROZEN} (PDM says: {output.strip()})"
+            return f"`{root}/pdm.lock` does not fit `pyproject.toml` any more: {cure}"
         command = [pdm, "sync"]
         groups = settings.groups if settings.groups_given else ()
         if settings.groups_given and not groups:

@@ -11,7 +11,7 @@ from roost.inputs.groups import extras_of, groups_of, normalize
 from roost.inputs.project import Project
 from roost.inputs.schema import table
 from roost.inputs.settings import Settings
-from roost.installers.base import Installer, Run, Target, each, is_package
+from roost.installers.base import FROZEN, Installer, Run, Target, each, is_package
 from roost.system.paths import normal, relative
 from roost.system.processes import find_uv, uv_to_type
 from roost.system.variables import OF_BUILDS, OF_RESOLUTIONS
@@ -77,7 +77,7 @@ class UvSync(Installer):
         if status == 0:
             return None
         if "needs to be updated" in output and "--locked" in output:
-            cure = f'run `{uv_to_type()} lock`, or install it as it is with `--frozen` or `lock = "frozen"`'
+            cure = f"run `{uv_to_type()} lock`, or {FROZEN}"
             return f"`{project.root}/uv.lock` does not fit `pyproject.toml` any more: {cure}"
         if settings.lock == "locked" and "No solution found" in output:
             return f'{_without_routine(output)}\n`--frozen`, or `lock = "frozen"`, installs what `uv.lock` says'
