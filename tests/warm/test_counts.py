@@ -114,6 +114,13 @@ def test_warm_acquire_imports_no_more(built: Project) -> None:
     assert mine == {f"roost.{name}" for name in (*WARM, "errors")}
 
 
+def test_first_start_imports_nothing_that_it_rarely_needs() -> None:
+    code = "import sys; before = set(sys.modules); import roost.protocol; print(*set(sys.modules) - before)"
+    got = set(run([sys.executable, "-c", code], check=True).stdout.split())
+    assert "tomli" in got
+    assert not got & {"click", "difflib", "filelock", "ipaddress", "urllib.parse"}
+
+
 def test_fresh_worktree_starts_three_programs(project: Project) -> None:
     """uv, which looks for a Python; uv, which installs; and the new venv's Python.
 

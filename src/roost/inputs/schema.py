@@ -1,6 +1,5 @@
 """Types of the tables in `pyproject.toml`: one check for roost's settings and for the tables of other tools."""
 
-import difflib
 from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any, NamedTuple
 
@@ -57,6 +56,8 @@ def check_keys(found: Collection[str], valid: Collection[str], where: str, file:
     """
     for key in found:
         if key not in valid:
+            import difflib  # noqa: PLC0415 - only for the error
+
             near = difflib.get_close_matches(key, valid, 1)
             hint = f"did you mean `{near[0]}`?" if near else f"valid are {', '.join(valid)}"
             raise RoostError(f"unknown key `{key}` in `[{where}]` of `{file}`: {hint}")
