@@ -25,6 +25,14 @@ REPLACING = {
         f"session.run_install('uv', '--quiet', 'sync', '--no-default-groups', {AT_THE_LOCATION})",
         "['apple']\n",
     ),
+    "sync to the location, with its Python": (  # nox's cookbook
+        f"session.run_install('uv', '--quiet', 'sync', '--python', session.virtualenv.location, {AT_THE_LOCATION})",
+        "['apple', 'banana']\n",
+    ),
+    "sync with a variable for its Python": (
+        "session.run_install('uv', '--quiet', 'sync', external=True, env={'UV_PYTHON': session.virtualenv.location})",
+        "['apple', 'banana']\n",
+    ),
     "sync to a variable, after a command": (
         "session.env['UV_PROJECT_ENVIRONMENT'] = session.virtualenv.location; session.run('python', '-c', '');"
         " session.run_install('uv', '--quiet', 'sync', '--no-default-groups', external=True)",

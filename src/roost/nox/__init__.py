@@ -306,10 +306,10 @@ class RoostEnv(VirtualEnv):
         with self._reported():
             own = self._own or self._get_own(change.words, empty=change.replaces)
             own.begin()
-            if not change.makes_venv:
-                own.create()
-            elif not own.exists and change.options["env"]["UV_PYTHON"] == paths.python(own.path):
+            if change.makes_venv and not own.exists and change.options["env"]["UV_PYTHON"] == paths.python(own.path):
                 change.options["env"]["UV_PYTHON"] = own.base
+            else:
+                own.create()
         with contextlib.ExitStack() as stack:
             if change.builds:
                 with self._reported():

@@ -47,7 +47,7 @@ class Change(NamedTuple):
     replaces: bool = False
     """Whether it leaves nothing in the venv but what it installs."""
     makes_venv: bool = False
-    """Whether it creates a venv where there is none."""
+    """Whether it creates a venv where there is none. One that names a Python may name that of the venv."""
 
     @property
     def needs_own(self) -> bool:
@@ -118,8 +118,9 @@ def _change(tool: str, verb: str, after: list[str], command: list[str], options:
         # nox's own backends start with an empty venv, and uv and pip keep what is installed.
         command, requirements = [*command, "--force-reinstall"], None
     replaces = verb == "sync" and "--inexact" not in after
+    makes_venv = replaces and tool == "uv" and not any(word.startswith(("-p", "--python")) for word in after)
     words = " ".join(filter(None, [tool, verb, *after]))
-    return Change(command, options, words, changes, requirements, builds, replaces, replaces and tool == "uv")
+    return Change(command, options, words, changes, requirements, builds, replaces, makes_venv)
 
 
 def _is_fresh(words: Sequence[str], env: Mapping[str, str | None]) -> bool:
