@@ -86,6 +86,15 @@ def test_own_venv_costs_no_more_than_with_the_backend_uv(project: Project, words
     assert sum(call.name == "fsync" for call in calls) == 2  # the marker, and its folder
 
 
+def test_git_is_started_once_for_several_venvs(project: Project) -> None:
+    run(["git", "init", "--quiet"], cwd=project.root, check=True)
+    sync = "session.run_install('uv', 'sync', external=True)"
+    write_noxfile(project, "".join(session(name, sync) for name in ("one", "two", "three")))
+    calls = [call for process in trace([NOX], project.root, "execve") for call in process]
+    # None for the first: git tracks nothing in a folder that did not exist.
+    assert sum(call.becomes() and "ls-files" in call.texts for call in calls) == 1
+
+
 @pytest.mark.parametrize("words", ["'--dry-run'", "'--group', 'nothing', success_codes=[2]"])
 def test_sync_that_makes_no_venv_leaves_an_empty_one(project: Project, words: str) -> None:
     write_noxfile(

@@ -8,6 +8,9 @@ from roost.errors import RoostError
 from roost.inputs.files import text_of
 from roost.system import files, paths, processes
 
+_untracked: dict[str, str] = {}
+"""Folders that git does not track, each with the signature of the index that says so: nox asks for each session."""
+
 
 def check_root(root: str) -> None:
     """Check the type, owner and mode of the folder `root`. A missing one passes.
@@ -68,7 +71,11 @@ def refuse_tracked(project: str, root: str) -> None:
     Raises:
         RoostError: git tracks a file in `root`, or fails, so that it may.
     """
-    if shutil.which("git") is None or not _in_repository(project):
+    repository = _repository(project)
+    if shutil.which("git") is None or not repository:
+        return
+    index = files.signature(f"{repository}/index")
+    if _untracked.get(root) == index:
         return
     name = os.path.basename(root)
     got = processes.git("ls-files", "--", name, cwd=project)
@@ -85,10 +92,11 @@ def refuse_tracked(project: str, root: str) -> None:
             f"git tracks `{root}`, so it may hold an environment that someone else built: "
             "`git rm -r --cached .roost`, commit, and remove the folder"
         )
+    _untracked[root] = index
 
 
-def _in_repository(folder: str) -> bool:
-    """Return whether git would find a repository around `folder`, on the same file system.
+def _repository(folder: str) -> str:
+    """Return git's folder of the repository around `folder`, on the same file system, or an empty string.
 
     A `.git` that leads nowhere is none: a container may have a worktree without the repository that it belongs to.
     """
@@ -101,5 +109,5 @@ def _in_repository(folder: str) -> bool:
             link = text_of(place).removeprefix("gitdir:").strip()
             place = os.path.join(here, link)
         if os.path.exists(f"{place}/HEAD"):
-            return True
-    return False
+            return place
+    return ""
