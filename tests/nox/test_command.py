@@ -1,6 +1,7 @@
 """`roost nox`: for noxfiles that know nothing of roost."""
 
 import os
+import sys
 
 import pytest
 
@@ -135,7 +136,7 @@ def test_inline_metadata_that_is_not_satisfied_is_refused(project: Project) -> N
         assert (got.returncode, got.stdout) == (0, f"{project.venvs()[0]}\n"), got.stderr
 
 
-SHOWN = """session.run("python", "-c", "import os; print([v for v in sorted(os.environ) if v in ('NOX_DEFAULT_VENV_BACKEND', 'NOX_PARALLEL')])")"""
+SHOWN = f"""session.run({sys.executable!r}, "-c", "import os; print([v for v in sorted(os.environ) if v in ('NOX_DEFAULT_VENV_BACKEND', 'NOX_PARALLEL')])", external=True)"""
 
 
 @pytest.mark.slow
