@@ -2,7 +2,8 @@
 
 import pytest
 
-from tests.lib.model import RULES, Model, search, world
+from tests.lib.model import RULES, Model
+from tests.lib.model_search import search, world
 
 # Who takes part, and how often what may happen at any moment.
 SMALL = [
