@@ -214,6 +214,7 @@ def test_marker_of_a_session_venv(ready: Ready, soak: float) -> None:
     """A session reuses its venv, or none; nothing else is removed with a marker that means nothing."""
     request = Request(ready.store.project, Selection(), 5.0, "a test", session=".nox/one", name="venv-aaaaaa")
     made = session_venv.make(request)
+    made.complete()
     os.close(made._held.lease_descriptor)
     path = Path(ready.store.marker(warm.session_folder(ready.store.project, request.session)))
     original = path.read_bytes()
