@@ -14,7 +14,7 @@ nox.options.default_venv_backend = roost.nox.BACKEND
 nox.options.sessions = ["lint", "types", "tests"]
 nox.options.error_on_missing_interpreters = False
 
-PYTHONS = ["3.11", "3.12", "3.13", "3.14"]  # the last is not declared in `pyproject.toml` until this has run on it
+PYTHONS = ["3.11", "3.12", "3.13", "3.14", "3.15"]
 
 
 @nox.session
