@@ -2,13 +2,14 @@
 
 import os
 import shlex
+from pathlib import Path
 
 import pytest
 from packaging.specifiers import SpecifierSet
 
 from roost.inputs import interpreter
-from tests.lib.nox_sessions import HERE_PYTHON, OTHER_PYTHON, with_other_python
-from tests.lib.processes import UV, run
+from tests.lib.nox_sessions import HERE_PYTHON, OTHER_FOLDER, OTHER_PYTHON, with_other_python
+from tests.lib.processes import BASE_PYTHON, UV, run
 from tests.lib.projects import Project, builds, refused
 from tests.lib.variants import slow_after
 
@@ -103,15 +104,26 @@ def test_python_that_is_not_there_is_named_with_what_would_install_it(project: P
     )
 
 
-@pytest.mark.slow
 @needs_another_python
-def test_chosen_python_stays_while_it_satisfies_the_next_requires_python_too(plain: Project) -> None:
+@pytest.mark.parametrize("place", ["one folder", pytest.param("two folders", marks=pytest.mark.slow)])
+def test_chosen_python_stays_while_it_satisfies_the_next_requires_python_too(
+    plain: Project, tmp_path: Path, place: str
+) -> None:
+    """Also beside a `python3` that uv would choose, as in `/usr/bin`."""
+    first = with_other_python()
+    later = dict(os.environ)
+    if place == "one folder":
+        folder = tmp_path / "bin"
+        folder.mkdir()
+        (folder / "python3").symlink_to(BASE_PYTHON)
+        (folder / f"python{OTHER_PYTHON}").symlink_to(f"{OTHER_FOLDER}/python{OTHER_PYTHON}")
+        first = later = dict(os.environ) | {"PATH": f"{folder}:{os.environ['PATH']}"}
     plain.edit("pyproject.toml", ">=3.11", f"=={OTHER_PYTHON}.*")
-    assert plain.python(VERSION, env=with_other_python()).stdout == f"{OTHER_PYTHON}\n"
+    assert plain.python(VERSION, env=first).stdout == f"{OTHER_PYTHON}\n"
     plain.edit("pyproject.toml", f"=={OTHER_PYTHON}.*", ">=3.11")
-    assert plain.python(VERSION).stdout == f"{OTHER_PYTHON}\n"
+    assert plain.python(VERSION, env=later).stdout == f"{OTHER_PYTHON}\n"
     plain.edit("pyproject.toml", ">=3.11", f"=={HERE_PYTHON}.*")
-    assert plain.python(VERSION).stdout == f"{HERE_PYTHON}\n"
+    assert plain.python(VERSION, env=later).stdout == f"{HERE_PYTHON}\n"
 
 
 @needs_another_python

@@ -180,6 +180,11 @@ def choose(record: str, project: Project, wanted: PythonRequest) -> Interpreter:
     latest = _read(record) or _read(_unpinned(record))
     before = latest and latest[2].path
     if before:
+        if not _CLAUSE.sub("", wanted.text).strip(" ,"):  # uv would take the first Python of several in one folder
+            with contextlib.suppress(RoostError):  # it is gone, or does not run
+                kept = _query(before, project.root)
+                if satisfies(kept.version, wanted.text):
+                    return kept
         path = os.pathsep.join(filter(None, [os.path.dirname(before), path]))
     # Without a request uv would look for a `.python-version` in the folders above, and run the program it names.
     command = [processes.find_uv(), "python", "find", "--system", "--no-project", "--", wanted.text or "default"]
