@@ -217,11 +217,11 @@ def test_waiter_of_a_running_builder_watches_the_marker_without_the_lock_library
     assert len(slow_project.journal("build")) == 1
 
 
-def test_one_of_many_cold_starts_imports_the_lock_library(project: Project, tmp_path: Path) -> None:
-    """It costs as much of a core as all else that a waiter does."""
+def test_few_of_many_cold_starts_import_the_lock_library(project: Project, tmp_path: Path) -> None:
+    """It costs as much of a core as all else that a waiter does. Another one may try the lock just before its holder."""
     env = dict(os.environ) | {"PYTHONPROFILEIMPORTTIME": "1"}
     launch = [ROOST, "run", "python", "-I", "-c", "pass"]
     children = all_at_once(8, tmp_path, lambda _: launch, cwd=project.root, env=env)
     ended = [finish(child) for child in children]
     assert [status for status, _, _ in ended] == [0] * 8
-    assert sum("| filelock\n" in err for _, _, err in ended) == 1
+    assert 1 <= sum("| filelock\n" in err for _, _, err in ended) <= 3
