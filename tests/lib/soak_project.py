@@ -23,7 +23,7 @@ def probe(session):
 
 @nox.session
 def own(session):
-    session.install("cherry")
+    session.install("--no-index", "--find-links", WHEELS, "cherry")  # as it is written, `pyproject.toml` may be empty
     session.run("python", *session.posargs)
 """
 # Installs into the venv that it runs in, as somebody would by hand in a session.
@@ -58,7 +58,7 @@ def prepare(project: SlowProject) -> None:
     (base / "install.py").write_text(INSTALL)
     (base / "clean.py").write_text(CLEAN)
     (base / "wheels").write_text(str(project.wheels))
-    project.file("noxfile.py", HEAD + NOXFILE)
+    project.file("noxfile.py", f"{HEAD}\nWHEELS = {str(project.wheels)!r}\n{NOXFILE}")
     project.file("slow.txt", BRIEF)
     for state, packages in STATES.items():
         wanted = [f"{name}=={version}" for name, version in packages.items() if name != "banana"]
