@@ -23,7 +23,8 @@ def probe(session):
 
 @nox.session
 def own(session):
-    session.install("--no-index", "--find-links", WHEELS, "cherry")  # as it is written, `pyproject.toml` may be empty
+    # While it is written, `pyproject.toml` may be empty, and does not name the wheels.
+    session.install("cherry", env={"UV_NO_INDEX": "1", "UV_FIND_LINKS": WHEELS})
     session.run("python", *session.posargs)
 """
 # Installs into the venv that it runs in, as somebody would by hand in a session.
