@@ -75,7 +75,7 @@ async def acquire_async(  # noqa: PLR0913 - all but the first by name
     """
     import asyncio  # noqa: PLC0415 - a warm `roost run` needs none of these
     import concurrent.futures  # noqa: PLC0415
-    import threading  # noqa: PLC0415
+    import threading  # noqa: PLC0415 - as above
 
     cancelled = threading.Event()
     thread = concurrent.futures.ThreadPoolExecutor(1, "roost")

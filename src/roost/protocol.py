@@ -49,7 +49,7 @@ class Request(NamedTuple):
     empty: bool = False
     """Leave the folder of that venv empty: the session fills it."""
     cancelled: Callable[[], bool] = bool
-    """Whether nobody needs the venv any more, which ends a wait."""
+    """Returns whether the caller gave up, which ends a wait."""
 
 
 class Answer(NamedTuple):

@@ -89,4 +89,4 @@ def world(kinds: Iterable[str], **budget: int) -> World:
     """
     starts = {"run": "ask", "clean": "lock_open", "nested": "idle"}
     processes = tuple(sorted(Process(kind, starts[kind]) for kind in kinds))
-    return World(processes, **budget)  # type: ignore[arg-type]
+    return World(processes, **budget)  # type: ignore[arg-type] # fields by name

@@ -6,7 +6,7 @@ NONE = -1
 
 
 class Process(NamedTuple):
-    """A process: `run` makes sure of a venv and runs in it, `clean` removes one, `nested` is called by a build."""
+    """A process: `run` acquires a venv and runs in it, `clean` removes one, `nested` is called by a build."""
 
     kind: str
     at: str
@@ -83,7 +83,7 @@ def with_process(world: World, number: int, process: Process) -> World:
 def with_venv(world: World, number: int, **fields: object) -> World:
     """Return `world` with other fields of that venv."""
     venvs = list(world.venvs)
-    venvs[number] = venvs[number]._replace(**fields)  # type: ignore[arg-type]
+    venvs[number] = venvs[number]._replace(**fields)  # type: ignore[arg-type] # fields by name
     return world._replace(venvs=tuple(venvs))
 
 

@@ -62,7 +62,7 @@ def test_it_ends_with_its_parent(signum: signal.Signals) -> None:
     code = """
 def work():
     print(os.getpid(), flush=True)
-    time.sleep(300)
+    time.sleep(300)  # until it is ended
 with processes.forked(work) as result:
     result()
 """
@@ -105,6 +105,7 @@ def test_killed_build_leaves_nothing_that_writes(
     """The process for the bytecode ends with it, and holds up no later build."""
     built(project)
     note = tmp_path / "pid"
+    # It sleeps until it is ended.
     env = with_link(tmp_path / "patch", f"open({str(note)!r}, 'w').write(f'{{os.getpid()}}\\n'); time.sleep(300)")
     second = another(project, "second")
     build = second.start("sync", env=env)

@@ -36,7 +36,7 @@ def names(field: str) -> Callable[..., list[str]]:
     def complete(context: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
         del param
         from roost.inputs import groups, settings  # noqa: PLC0415 - every command imports this, a warm `roost sync` too
-        from roost.inputs.project import Project  # noqa: PLC0415
+        from roost.inputs.project import Project  # noqa: PLC0415 - as above
 
         try:
             project = Project.at(context.params.get("project") or ".")

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 # With Python 3.15, nox imports its options when they are first used, and they list the backends of that moment. It
 # passes those on to the processes of parallel sessions, which refuse one that they do not know yet.
-from nox import options as _  # noqa: F401
+from nox import options as _  # noqa: F401 - for the import alone
 from nox.command import CommandFailed
 from nox.logger import logger
 from nox.sessions import Session

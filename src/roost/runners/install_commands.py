@@ -189,7 +189,7 @@ def _builds(words: Sequence[str]) -> bool:
     if not files:
         return False
     from roost.inputs import requirements_txt  # noqa: PLC0415 - few sessions install from a file
-    from roost.inputs.project import Project  # noqa: PLC0415
+    from roost.inputs.project import Project  # noqa: PLC0415 - as above
 
     with contextlib.suppress(RoostError):  # the installer reports it
         here = Project(paths.absolute("."), {}, ())

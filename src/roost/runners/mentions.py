@@ -27,8 +27,8 @@ def refusal(command: str, venv: str) -> str:
     if installer(command):
         import shlex  # noqa: PLC0415 - not without an installer
 
-        from roost.runners import install_commands  # noqa: PLC0415
-        from roost.system import paths  # noqa: PLC0415
+        from roost.runners import install_commands  # noqa: PLC0415 - as above
+        from roost.system import paths  # noqa: PLC0415 - as above
 
         with contextlib.suppress(ValueError):  # the shell reports it
             change = install_commands.read(shlex.split(command), {}, venv, paths.scripts(venv))

@@ -131,9 +131,8 @@ def drift(marker: Marker) -> str | None:
         now_seen = files.signature(path)
         if now_seen == seen:
             continue
-        if (
-            now_seen != files.ABSENT and now_seen.split()[0] != str(seen).split()[0]
-        ):  # a link to a folder with the same names
+        # A link to a folder with the same names is another inode.
+        if now_seen != files.ABSENT and now_seen.split()[0] != str(seen).split()[0]:
             return f"`{os.path.basename(path)}` of `{name}` was replaced"
         try:
             now = set(os.listdir(path))

@@ -54,7 +54,7 @@ def become(program: str, command: "Sequence[str]", environ: dict[str, str], leas
     """
     import signal  # noqa: PLC0415 - only here
 
-    from roost.errors import check_interrupted  # noqa: PLC0415
+    from roost.errors import check_interrupted  # noqa: PLC0415 - a warm start imports it anyway
 
     check_interrupted()
     # Ctrl-C reaches all processes of the console. The command decides what it does, and roost waits for that.
@@ -211,7 +211,7 @@ def mounts() -> list[list[str]]:
 def describe(pid: int) -> "Process":
     """Return the program and the start time of `pid`."""
     from roost.system import windows_api as api  # noqa: PLC0415
-    from roost.system.proc import Process, iso  # noqa: PLC0415
+    from roost.system.proc import Process, iso  # noqa: PLC0415 - as above
 
     if not pid:
         return Process(0, "a process that Windows does not name", "")
